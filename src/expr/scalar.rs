@@ -1,0 +1,542 @@
+use std::fmt;
+use std::ops;
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+
+use super::{AggregateCall, AggregateFunction, FunctionRef, Literal, SortKey};
+use crate::token::{Tokenize, Tokenizer};
+
+/// A column's name.
+pub type Name = Arc<str>;
+
+/// An operator of two operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BinaryOp {
+    Eq,
+    NotEq,
+    Lt,
+    LtEq,
+    Gt,
+    GtEq,
+    IsDistinctFrom,
+    IsNotDistinctFrom,
+    Plus,
+    Minus,
+    Multiply,
+    Divide,
+    Modulo,
+    Concat,
+}
+
+impl BinaryOp {
+    /// All of them, in their order.
+    pub const ALL: [BinaryOp; 14] = [
+        BinaryOp::Eq,
+        BinaryOp::NotEq,
+        BinaryOp::Lt,
+        BinaryOp::LtEq,
+        BinaryOp::Gt,
+        BinaryOp::GtEq,
+        BinaryOp::IsDistinctFrom,
+        BinaryOp::IsNotDistinctFrom,
+        BinaryOp::Plus,
+        BinaryOp::Minus,
+        BinaryOp::Multiply,
+        BinaryOp::Divide,
+        BinaryOp::Modulo,
+        BinaryOp::Concat,
+    ];
+
+    /// The operator as plans and rules write it.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            BinaryOp::Eq => "=",
+            BinaryOp::NotEq => "<>",
+            BinaryOp::Lt => "<",
+            BinaryOp::LtEq => "<=",
+            BinaryOp::Gt => ">",
+            BinaryOp::GtEq => ">=",
+            BinaryOp::IsDistinctFrom => "is-distinct-from",
+            BinaryOp::IsNotDistinctFrom => "is-not-distinct-from",
+            BinaryOp::Plus => "+",
+            BinaryOp::Minus => "-",
+            BinaryOp::Multiply => "*",
+            BinaryOp::Divide => "/",
+            BinaryOp::Modulo => "%",
+            BinaryOp::Concat => "||",
+        }
+    }
+
+    /// The operator that a symbol names.
+    pub fn from_symbol(symbol: &str) -> Option<Self> {
+        BinaryOp::ALL.into_iter().find(|op| op.symbol() == symbol)
+    }
+
+    /// Whether it compares: its result is a boolean.
+    pub fn is_comparison(self) -> bool {
+        self <= BinaryOp::IsNotDistinctFrom
+    }
+
+    /// The comparison that holds with swapped operands.
+    pub fn commuted(self) -> Option<Self> {
+        Some(match self {
+            BinaryOp::Lt => BinaryOp::Gt,
+            BinaryOp::LtEq => BinaryOp::GtEq,
+            BinaryOp::Gt => BinaryOp::Lt,
+            BinaryOp::GtEq => BinaryOp::LtEq,
+            op if op.is_comparison() => op,
+            _ => return None,
+        })
+    }
+
+    /// The comparison that is true exactly where this one is false, and null where this one is null.
+    pub fn negated(self) -> Option<Self> {
+        Some(match self {
+            BinaryOp::Eq => BinaryOp::NotEq,
+            BinaryOp::NotEq => BinaryOp::Eq,
+            BinaryOp::Lt => BinaryOp::GtEq,
+            BinaryOp::LtEq => BinaryOp::Gt,
+            BinaryOp::Gt => BinaryOp::LtEq,
+            BinaryOp::GtEq => BinaryOp::Lt,
+            BinaryOp::IsDistinctFrom => BinaryOp::IsNotDistinctFrom,
+            BinaryOp::IsNotDistinctFrom => BinaryOp::IsDistinctFrom,
+            _ => return None,
+        })
+    }
+}
+
+/// What a scalar node does; its operands are beside it. `C` is how columns are named at this layer:
+/// by [`Name`] in expressions, by id in terms, by position in fragments.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ScalarOp<C> {
+    /// A column of the input.
+    Column(C),
+    /// A constant.
+    Literal(Literal),
+    /// Conjunction of any number of operands.
+    And,
+    /// Disjunction of any number of operands.
+    Or,
+    /// Two operands.
+    Binary(BinaryOp),
+    /// Logical negation: null stays null.
+    Not,
+    /// Arithmetic negation.
+    Negate,
+    /// Whether the operand is null; never null itself.
+    IsNull,
+    /// Whether the operand is not null; never null itself.
+    IsNotNull,
+    /// Whether the operand is true; null counts as false.
+    IsTrue,
+    /// Conversion to a type. What cannot be converted is an error, or null when `safe`.
+    Cast {
+        /// The target type.
+        to: DataTypeKey,
+        /// `TRY_CAST`: null instead of an error.
+        safe: bool,
+    },
+    /// `[operand] (when then)* [else]`, flat in this order.
+    Case {
+        /// Whether the first operand is compared with each `when`.
+        operand: bool,
+        /// Whether the last operand is the `else`.
+        otherwise: bool,
+    },
+    /// Whether the first operand equals one of the others.
+    InList {
+        /// `NOT IN`.
+        negated: bool,
+    },
+    /// `first BETWEEN second AND third`.
+    Between {
+        /// `NOT BETWEEN`.
+        negated: bool,
+    },
+    /// `first LIKE second`.
+    Like {
+        /// `NOT LIKE`.
+        negated: bool,
+        /// `ILIKE`.
+        case_insensitive: bool,
+        /// The escape character, if one was given.
+        escape: Option<char>,
+    },
+    /// A call of a function that the engine knows.
+    Call(FunctionRef),
+}
+
+/// An Arrow type with a total order (by its text), so that operators have one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DataTypeKey(pub DataType);
+
+impl PartialOrd for DataTypeKey {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for DataTypeKey {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        if self.0 == other.0 {
+            return std::cmp::Ordering::Equal;
+        }
+        format!("{:?}", self.0).cmp(&format!("{:?}", other.0))
+    }
+}
+
+/// A scalar expression: an operator and its operands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scalar<C = Name> {
+    /// What the node does.
+    pub op: ScalarOp<C>,
+    /// Its operands.
+    pub args: Vec<Scalar<C>>,
+}
+
+impl<C> Scalar<C> {
+    /// A node of an operator and operands.
+    pub fn new(op: ScalarOp<C>, args: impl Into<Vec<Scalar<C>>>) -> Self {
+        Scalar { op, args: args.into() }
+    }
+
+    /// A column.
+    pub fn column(column: C) -> Self {
+        Scalar::new(ScalarOp::Column(column), [])
+    }
+
+    /// A constant.
+    pub fn literal(literal: impl Into<Literal>) -> Self {
+        Scalar::new(ScalarOp::Literal(literal.into()), [])
+    }
+
+    /// An operator of two operands.
+    pub fn binary(op: BinaryOp, left: Scalar<C>, right: Scalar<C>) -> Self {
+        Scalar::new(ScalarOp::Binary(op), [left, right])
+    }
+
+    /// The conjunction of some scalars: `true` for none, the scalar itself for one.
+    pub fn all(mut scalars: Vec<Scalar<C>>) -> Self {
+        match scalars.len() {
+            0 => Scalar::literal(true),
+            1 => scalars.remove(0),
+            _ => Scalar::new(ScalarOp::And, scalars),
+        }
+    }
+
+    /// The same scalar with every column replaced, or the first error that replacing one gives.
+    pub fn try_map<D, E>(&self, column: &mut impl FnMut(&C) -> Result<D, E>) -> Result<Scalar<D>, E> {
+        let op = match &self.op {
+            ScalarOp::Column(name) => ScalarOp::Column(column(name)?),
+            ScalarOp::Literal(literal) => ScalarOp::Literal(literal.clone()),
+            ScalarOp::And => ScalarOp::And,
+            ScalarOp::Or => ScalarOp::Or,
+            ScalarOp::Binary(op) => ScalarOp::Binary(*op),
+            ScalarOp::Not => ScalarOp::Not,
+            ScalarOp::Negate => ScalarOp::Negate,
+            ScalarOp::IsNull => ScalarOp::IsNull,
+            ScalarOp::IsNotNull => ScalarOp::IsNotNull,
+            ScalarOp::IsTrue => ScalarOp::IsTrue,
+            ScalarOp::Cast { to, safe } => ScalarOp::Cast { to: to.clone(), safe: *safe },
+            ScalarOp::Case { operand, otherwise } => ScalarOp::Case { operand: *operand, otherwise: *otherwise },
+            ScalarOp::InList { negated } => ScalarOp::InList { negated: *negated },
+            ScalarOp::Between { negated } => ScalarOp::Between { negated: *negated },
+            ScalarOp::Like { negated, case_insensitive, escape } => ScalarOp::Like {
+                negated: *negated,
+                case_insensitive: *case_insensitive,
+                escape: *escape,
+            },
+            ScalarOp::Call(function) => ScalarOp::Call(function.clone()),
+        };
+        let args = self.args.iter().map(|arg| arg.try_map(column)).collect::<Result<_, _>>()?;
+        Ok(Scalar { op, args })
+    }
+
+    /// Calls `visit` for every column, in written order.
+    pub fn for_each_column(&self, visit: &mut impl FnMut(&C)) {
+        if let ScalarOp::Column(column) = &self.op {
+            visit(column);
+        }
+        self.args.iter().for_each(|arg| arg.for_each_column(visit));
+    }
+
+    /// The conjuncts of this scalar: itself, unless it is a conjunction.
+    pub fn conjuncts(self) -> Vec<Scalar<C>> {
+        match self.op {
+            ScalarOp::And => self.args.into_iter().flat_map(Scalar::conjuncts).collect(),
+            _ => vec![self],
+        }
+    }
+}
+
+impl<C: fmt::Display> ScalarOp<C> {
+    /// The operator's name in plans and rules: `and`, `=`, `is-null`, `cast`, a function's name.
+    pub fn name(&self) -> &str {
+        match self {
+            ScalarOp::Column(_) => "column",
+            ScalarOp::Literal(_) => "literal",
+            ScalarOp::And => "and",
+            ScalarOp::Or => "or",
+            ScalarOp::Binary(op) => op.symbol(),
+            ScalarOp::Not => "not",
+            ScalarOp::Negate => "negate",
+            ScalarOp::IsNull => "is-null",
+            ScalarOp::IsNotNull => "is-not-null",
+            ScalarOp::IsTrue => "is-true",
+            ScalarOp::Cast { safe: false, .. } => "cast",
+            ScalarOp::Cast { safe: true, .. } => "try-cast",
+            ScalarOp::Case { .. } => "case",
+            ScalarOp::InList { negated: false } => "in",
+            ScalarOp::InList { negated: true } => "not-in",
+            ScalarOp::Between { negated: false } => "between",
+            ScalarOp::Between { negated: true } => "not-between",
+            ScalarOp::Like { negated: false, case_insensitive: false, .. } => "like",
+            ScalarOp::Like { negated: true, case_insensitive: false, .. } => "not-like",
+            ScalarOp::Like { negated: false, case_insensitive: true, .. } => "ilike",
+            ScalarOp::Like { negated: true, case_insensitive: true, .. } => "not-ilike",
+            ScalarOp::Call(function) => &function.name,
+        }
+    }
+}
+
+impl<C: Tokenize> Tokenize for ScalarOp<C> {
+    fn tokenize(&self, tokenizer: &mut Tokenizer) {
+        match self {
+            ScalarOp::Column(column) => {
+                tokenizer.put_record("column");
+                tokenizer.put(column);
+            }
+            ScalarOp::Literal(literal) => {
+                tokenizer.put_record("literal");
+                tokenizer.put(literal);
+            }
+            ScalarOp::And => tokenizer.put_record("and"),
+            ScalarOp::Or => tokenizer.put_record("or"),
+            ScalarOp::Binary(op) => {
+                tokenizer.put_record("binary");
+                tokenizer.put_str(op.symbol());
+            }
+            ScalarOp::Not => tokenizer.put_record("not"),
+            ScalarOp::Negate => tokenizer.put_record("negate"),
+            ScalarOp::IsNull => tokenizer.put_record("is-null"),
+            ScalarOp::IsNotNull => tokenizer.put_record("is-not-null"),
+            ScalarOp::IsTrue => tokenizer.put_record("is-true"),
+            ScalarOp::Cast { to, safe } => {
+                tokenizer.put_record("cast");
+                tokenizer.put(&to.0);
+                tokenizer.put_bool(*safe);
+            }
+            ScalarOp::Case { operand, otherwise } => {
+                tokenizer.put_record("case");
+                tokenizer.put_bool(*operand);
+                tokenizer.put_bool(*otherwise);
+            }
+            ScalarOp::InList { negated } => {
+                tokenizer.put_record("in");
+                tokenizer.put_bool(*negated);
+            }
+            ScalarOp::Between { negated } => {
+                tokenizer.put_record("between");
+                tokenizer.put_bool(*negated);
+            }
+            ScalarOp::Like { negated, case_insensitive, escape } => {
+                tokenizer.put_record("like");
+                tokenizer.put_bool(*negated);
+                tokenizer.put_bool(*case_insensitive);
+                tokenizer.put(&escape.map(|escape| escape as u32));
+            }
+            ScalarOp::Call(function) => tokenizer.put(function),
+        }
+    }
+}
+
+impl<C: Tokenize> Tokenize for Scalar<C> {
+    fn tokenize(&self, tokenizer: &mut Tokenizer) {
+        tokenizer.put(&self.op);
+        tokenizer.put_sequence(self.args.len());
+        self.args.iter().for_each(|arg| tokenizer.put(arg));
+    }
+}
+
+impl<C: fmt::Display> fmt::Display for Scalar<C> {
+    /// The notation of plans: `(a = 1)`, `(and (a = 1) (is-null b))`, `(cast a Int64)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.op, self.args.as_slice()) {
+            (ScalarOp::Column(column), _) => write!(f, "{column}"),
+            (ScalarOp::Literal(literal), _) => write!(f, "{literal}"),
+            (ScalarOp::Binary(op), [left, right]) => write!(f, "({left} {} {right})", op.symbol()),
+            (op, args) => {
+                write!(f, "({}", op.name())?;
+                if let ScalarOp::Case { operand, otherwise } = op {
+                    write!(f, "{}{}", if *operand { "-of" } else { "" }, if *otherwise { "" } else { "-no-else" })?;
+                }
+                args.iter().try_for_each(|arg| write!(f, " {arg}"))?;
+                if let ScalarOp::Cast { to, .. } = op {
+                    write!(f, " {}", to.0)?;
+                }
+                if let ScalarOp::Like { escape: Some(escape), .. } = op {
+                    write!(f, " escape '{escape}'")?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+/// A column by name.
+///
+/// ```
+/// use leafhold::expr::{col, lit};
+/// assert_eq!(col("price").gt(lit(1i64)).and(col("ok")).to_string(), "(and (price > 1) ok)");
+/// ```
+pub fn col(name: impl Into<Name>) -> Scalar {
+    Scalar::column(name.into())
+}
+
+/// A constant.
+pub fn lit(value: impl Into<Literal>) -> Scalar {
+    Scalar::literal(value)
+}
+
+/// `CASE WHEN .. THEN .. [WHEN ..] ELSE .. END`.
+pub fn case(arms: impl IntoIterator<Item = (Scalar, Scalar)>, otherwise: Scalar) -> Scalar {
+    let mut args: Vec<_> = arms.into_iter().flat_map(|(when, then)| [when, then]).collect();
+    args.push(otherwise);
+    Scalar::new(ScalarOp::Case { operand: false, otherwise: true }, args)
+}
+
+/// The sum of the values that are not null; null for none.
+pub fn sum(of: Scalar) -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Sum, [of])
+}
+
+/// The mean of the values that are not null; null for none.
+pub fn avg(of: Scalar) -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Avg, [of])
+}
+
+/// The smallest value that is not null; null for none.
+pub fn min(of: Scalar) -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Min, [of])
+}
+
+/// The largest value that is not null; null for none.
+pub fn max(of: Scalar) -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Max, [of])
+}
+
+/// How many values are not null.
+pub fn count(of: Scalar) -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Count, [of])
+}
+
+/// How many rows there are.
+pub fn count_all() -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Count, [])
+}
+
+macro_rules! binary_methods {
+    ($($(#[$doc:meta])* $name:ident => $op:ident),* $(,)?) => {
+        impl Scalar {
+            $($(#[$doc])* pub fn $name(self, other: Scalar) -> Scalar {
+                Scalar::binary(BinaryOp::$op, self, other)
+            })*
+        }
+    };
+}
+
+binary_methods! {
+    /// `self = other`, null if either is.
+    eq => Eq,
+    /// `self <> other`, null if either is.
+    not_eq => NotEq,
+    /// `self < other`, null if either is.
+    lt => Lt,
+    /// `self <= other`, null if either is.
+    lt_eq => LtEq,
+    /// `self > other`, null if either is.
+    gt => Gt,
+    /// `self >= other`, null if either is.
+    gt_eq => GtEq,
+}
+
+impl Scalar {
+    /// Both are true.
+    pub fn and(self, other: Scalar) -> Scalar {
+        Scalar::new(ScalarOp::And, [self, other])
+    }
+
+    /// One is true.
+    pub fn or(self, other: Scalar) -> Scalar {
+        Scalar::new(ScalarOp::Or, [self, other])
+    }
+
+    /// The value is null.
+    pub fn is_null(self) -> Scalar {
+        Scalar::new(ScalarOp::IsNull, [self])
+    }
+
+    /// The value is not null.
+    pub fn is_not_null(self) -> Scalar {
+        Scalar::new(ScalarOp::IsNotNull, [self])
+    }
+
+    /// The value converted to another type; an error where it cannot be.
+    pub fn cast(self, to: DataType) -> Scalar {
+        Scalar::new(ScalarOp::Cast { to: DataTypeKey(to), safe: false }, [self])
+    }
+
+    /// The value equals one of the list.
+    pub fn in_list(self, list: impl IntoIterator<Item = Scalar>) -> Scalar {
+        let args: Vec<_> = std::iter::once(self).chain(list).collect();
+        Scalar::new(ScalarOp::InList { negated: false }, args)
+    }
+
+    /// `low <= self and self <= high`.
+    pub fn between(self, low: Scalar, high: Scalar) -> Scalar {
+        Scalar::new(ScalarOp::Between { negated: false }, [self, low, high])
+    }
+
+    /// The text matches a pattern of `%` and `_`.
+    pub fn like(self, pattern: Scalar) -> Scalar {
+        Scalar::new(ScalarOp::Like { negated: false, case_insensitive: false, escape: None }, [self, pattern])
+    }
+
+    /// Ascending order by this value, nulls last.
+    pub fn asc(self) -> SortKey {
+        SortKey { scalar: self, descending: false, nulls_first: false }
+    }
+
+    /// Descending order by this value, nulls first.
+    pub fn desc(self) -> SortKey {
+        SortKey { scalar: self, descending: true, nulls_first: true }
+    }
+}
+
+macro_rules! operator {
+    ($($trait:ident $method:ident $op:ident),*) => {$(
+        impl ops::$trait for Scalar {
+            type Output = Scalar;
+            fn $method(self, other: Scalar) -> Scalar {
+                Scalar::binary(BinaryOp::$op, self, other)
+            }
+        }
+    )*};
+}
+
+operator!(Add add Plus, Sub sub Minus, Mul mul Multiply, Div div Divide, Rem rem Modulo);
+
+impl ops::Not for Scalar {
+    type Output = Scalar;
+    fn not(self) -> Scalar {
+        Scalar::new(ScalarOp::Not, [self])
+    }
+}
+
+impl ops::Neg for Scalar {
+    type Output = Scalar;
+    fn neg(self) -> Scalar {
+        Scalar::new(ScalarOp::Negate, [self])
+    }
+}

@@ -1,0 +1,116 @@
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+
+use super::{FutureHandle, FutureStatus, TableStatistics};
+use crate::token::Tokenizer;
+
+/// A leaf over live futures: one handle per partition, all of one schema.
+///
+/// The leaf *owns* its futures: as long as an expression, plan, task graph or run has the leaf, the
+/// data is not released.
+#[derive(Clone, Debug)]
+pub struct FromDelayed {
+    name: Arc<str>,
+    schema: SchemaRef,
+    handles: Arc<[FutureHandle]>,
+    statistics: Option<Arc<TableStatistics>>,
+}
+
+/// What is wrong with the futures of a leaf.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DelayedError {
+    /// No partition at all.
+    #[error("{name}: from_delayed needs at least one future; for no rows, use a `Values` leaf")]
+    NoFutures {
+        /// The leaf's name.
+        name: String,
+    },
+    /// The futures belong to more than one engine.
+    #[error("{name}: future {key:?} belongs to engine {engine}, the first one to {first}; move the data to one engine first")]
+    MixedEngines {
+        /// The leaf's name.
+        name: String,
+        /// The first future of another engine.
+        key: String,
+        /// That engine.
+        engine: String,
+        /// The engine of the first future.
+        first: String,
+    },
+}
+
+impl FromDelayed {
+    /// A leaf over `handles`, which promise data of `schema`.
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        schema: SchemaRef,
+        handles: impl Into<Arc<[FutureHandle]>>,
+    ) -> Result<Self, DelayedError> {
+        let (name, handles): (Arc<str>, Arc<[FutureHandle]>) = (name.into(), handles.into());
+        let Some(first) = handles.first() else {
+            return Err(DelayedError::NoFutures { name: name.to_string() });
+        };
+        if let Some(other) = handles.iter().find(|handle| handle.engine() != first.engine()) {
+            return Err(DelayedError::MixedEngines {
+                name: name.to_string(),
+                key: other.key().to_owned(),
+                engine: other.engine().to_string(),
+                first: first.engine().to_string(),
+            });
+        }
+        Ok(FromDelayed { name, schema, handles, statistics: None })
+    }
+
+    /// Adds what its producer knows about the data before it is there.
+    pub fn with_statistics(mut self, statistics: TableStatistics) -> Self {
+        self.statistics = Some(Arc::new(statistics));
+        self
+    }
+
+    /// The name that plans print.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The columns of every partition.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// One strong handle per partition.
+    pub fn handles(&self) -> &[FutureHandle] {
+        &self.handles
+    }
+
+    /// What is known now: the producer's word, else the exact sizes of futures that all are finished.
+    pub fn statistics(&self) -> TableStatistics {
+        if let Some(statistics) = &self.statistics {
+            return (**statistics).clone();
+        }
+        let sizes = self.handles.iter().map(|handle| match handle.status() {
+            FutureStatus::Finished { rows, bytes } => rows.map(|rows| (rows, bytes)),
+            _ => None,
+        });
+        match sizes.collect::<Option<Vec<_>>>() {
+            None => TableStatistics::unknown(),
+            Some(sizes) => TableStatistics {
+                rows: Some(sizes.iter().map(|(rows, _)| *rows as f64).sum()),
+                bytes: sizes.iter().map(|(_, bytes)| *bytes).sum(),
+                ..TableStatistics::unknown()
+            },
+        }
+    }
+
+    pub(super) fn tokenize(&self, tokenizer: &mut Tokenizer, shape: bool) {
+        tokenizer.put_record("from_delayed");
+        tokenizer.put_str(&self.name);
+        tokenizer.put(&*self.schema);
+        tokenizer.put_sequence(self.handles.len());
+        if !shape {
+            for handle in self.handles.iter() {
+                tokenizer.put(&handle.generation());
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a plan may start from, and who owns the live data behind it.
+//!
+//! * [`FromDelayed`]: partitions that are being computed somewhere, one strong [`FutureHandle`] each;
+//! * [`Scan`]: a table that an engine can read, such as a Parquet file;
+//! * [`Values`]: Arrow data at hand.
+//!
+//! A [`FutureHandle`] is the only way to hold a future. Cloning it means "I need this data, too";
+//! when the last clone goes, release is requested, exactly once, from the [release queue](release),
+//! never on the stack of whoever let go. Nothing here reads a clock or a random number to decide
+//! what is the same: two handles are the same leaf exactly when the engine says that they are one
+//! live instance ([`RemoteFuture::instance`]).
+
+mod delayed;
+mod future;
+mod local;
+mod registry;
+pub mod release;
+mod scan;
+mod statistics;
+mod values;
+
+pub use delayed::{DelayedError, FromDelayed};
+pub use future::{
+    EngineId, FutureError, FutureErrorKind, FutureHandle, FutureStatus, Generation, InstanceId,
+    PartitionData, RemoteFuture,
+};
+pub use local::{LocalFuture, Promise, spawn, value};
+pub use registry::{HandleCounts, handle_counts};
+pub use scan::{Scan, ScanSource};
+pub(crate) use statistics::axis_values;
+pub use statistics::{ColumnStatistics, TableStatistics, collect_statistics};
+pub use values::Values;
+
+/// A leaf of a plan.
+#[derive(Clone, Debug)]
+pub enum Leaf {
+    /// Partitions behind live futures.
+    FromDelayed(FromDelayed),
+    /// A table that the engine reads.
+    Scan(Scan),
+    /// Arrow batches at hand.
+    Values(Values),
+}
+
+impl Leaf {
+    /// The columns that this leaf gives.
+    pub fn schema(&self) -> &arrow_schema::SchemaRef {
+        match self {
+            Leaf::FromDelayed(leaf) => leaf.schema(),
+            Leaf::Scan(leaf) => leaf.schema(),
+            Leaf::Values(leaf) => leaf.schema(),
+        }
+    }
+
+    /// The name that plans print: a table's name, or `future` and `values`.
+    pub fn name(&self) -> &str {
+        match self {
+            Leaf::FromDelayed(leaf) => leaf.name(),
+            Leaf::Scan(leaf) => leaf.name(),
+            Leaf::Values(leaf) => leaf.name(),
+        }
+    }
+
+    /// How many partitions this leaf has.
+    pub fn partitions(&self) -> usize {
+        match self {
+            Leaf::FromDelayed(leaf) => leaf.handles().len(),
+            Leaf::Scan(leaf) => leaf.partitions(),
+            Leaf::Values(leaf) => leaf.partitions().len(),
+        }
+    }
+
+    /// What is known about the data without touching it.
+    pub fn statistics(&self) -> TableStatistics {
+        match self {
+            Leaf::FromDelayed(leaf) => leaf.statistics(),
+            Leaf::Scan(leaf) => leaf.statistics().clone(),
+            Leaf::Values(leaf) => leaf.statistics().clone(),
+        }
+    }
+
+    /// The futures that this leaf owns.
+    pub fn futures(&self) -> &[FutureHandle] {
+        match self {
+            Leaf::FromDelayed(leaf) => leaf.handles(),
+            _ => &[],
+        }
+    }
+
+    /// Writes the identity of this leaf; with `shape`, futures count as their schema alone.
+    pub fn tokenize(&self, tokenizer: &mut crate::token::Tokenizer, shape: bool) {
+        match self {
+            Leaf::FromDelayed(leaf) => leaf.tokenize(tokenizer, shape),
+            Leaf::Scan(leaf) => tokenizer.put(leaf),
+            Leaf::Values(leaf) => tokenizer.put(leaf),
+        }
+    }
+}
