@@ -177,7 +177,10 @@ fn schema_of(fields: Vec<Field>) -> Result<Arc<Schema>, ExprError> {
 
 fn join_schema(left: &Schema, right: &Schema, kind: JoinKind) -> Result<Arc<Schema>, ExprError> {
     let side = |fields: &[FieldRef], nulls: bool| {
-        fields.iter().map(|field| field.as_ref().clone().with_nullable(field.is_nullable() || nulls)).collect::<Vec<_>>()
+        fields
+            .iter()
+            .map(|field| field.as_ref().clone().with_nullable(field.is_nullable() || nulls))
+            .collect::<Vec<_>>()
     };
     let mut fields = side(left.fields(), kind.nulls_left());
     fields.extend(side(right.fields(), kind.nulls_right()));

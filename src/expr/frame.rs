@@ -93,8 +93,12 @@ impl Frame {
 
     /// The columns there are, and one more (or another of that name).
     pub fn with_column(self, name: &str, scalar: Scalar) -> Result<Self, ExprError> {
-        let mut columns: Vec<(Name, Scalar)> =
-            self.schema().fields().iter().map(|field| (field.name().as_str().into(), col(field.name().as_str()))).collect();
+        let mut columns: Vec<(Name, Scalar)> = self
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| (field.name().as_str().into(), col(field.name().as_str())))
+            .collect();
         match columns.iter_mut().find(|(known, _)| &**known == name) {
             Some(column) => column.1 = scalar,
             None => columns.push((name.into(), scalar)),
@@ -108,12 +112,7 @@ impl Frame {
     }
 
     /// A join; the conjuncts of `on` may read the columns of both.
-    pub fn join(
-        self,
-        right: &Frame,
-        kind: JoinKind,
-        on: impl IntoIterator<Item = Scalar>,
-    ) -> Result<Self, ExprError> {
+    pub fn join(self, right: &Frame, kind: JoinKind, on: impl IntoIterator<Item = Scalar>) -> Result<Self, ExprError> {
         let on = on.into_iter().flat_map(Scalar::conjuncts).collect();
         self.map(|expr, functions| expr.join(right.expr.clone(), kind, on, functions))
     }

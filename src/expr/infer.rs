@@ -73,9 +73,7 @@ pub fn infer_op<C: std::fmt::Display>(
             false => Err(mismatch()),
         },
         (ScalarOp::Binary(binary), [left, right]) => {
-            let data_type = functions
-                .binary_type(*binary, &left.data_type, &right.data_type)
-                .ok_or_else(mismatch)?;
+            let data_type = functions.binary_type(*binary, &left.data_type, &right.data_type).ok_or_else(mismatch)?;
             let total = matches!(binary, BinaryOp::IsDistinctFrom | BinaryOp::IsNotDistinctFrom);
             Ok(ScalarType::new(data_type, any_null && !total))
         }
@@ -88,12 +86,10 @@ pub fn infer_op<C: std::fmt::Display>(
             false => Err(mismatch()),
         },
         (ScalarOp::IsNull | ScalarOp::IsNotNull, [_]) => boolean(false),
-        (ScalarOp::Cast { to, safe }, [arg]) => {
-            match arrow_cast::can_cast_types(&arg.data_type, &to.0) {
-                true => Ok(ScalarType::new(to.0.clone(), arg.nullable || *safe)),
-                false => Err(mismatch()),
-            }
-        }
+        (ScalarOp::Cast { to, safe }, [arg]) => match arrow_cast::can_cast_types(&arg.data_type, &to.0) {
+            true => Ok(ScalarType::new(to.0.clone(), arg.nullable || *safe)),
+            false => Err(mismatch()),
+        },
         (ScalarOp::Case { operand, otherwise }, args) => {
             let arms = &args[usize::from(*operand).min(args.len())..];
             let (arms, last) = match (otherwise, arms.split_last()) {

@@ -242,11 +242,9 @@ impl<C> Scalar<C> {
             ScalarOp::Case { operand, otherwise } => ScalarOp::Case { operand: *operand, otherwise: *otherwise },
             ScalarOp::InList { negated } => ScalarOp::InList { negated: *negated },
             ScalarOp::Between { negated } => ScalarOp::Between { negated: *negated },
-            ScalarOp::Like { negated, case_insensitive, escape } => ScalarOp::Like {
-                negated: *negated,
-                case_insensitive: *case_insensitive,
-                escape: *escape,
-            },
+            ScalarOp::Like { negated, case_insensitive, escape } => {
+                ScalarOp::Like { negated: *negated, case_insensitive: *case_insensitive, escape: *escape }
+            }
             ScalarOp::Call(function) => ScalarOp::Call(function.clone()),
         };
         let args = self.args.iter().map(|arg| arg.try_map(column)).collect::<Result<_, _>>()?;

@@ -27,7 +27,9 @@ pub enum DelayedError {
         name: String,
     },
     /// The futures belong to more than one engine.
-    #[error("{name}: future {key:?} belongs to engine {engine}, the first one to {first}; move the data to one engine first")]
+    #[error(
+        "{name}: future {key:?} belongs to engine {engine}, the first one to {first}; move the data to one engine first"
+    )]
     MixedEngines {
         /// The leaf's name.
         name: String,

@@ -21,8 +21,8 @@ mod values;
 
 pub use delayed::{DelayedError, FromDelayed};
 pub use future::{
-    EngineId, FutureError, FutureErrorKind, FutureHandle, FutureStatus, Generation, InstanceId,
-    PartitionData, RemoteFuture,
+    EngineId, FutureError, FutureErrorKind, FutureHandle, FutureStatus, Generation, InstanceId, PartitionData,
+    RemoteFuture,
 };
 pub use local::{LocalFuture, Promise, spawn, value};
 pub use registry::{HandleCounts, handle_counts};

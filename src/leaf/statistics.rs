@@ -50,10 +50,7 @@ type Sketch = HyperLogLogPlus<[u8], BuildHasherDefault<DefaultHasher>>;
 const SKETCH_PRECISION: u8 = 12;
 
 /// Exact rows, bytes, null fractions and min/max, and sketched distinct counts, of data at hand.
-pub fn collect_statistics<'a>(
-    schema: &Schema,
-    batches: impl Iterator<Item = &'a RecordBatch>,
-) -> TableStatistics {
+pub fn collect_statistics<'a>(schema: &Schema, batches: impl Iterator<Item = &'a RecordBatch>) -> TableStatistics {
     let mut rows = 0;
     let mut bytes = 0;
     let mut columns: Vec<_> = schema.fields().iter().map(|_| Column::new()).collect();

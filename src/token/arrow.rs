@@ -2,9 +2,7 @@
 //! do not matter. Dictionary encoding does, because it is a type.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float16Type,
-};
+use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float16Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 
@@ -136,7 +134,13 @@ fn put_values(array: &dyn Array, tokenizer: &mut Tokenizer) {
             debug_assert!(array.as_primitive_opt::<Decimal32Type>().is_some());
             fixed!(4)
         }
-        Int64 | UInt64 | Float64 | Date64 | Time64(_) | Timestamp(_, _) | Duration(_)
+        Int64
+        | UInt64
+        | Float64
+        | Date64
+        | Time64(_)
+        | Timestamp(_, _)
+        | Duration(_)
         | Interval(arrow_schema::IntervalUnit::DayTime) => fixed!(8),
         Decimal64(_, _) => {
             debug_assert!(array.as_primitive_opt::<Decimal64Type>().is_some());

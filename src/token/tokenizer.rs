@@ -36,10 +36,7 @@ pub struct Tokenizer {
 impl Tokenizer {
     /// A tokenizer for values of the given kind; two kinds never share a token.
     pub fn new(domain: &str) -> Self {
-        let mut tokenizer = Tokenizer {
-            hasher: blake3::Hasher::new(),
-            determinism: Determinism::Content,
-        };
+        let mut tokenizer = Tokenizer { hasher: blake3::Hasher::new(), determinism: Determinism::Content };
         tokenizer.put_str(SCHEME);
         tokenizer.put_str(domain);
         tokenizer

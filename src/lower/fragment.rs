@@ -1,0 +1,104 @@
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+
+use crate::leaf::ScanSource;
+use crate::optimize::PhysicalOp;
+use crate::token::Token;
+
+/// What one task computes: a small tree of physical operators over numbered inputs.
+///
+/// Columns are positions. A fragment says nothing of partitions or tasks, so many tasks share one,
+/// and identical work has the same [`token`](Fragment::token) whichever branch of a plan asked for it.
+#[derive(Clone, Debug)]
+pub struct Fragment {
+    /// The operators, inputs before the nodes that use them; the last one is the root.
+    pub nodes: Vec<FragmentNode>,
+    /// How the root's rows are handed out.
+    pub output: FragmentOutput,
+    /// How many input slots there are.
+    pub inputs: usize,
+    /// The identity of all of the above.
+    pub token: Token,
+    /// The operators in a few words, for reports: `hash-join > project`.
+    pub label: String,
+}
+
+/// One operator of a fragment.
+#[derive(Clone, Debug)]
+pub struct FragmentNode {
+    /// What it does.
+    pub op: FragmentOp,
+    /// Its inputs: indices of earlier nodes.
+    pub inputs: Vec<usize>,
+    /// What it gives. The column names are `c0`, `c1`, .. except at the root of the whole plan, where
+    /// they are the user's. A partial aggregate's schema is the engine's: this one then lists its keys only.
+    pub schema: SchemaRef,
+    /// Which node of the plan this is: index into `Plan::post_order`, for actual row counts. `None`
+    /// for what lowering added.
+    pub plan_node: Option<usize>,
+}
+
+/// What an operator of a fragment does.
+#[derive(Clone, Debug)]
+pub enum FragmentOp {
+    /// The batches of an input slot, all sources in order. When `columns` is given, only these columns
+    /// of each batch, by position, in this order.
+    Input {
+        /// Which slot.
+        slot: usize,
+        /// Which columns; all of them when absent.
+        columns: Option<Vec<usize>>,
+    },
+    /// Sources of one slot that each are sorted, merged into one order.
+    MergeInput {
+        /// Which slot.
+        slot: usize,
+        /// The order.
+        keys: Vec<crate::expr::SortKey<usize>>,
+        /// How many rows are needed.
+        fetch: Option<u64>,
+    },
+    /// Some columns of one partition of an engine's table. The partition is the task's.
+    Scan {
+        /// The table.
+        source: Arc<dyn ScanSource>,
+        /// Positions of the columns.
+        columns: Vec<usize>,
+    },
+    /// No rows.
+    Empty,
+    /// An operator. For the final phase of an aggregate, `argument_schema` is the schema of the partial
+    /// phase's input, over which the aggregate calls are written.
+    Compute {
+        /// What it does.
+        op: PhysicalOp<usize>,
+        /// See above; `None` for everything else.
+        argument_schema: Option<SchemaRef>,
+    },
+}
+
+/// How a fragment's rows are handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FragmentOutput {
+    /// All through port 0.
+    Whole,
+    /// By the hash of columns, over this many ports. Every engine must hash equal values of equal types
+    /// alike within one run.
+    Hashed {
+        /// Positions of the columns.
+        columns: Vec<usize>,
+        /// How many ports.
+        ports: usize,
+    },
+}
+
+impl FragmentOutput {
+    /// How many ports there are.
+    pub fn ports(&self) -> usize {
+        match self {
+            FragmentOutput::Whole => 1,
+            FragmentOutput::Hashed { ports, .. } => *ports,
+        }
+    }
+}

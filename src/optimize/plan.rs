@@ -1,0 +1,234 @@
+use std::sync::Arc;
+
+use arrow_schema::{DataType, SchemaRef};
+use indexmap::IndexMap;
+
+use crate::expr::{AggregateCall, Barrier, JoinKind, Name, Scalar, SortKey};
+use crate::leaf::Leaf;
+use crate::term::{AggregatePhase, ColumnId, Side};
+use crate::token::Token;
+
+/// What a physical operator does. `C` names a column: by [`ColumnId`] in a plan, by position in the
+/// input in a fragment (for joins: in the left input's columns followed by the right one's).
+#[derive(Clone, Debug)]
+pub enum PhysicalOp<C> {
+    /// Keeps the rows for which the predicate is true.
+    Filter {
+        /// The predicate.
+        predicate: Scalar<C>,
+    },
+    /// Computes exactly these columns.
+    Project {
+        /// What each output column is.
+        columns: Vec<Scalar<C>>,
+    },
+    /// A hash join. `Null` keys match nothing.
+    HashJoin {
+        /// Which rows it gives.
+        kind: JoinKind,
+        /// Pairs that must be equal: a scalar of the left input, one of the right. Each side counts
+        /// positions in its own input.
+        keys: Vec<(Scalar<C>, Scalar<C>)>,
+        /// What else must be true of a pair (over both inputs' columns).
+        residual: Option<Scalar<C>>,
+        /// The input of which the hash table is made.
+        build: Side,
+    },
+    /// A join that compares every pair.
+    NestedLoopJoin {
+        /// Which rows it gives.
+        kind: JoinKind,
+        /// What must be true of a pair; `None` for the cross product.
+        condition: Option<Scalar<C>>,
+    },
+    /// One row per group.
+    Aggregate {
+        /// Whole, or one of two halves. In the final phase `group` counts in the partial's output,
+        /// whose first columns are the keys in this order.
+        phase: AggregatePhase,
+        /// The keys: columns of the input.
+        group: Vec<C>,
+        /// The aggregates, over the columns of the *partial* phase's input.
+        aggregates: Vec<AggregateCall<C>>,
+    },
+    /// Orders each partition; with `fetch`, keeps only its first rows.
+    Sort {
+        /// The order.
+        keys: Vec<SortKey<C>>,
+        /// How many rows are needed.
+        fetch: Option<u64>,
+    },
+    /// Skips rows, then gives at most `fetch`. Over one partition.
+    Limit {
+        /// Rows to skip.
+        offset: u64,
+        /// Rows to give.
+        fetch: Option<u64>,
+    },
+    /// All rows of all inputs, by position.
+    Union,
+    /// What the engine runs as it is. Over one partition.
+    Barrier {
+        /// The engine's payload.
+        barrier: Arc<dyn Barrier>,
+    },
+}
+
+/// How rows lie in partitions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Partitioning<C> {
+    /// In several partitions, anyhow.
+    Any,
+    /// In one partition.
+    Single,
+    /// Rows that agree on these columns are in one partition: that of the columns' hash.
+    Hashed(Vec<C>),
+    /// All rows in every partition.
+    Replicated,
+}
+
+/// What a node of a plan does.
+#[derive(Clone, Debug)]
+pub enum PlanOp {
+    /// Reads some columns of a leaf, by position in its schema.
+    Read {
+        /// Index into [`Plan::leaves`].
+        leaf: usize,
+        /// Positions of the columns.
+        columns: Vec<usize>,
+    },
+    /// No rows.
+    Empty,
+    /// Moves rows between partitions. To `Single` after a sort, it keeps the order by merging.
+    Exchange {
+        /// Where the rows go.
+        to: Partitioning<ColumnId>,
+        /// The order to keep, when the rows of each partition are sorted.
+        merge: Vec<SortKey<ColumnId>>,
+    },
+    /// Computes on the rows of each partition.
+    Compute(PhysicalOp<ColumnId>),
+}
+
+impl PlanOp {
+    /// The operator's name in plans.
+    pub fn name(&self) -> &'static str {
+        match self {
+            PlanOp::Read { .. } => "read",
+            PlanOp::Empty => "empty",
+            PlanOp::Exchange { .. } => "exchange",
+            PlanOp::Compute(op) => op.name(),
+        }
+    }
+}
+
+impl<C> PhysicalOp<C> {
+    /// The operator's name in plans.
+    pub fn name(&self) -> &'static str {
+        match self {
+            PhysicalOp::Filter { .. } => "filter",
+            PhysicalOp::Project { .. } => "project",
+            PhysicalOp::HashJoin { .. } => "hash-join",
+            PhysicalOp::NestedLoopJoin { .. } => "nested-loop-join",
+            PhysicalOp::Aggregate { .. } => "hash-aggregate",
+            PhysicalOp::Sort { fetch: None, .. } => "sort",
+            PhysicalOp::Sort { fetch: Some(_), .. } => "top-k",
+            PhysicalOp::Limit { .. } => "limit",
+            PhysicalOp::Union => "union",
+            PhysicalOp::Barrier { .. } => "barrier",
+        }
+    }
+
+    /// Whether it is a join: its output counts for C_out.
+    pub fn is_join(&self) -> bool {
+        matches!(self, PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. })
+    }
+}
+
+/// A node of a plan: an operator over inputs, the columns that it gives in order, and what the
+/// optimizer believed of it.
+#[derive(Clone, Debug)]
+pub struct PlanNode {
+    /// What the node does.
+    pub op: PlanOp,
+    /// Its inputs. Shared inputs are one `Arc`.
+    pub inputs: Vec<Arc<PlanNode>>,
+    /// Its columns, in order. A partial aggregate gives its keys and then columns of the engine's.
+    pub output: Vec<ColumnId>,
+    /// How its rows lie.
+    pub partitioning: Partitioning<ColumnId>,
+    /// Estimated rows.
+    pub rows: f64,
+    /// Estimated cost of this node and everything below it, in row operations.
+    pub cost: f64,
+}
+
+/// A column of a plan.
+#[derive(Clone, Debug)]
+pub struct PlanColumn {
+    /// How texts call it.
+    pub name: Name,
+    /// Its type.
+    pub data_type: DataType,
+}
+
+/// A counter that has a cap: what was used, of how much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct CapUse {
+    /// How much was used.
+    pub used: u64,
+    /// How much there was.
+    pub limit: u64,
+    /// Whether work was left undone because of it.
+    pub hit: bool,
+}
+
+/// What the optimizer decided: a physical tree, and the leaves that it reads, with their futures.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The tree.
+    pub root: Arc<PlanNode>,
+    /// The columns of the result: position is the order, the name is what the user wrote.
+    pub output: Vec<(Name, ColumnId)>,
+    /// The schema of the result.
+    pub schema: SchemaRef,
+    /// The columns of the query, by [`ColumnId`].
+    pub columns: Vec<PlanColumn>,
+    /// The leaves, each with strong handles to its futures.
+    pub leaves: Vec<Leaf>,
+    /// How many partitions hashed exchanges make.
+    pub target_partitions: usize,
+    /// The shape token: the same in every run.
+    pub shape: Token,
+    /// The token of the rule set.
+    pub ruleset: Token,
+    /// How often each rule fired, in canonical rule order.
+    pub fired: IndexMap<String, u64>,
+    /// What was used of every budget.
+    pub caps: IndexMap<String, CapUse>,
+    /// E-nodes at the end.
+    pub size: u64,
+}
+
+impl Plan {
+    /// Every distinct node once, inputs before the nodes that use them.
+    pub fn post_order(&self) -> Vec<Arc<PlanNode>> {
+        let mut seen = std::collections::HashSet::new();
+        let mut order = Vec::new();
+        let mut stack = vec![(self.root.clone(), false)];
+        while let Some((node, inputs_done)) = stack.pop() {
+            if inputs_done {
+                order.push(node);
+            } else if seen.insert(Arc::as_ptr(&node)) {
+                stack.push((node.clone(), true));
+                stack.extend(node.inputs.iter().rev().map(|input| (input.clone(), false)));
+            }
+        }
+        order
+    }
+
+    /// What is known of a column.
+    pub fn column(&self, column: ColumnId) -> &PlanColumn {
+        &self.columns[column.0 as usize]
+    }
+}

@@ -1,0 +1,5 @@
+//! The rule language.
+
+mod forest;
+
+pub use forest::{Forest, Plant};

@@ -1,0 +1,70 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow_array::RecordBatch;
+
+use crate::leaf::PartitionData;
+use crate::lower::Fragment;
+
+/// The rows that reached an input slot: one entry per source, in order.
+pub type SlotData = Vec<PartitionData>;
+
+/// What a task gave.
+#[derive(Clone, Debug, Default)]
+pub struct TaskOutput {
+    /// The batches of each port. Every port has at least one batch, perhaps of no rows, so that the
+    /// schema travels with the data.
+    pub ports: Vec<Vec<RecordBatch>>,
+    /// Actual rows that each node of the fragment gave, where the engine counted them.
+    pub node_rows: Vec<Option<u64>>,
+}
+
+/// Why a task gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KernelError {
+    /// The computation raised an error: division by zero, an overflow, a value that does not convert.
+    #[error("{0}")]
+    Compute(String),
+    /// The engine cannot run this fragment: a bug of the engine or of the plan.
+    #[error("the engine cannot run `{operator}`: {reason}")]
+    Unsupported {
+        /// The operator.
+        operator: String,
+        /// Why.
+        reason: String,
+    },
+    /// Data that a source could not read.
+    #[error("reading {source_name}: {message}")]
+    Read {
+        /// The source's name.
+        source_name: String,
+        /// What went wrong.
+        message: String,
+    },
+    /// The run was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// What a task may ask while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct TaskContext {
+    /// Which partition of its stage the task is.
+    pub partition: usize,
+    /// Set when the run is cancelled: check it between batches.
+    pub cancelled: Arc<AtomicBool>,
+}
+
+impl TaskContext {
+    /// Whether the run was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs fragments on Arrow batches: what an engine supplies.
+pub trait Kernels: Send + Sync + 'static {
+    /// Computes the fragment over the data of its slots.
+    fn run(&self, fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext)
+    -> Result<TaskOutput, KernelError>;
+}

@@ -1,0 +1,5 @@
+//! Running task graphs, and telling the truth about it.
+
+mod kernels;
+
+pub use kernels::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};

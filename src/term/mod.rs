@@ -1,0 +1,23 @@
+//! Resolved terms: what rules rewrite.
+//!
+//! Here columns are dense [`ColumnId`]s, unique per query, so no rule renames or re-indexes anything
+//! and a join commutes without a projection. Terms are hash-consed in one arena, [`Terms`]; scalars,
+//! predicate lists and other payloads are interned beside them, so a relational node is a small
+//! `Copy` operator and its inputs. Normal forms belong to the constructors of [`Terms`].
+
+mod column;
+mod facts;
+mod physical;
+mod rel;
+mod scalars;
+mod terms;
+
+pub use column::{ColumnId, ColumnSet};
+pub use facts::Facts;
+pub use physical::{AggregatePhase, Alternative, AlternativeInput, AlternativeOp, JoinKey, KeysId, Required, Side};
+pub use rel::{
+    AggregateId, AggregateSpec, BarrierId, BarrierSpec, ColumnsId, GetId, GetSpec, PredicatesId, ProjectionId, RelNode,
+    RelOp, SortId, UnionId, UnionSpec,
+};
+pub use scalars::{ScalarFacts, ScalarId, ScalarNode, TermAggregate, TermSortKey};
+pub use terms::{ColumnInfo, TermId, Terms};
