@@ -101,3 +101,16 @@ impl TaskGraph {
         &self.graph[id]
     }
 }
+
+impl std::ops::Index<usize> for TaskGraph {
+    type Output = Task;
+    fn index(&self, task: usize) -> &Task {
+        &self.graph[TaskId::new(task)]
+    }
+}
+
+impl std::ops::IndexMut<usize> for TaskGraph {
+    fn index_mut(&mut self, task: usize) -> &mut Task {
+        &mut self.graph[TaskId::new(task)]
+    }
+}

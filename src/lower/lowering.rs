@@ -328,10 +328,9 @@ fn layout_of(op: &PhysicalOp<usize>, node: &PlanNode, inputs: &[&[ColumnId]]) ->
         PhysicalOp::Aggregate { phase: AggregatePhase::Partial, group, .. } => {
             group.iter().map(|position| inputs[0][*position]).collect()
         }
-        PhysicalOp::Project { .. }
-        | PhysicalOp::Aggregate { .. }
-        | PhysicalOp::Union
-        | PhysicalOp::Barrier { .. } => node.output.clone(),
+        PhysicalOp::Project { .. } | PhysicalOp::Aggregate { .. } | PhysicalOp::Union | PhysicalOp::Barrier { .. } => {
+            node.output.clone()
+        }
     }
 }
 

@@ -61,13 +61,7 @@ impl Piece {
     }
 
     /// Puts an operator on top; `inputs` are nodes of this piece.
-    pub(super) fn push(
-        &mut self,
-        op: FragmentOp,
-        inputs: Vec<usize>,
-        schema: SchemaRef,
-        plan_node: Option<usize>,
-    ) {
+    pub(super) fn push(&mut self, op: FragmentOp, inputs: Vec<usize>, schema: SchemaRef, plan_node: Option<usize>) {
         self.nodes.push(FragmentNode { op, inputs, schema, plan_node });
     }
 

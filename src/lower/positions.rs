@@ -82,11 +82,9 @@ pub(super) fn positional(
                 group: (0..group.len()).collect(),
                 aggregates: Positions::new(op.name(), node, [arguments]).calls(aggregates)?,
             },
-            None => PhysicalOp::Aggregate {
-                phase: *phase,
-                group: all.columns(group)?,
-                aggregates: all.calls(aggregates)?,
-            },
+            None => {
+                PhysicalOp::Aggregate { phase: *phase, group: all.columns(group)?, aggregates: all.calls(aggregates)? }
+            }
         },
         PhysicalOp::Sort { keys, fetch } => PhysicalOp::Sort { keys: all.sort_keys(keys)?, fetch: *fetch },
         PhysicalOp::Limit { offset, fetch } => PhysicalOp::Limit { offset: *offset, fetch: *fetch },

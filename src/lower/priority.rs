@@ -23,7 +23,8 @@ pub(super) fn set_priorities(graph: &mut TaskGraph) {
             stack.push((task, true));
             let mut below = producers[task.index()].clone();
             below.sort_by_key(|producer| (chain[producer.index()], Reverse(*producer)));
-            stack.extend(below.into_iter().filter(|producer| !seen[producer.index()]).map(|producer| (producer, false)));
+            stack
+                .extend(below.into_iter().filter(|producer| !seen[producer.index()]).map(|producer| (producer, false)));
         }
     }
 }

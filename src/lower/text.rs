@@ -28,7 +28,8 @@ impl TaskGraph {
         let mut text = format!("{} in {}\n", count(self.len(), "task"), count(stages.len(), "stage"));
         for (stage, tasks) in stages {
             let fragment = &tasks[0].fragment;
-            let result = tasks.iter().any(|task| self.outputs.iter().any(|output| self.graph[*output].token == task.token));
+            let result =
+                tasks.iter().any(|task| self.outputs.iter().any(|output| self.graph[*output].token == task.token));
             let output = match &fragment.output {
                 FragmentOutput::Whole if result => " -> result".to_owned(),
                 FragmentOutput::Whole => String::new(),
