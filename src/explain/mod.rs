@@ -15,7 +15,7 @@
 //! * [`PlanText`]: a plan as text, with actual rows once it ran ([`Actuals`]);
 //! * [`PlanJson`]: the same for programs;
 //! * [`expr_text`]: what the user wrote;
-//! * [`tasks_text`] and [`tasks_json`]: what lowering made of a plan.
+//! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own.
 
 mod actuals;
 mod expr;
@@ -32,4 +32,4 @@ pub use expr::expr_text;
 pub use json::PlanJson;
 pub use number::grouped;
 pub use plan::{PlanText, barriers_left, caps_hit, rules_fired};
-pub use tasks::{tasks_json, tasks_text};
+pub use tasks::tasks_json;

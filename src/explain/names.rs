@@ -24,10 +24,8 @@ impl fmt::Display for Shown {
 
 /// A scalar with its columns as texts write them.
 pub(super) fn shown<C>(scalar: &Scalar<C>, name: &impl Fn(&C) -> Shown) -> Scalar<Shown> {
-    match scalar.try_map(&mut |column| Ok::<_, std::convert::Infallible>(name(column))) {
-        Ok(scalar) => scalar,
-        Err(never) => match never {},
-    }
+    let Ok(scalar) = scalar.try_map(&mut |column| Ok::<_, std::convert::Infallible>(name(column)));
+    scalar
 }
 
 /// Items in brackets, by spaces: `[a b]`.

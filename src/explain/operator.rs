@@ -76,12 +76,7 @@ pub(super) fn sort_keys<C>(keys: &[SortKey<C>], name: &impl Namer<C>) -> String 
 
 /// An aggregate call.
 pub(super) fn call<C>(call: &AggregateCall<C>, name: &impl Namer<C>) -> String {
-    let call = AggregateCall {
-        function: call.function.clone(),
-        args: call.args.iter().map(|arg| shown(arg, name)).collect(),
-        distinct: call.distinct,
-        filter: call.filter.as_ref().map(|filter| shown(filter, name)),
-    };
+    let Ok(call) = call.try_map(&mut |column| Ok::<_, std::convert::Infallible>(name(column)));
     call.to_string()
 }
 

@@ -1,9 +1,7 @@
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::number::grouped;
 use crate::lower::{FragmentOutput, TaskGraph, TaskInput};
 
 /// The tasks of one fragment.
@@ -54,30 +52,6 @@ fn stages(graph: &TaskGraph) -> BTreeMap<usize, Stage<'_>> {
         }
     }
     stages
-}
-
-/// A task graph as text: one line per stage (the tasks that share a fragment), and what feeds it.
-pub fn tasks_text(graph: &TaskGraph) -> String {
-    let stages = stages(graph);
-    let edges = graph.graph.edge_count() as u64;
-    let mut text = format!(
-        "; {} tasks in {} stages, {} edges\n",
-        grouped(graph.len() as u64),
-        grouped(stages.len() as u64),
-        grouped(edges)
-    );
-    for (number, stage) in &stages {
-        let output = match stage.output {
-            FragmentOutput::Whole => String::new(),
-            FragmentOutput::Hashed { ports, .. } => format!("  ; hashed into {ports} ports"),
-        };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "stage {number} x{}: {}{output}", stage.tasks, stage.label);
-        for ((slot, source), count) in &stage.sources {
-            let _ = writeln!(text, "  slot {slot} <- {} x{count}", source.text());
-        }
-    }
-    text
 }
 
 /// A task graph as JSON: `{"tasks", "edges", "stages": [{"stage", "label", "tasks", "ports", "inputs"}]}`.

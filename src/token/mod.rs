@@ -14,6 +14,7 @@
 
 mod arrow;
 mod determinism;
+#[allow(clippy::module_inception)] // the file of `Token`
 mod token;
 mod tokenize;
 mod tokenizer;
