@@ -1,5 +1,7 @@
 //! Leafhold, an embeddable, cost-based query planner that never loses live data.
+pub mod explain;
 pub mod expr;
+pub mod golden;
 pub mod leaf;
 pub mod lower;
 pub mod optimize;

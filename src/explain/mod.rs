@@ -1,0 +1,35 @@
+//! Expressions, plans and task graphs as people and programs read them.
+//!
+//! One stable text, without addresses, hash order, core counts, clocks or random ids: live futures
+//! print as `future#0`, and a node that several others share prints once, as `@0 = ..`, and as `@0`
+//! from then on. The operators are written like terms, one per line, inputs below, and what the
+//! optimizer believed of a node trails as a comment:
+//!
+//! ```text
+//! ; plan 8b2f60c5a1d7  rules 41c09e3ad5b2  caps none
+//! hash-join inner (c_custkey = o_custkey) build left  ; rows 15,000  hashed(c_custkey)
+//!   exchange hashed(c_custkey)  ; rows 1,500  hashed(c_custkey)
+//!     read customer future#0..3 [c_custkey c_name]  ; rows 1,500  any
+//! ```
+//!
+//! * [`PlanText`]: a plan as text, with actual rows once it ran ([`Actuals`]);
+//! * [`PlanJson`]: the same for programs;
+//! * [`expr_text`]: what the user wrote;
+//! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own.
+
+mod actuals;
+mod expr;
+mod json;
+mod names;
+mod number;
+mod operator;
+mod plan;
+mod tasks;
+mod tree;
+
+pub use actuals::Actuals;
+pub use expr::expr_text;
+pub use json::PlanJson;
+pub use number::grouped;
+pub use plan::{PlanText, barriers_left, caps_hit, rules_fired};
+pub use tasks::tasks_json;

@@ -1,0 +1,91 @@
+use super::names::{Shown, bracketed, conjunction, shown};
+use crate::expr::{AggregateCall, Scalar, ScalarOp, SortKey};
+use crate::optimize::{Partitioning, PhysicalOp};
+use crate::term::Side;
+
+/// How a text calls a column.
+pub(super) trait Namer<C>: Fn(&C) -> Shown {}
+impl<C, F: Fn(&C) -> Shown> Namer<C> for F {}
+
+/// A physical operator in the notation of terms. `output` are its columns as texts write them.
+pub(super) fn physical<C: PartialEq>(op: &PhysicalOp<C>, output: &[C], name: &impl Namer<C>) -> String {
+    let scalar = |scalar: &Scalar<C>| shown(scalar, name).to_string();
+    let head = op.name();
+    match op {
+        PhysicalOp::Filter { predicate } => format!("{head} {}", scalar(predicate)),
+        PhysicalOp::Project { columns } => format!("{head} {}", bracketed(computed(columns, output, name))),
+        PhysicalOp::HashJoin { kind, keys, residual, build } => {
+            let keys: Vec<_> =
+                keys.iter().map(|(left, right)| format!("({} = {})", scalar(left), scalar(right))).collect();
+            let residual = residual.as_ref().map(|residual| format!(" residual {}", scalar(residual)));
+            let build = match build {
+                Side::Left => "left",
+                Side::Right => "right",
+            };
+            format!("{head} {kind} {}{} build {build}", conjunction(&keys), residual.unwrap_or_default())
+        }
+        PhysicalOp::NestedLoopJoin { kind, condition } => {
+            let condition = condition.as_ref().map_or_else(|| "true".to_owned(), scalar);
+            format!("{head} {kind} {condition}")
+        }
+        PhysicalOp::Aggregate { phase, group, aggregates } => {
+            let calls = aggregates.iter().enumerate().map(|(at, aggregate)| {
+                let text = call(aggregate, name);
+                // A partial aggregate gives states, whose columns are the engine's.
+                match output.len() == group.len() + aggregates.len() {
+                    true => format!("{} := {text}", name(&output[group.len() + at])),
+                    false => text,
+                }
+            });
+            format!("{head} {phase} {} {}", bracketed(group.iter().map(name)), bracketed(calls))
+        }
+        PhysicalOp::Sort { keys, fetch } => {
+            let fetch = fetch.map(|fetch| format!(" fetch {fetch}"));
+            format!("{head} {}{}", sort_keys(keys, name), fetch.unwrap_or_default())
+        }
+        PhysicalOp::Limit { offset, fetch } => limit(head, *offset, *fetch),
+        PhysicalOp::Union => head.to_owned(),
+        PhysicalOp::Barrier { barrier } => format!("{head} {}", barrier.name()),
+    }
+}
+
+/// `limit`, with what it skips and what it gives.
+pub(super) fn limit(head: &str, offset: u64, fetch: Option<u64>) -> String {
+    let offset = if offset > 0 { format!(" offset {offset}") } else { String::new() };
+    let fetch = fetch.map(|fetch| format!(" fetch {fetch}"));
+    format!("{head}{offset}{}", fetch.unwrap_or_default())
+}
+
+/// Columns as a projection gives them: kept ones by name, computed ones as `name := scalar`.
+pub(super) fn computed<C: PartialEq>(columns: &[Scalar<C>], output: &[C], name: &impl Namer<C>) -> Vec<String> {
+    let text = |(to, of): (&C, &Scalar<C>)| match matches!(&of.op, ScalarOp::Column(column) if column == to) {
+        true => name(to).to_string(),
+        false => format!("{} := {}", name(to), shown(of, name)),
+    };
+    output.iter().zip(columns).map(text).collect()
+}
+
+/// Sort keys in brackets.
+pub(super) fn sort_keys<C>(keys: &[SortKey<C>], name: &impl Namer<C>) -> String {
+    bracketed(keys.iter().map(|key| SortKey {
+        scalar: shown(&key.scalar, name),
+        descending: key.descending,
+        nulls_first: key.nulls_first,
+    }))
+}
+
+/// An aggregate call.
+pub(super) fn call<C>(call: &AggregateCall<C>, name: &impl Namer<C>) -> String {
+    let Ok(call) = call.try_map(&mut |column| Ok::<_, std::convert::Infallible>(name(column)));
+    call.to_string()
+}
+
+/// How rows lie in partitions.
+pub(super) fn partitioning<C>(partitioning: &Partitioning<C>, name: &impl Namer<C>) -> String {
+    match partitioning {
+        Partitioning::Any => "any".to_owned(),
+        Partitioning::Single => "single".to_owned(),
+        Partitioning::Hashed(columns) => format!("hashed({})", super::names::spaced(columns.iter().map(name))),
+        Partitioning::Replicated => "replicated".to_owned(),
+    }
+}

@@ -1,0 +1,167 @@
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::Actuals;
+use super::names::{Futures, Shown, bracketed};
+use super::number::{estimate, grouped};
+use super::operator::{partitioning, physical, sort_keys};
+use super::tree::{Step, indent, walk};
+use crate::optimize::{PhysicalOp, Plan, PlanNode, PlanOp};
+use crate::term::ColumnId;
+
+/// A plan as text; `Display` writes it.
+///
+/// With [`body`](PlanText::body) alone the text depends on the plan and on nothing else: that is what
+/// golden files hold.
+#[derive(Clone, Copy)]
+pub struct PlanText<'a> {
+    plan: &'a Plan,
+    actuals: Option<&'a Actuals>,
+    header: bool,
+}
+
+impl<'a> PlanText<'a> {
+    /// The text of a plan, header included.
+    pub fn new(plan: &'a Plan) -> Self {
+        PlanText { plan, actuals: None, header: true }
+    }
+
+    /// Adds the actual rows of a run and C_out.
+    pub fn with_actuals(mut self, actuals: &'a Actuals) -> Self {
+        self.actuals = Some(actuals);
+        self
+    }
+
+    /// Without the header, whose tokens change with every rule.
+    pub fn body(mut self) -> Self {
+        self.header = false;
+        self
+    }
+}
+
+impl fmt::Display for PlanText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = self.plan;
+        if self.header {
+            writeln!(f, "; plan {}  rules {}  caps {}", plan.shape.short(), plan.ruleset.short(), caps_hit(plan))?;
+            if let Some(actuals) = self.actuals {
+                let c_out = actuals.c_out(plan).map_or_else(|| "unknown".to_owned(), grouped);
+                writeln!(f, "; C_out {c_out}")?;
+            }
+            let barriers = barriers_left(plan);
+            if !barriers.is_empty() {
+                let list: Vec<_> = barriers.iter().map(|(name, count)| format!("{name} x{count}")).collect();
+                writeln!(f, "; barriers {}", list.join(", "))?;
+            }
+        }
+        let lines = Lines::new(plan);
+        let mut depth = 0;
+        let mut written = Ok(());
+        walk(&plan.root, |step| {
+            let line = match step {
+                Step::Close => {
+                    depth -= 1;
+                    return ControlFlow::Continue(());
+                }
+                Step::Again { shared, .. } => format!("{}@{shared}", indent(depth)),
+                Step::Open { node, shared } => {
+                    let shared = shared.map(|number| format!("@{number} = ")).unwrap_or_default();
+                    let line = format!(
+                        "{}{shared}{}  ; rows {}{}  {}",
+                        indent(depth),
+                        lines.operator(node),
+                        estimate(node.rows),
+                        self.actual(lines.index(node)),
+                        lines.partitioning(node),
+                    );
+                    depth += 1;
+                    line
+                }
+            };
+            written = writeln!(f, "{line}");
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        written
+    }
+}
+
+impl PlanText<'_> {
+    fn actual(&self, node: usize) -> String {
+        let rows = self.actuals.and_then(|actuals| actuals.rows(node));
+        rows.map(|rows| format!(" actual {}", grouped(rows))).unwrap_or_default()
+    }
+}
+
+/// The caps that left work undone, with what was used of them; `none` when there is none.
+pub fn caps_hit(plan: &Plan) -> String {
+    let hit = plan.caps.iter().filter(|(_, cap)| cap.hit);
+    let hit: Vec<_> = hit.map(|(name, cap)| format!("{name} {}/{}", grouped(cap.used), grouped(cap.limit))).collect();
+    if hit.is_empty() { "none".to_owned() } else { hit.join(", ") }
+}
+
+/// The rules that fired and how often, in canonical rule order; `none` when there is none.
+pub fn rules_fired(plan: &Plan) -> String {
+    let fired: Vec<_> = plan.fired.iter().map(|(rule, count)| format!("{rule} x{count}")).collect();
+    if fired.is_empty() { "none".to_owned() } else { fired.join(", ") }
+}
+
+/// The barriers that a plan still has, by name: pieces that the engine runs and Leafhold cannot read.
+pub fn barriers_left(plan: &Plan) -> BTreeMap<String, usize> {
+    let mut left = BTreeMap::new();
+    for node in plan.post_order() {
+        if let PlanOp::Compute(PhysicalOp::Barrier { barrier }) = &node.op {
+            *left.entry(barrier.name().to_owned()).or_default() += 1;
+        }
+    }
+    left
+}
+
+/// Writes the operators of one plan.
+pub(super) struct Lines<'a> {
+    plan: &'a Plan,
+    leaves: Vec<String>,
+    order: HashMap<*const PlanNode, usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(plan: &'a Plan) -> Self {
+        let mut futures = Futures::default();
+        let order = plan.post_order().into_iter().enumerate().map(|(at, node)| (Arc::as_ptr(&node), at)).collect();
+        Lines { plan, leaves: plan.leaves.iter().map(|leaf| futures.leaf(leaf)).collect(), order }
+    }
+
+    /// The place of a node in [`Plan::post_order`].
+    pub(super) fn index(&self, node: &Arc<PlanNode>) -> usize {
+        self.order[&Arc::as_ptr(node)]
+    }
+
+    /// The operator of a node, without its inputs.
+    pub(super) fn operator(&self, node: &PlanNode) -> String {
+        let name = |column: &ColumnId| self.name(*column);
+        match &node.op {
+            PlanOp::Read { leaf, .. } => {
+                format!("read {} {}", self.leaves[*leaf], bracketed(node.output.iter().map(name)))
+            }
+            PlanOp::Empty => format!("empty {}", bracketed(node.output.iter().map(name))),
+            PlanOp::Exchange { to, merge } => {
+                let merge = match merge.is_empty() {
+                    true => String::new(),
+                    false => format!(" merge {}", sort_keys(merge, &name)),
+                };
+                format!("exchange {}{merge}", partitioning(to, &name))
+            }
+            PlanOp::Compute(PhysicalOp::Union) => format!("union {}", bracketed(node.output.iter().map(name))),
+            PlanOp::Compute(op) => physical(op, &node.output, &name),
+        }
+    }
+
+    pub(super) fn partitioning(&self, node: &PlanNode) -> String {
+        partitioning(&node.partitioning, &|column: &ColumnId| self.name(*column))
+    }
+
+    pub(super) fn name(&self, column: ColumnId) -> Shown {
+        Shown::new(&self.plan.column(column).name)
+    }
+}
