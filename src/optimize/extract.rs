@@ -11,7 +11,8 @@ use super::cost::{CostModel, Movement, Sizes};
 use super::graph::{ClassId, Graph};
 use crate::expr::JoinKind;
 use crate::term::{
-    AggregatePhase, Alternative, AlternativeInput, AlternativeOp, ColumnId, ColumnsId, ProjectionId, Required,
+    AggregatePhase, Alternative, AlternativeInput, AlternativeOp, ColumnId, ColumnSet, ColumnsId, ProjectionId,
+    Required,
 };
 
 /// A class of the e-graph, or an operator that stands between two classes: its place in the list of groups.
@@ -34,6 +35,8 @@ pub struct Candidate {
 struct Group {
     candidates: Vec<Candidate>,
     rows: f64,
+    /// The columns that a class gives; empty for operators between classes, whose columns are theirs.
+    outputs: ColumnSet,
 }
 
 /// How a goal is reached.
@@ -87,7 +90,9 @@ impl<'a> Extractor<'a> {
         for (class, _) in &alternatives {
             let id = extractor.groups.len();
             extractor.of_class.insert(*class, id);
-            extractor.groups.push(Group { candidates: Vec::new(), rows: graph.data(*class).rows });
+            let data = graph.data(*class);
+            let outputs = data.facts.outputs.clone();
+            extractor.groups.push(Group { candidates: Vec::new(), rows: data.rows, outputs });
         }
         for (class, alternatives) in alternatives {
             let group = extractor.of_class[&class];
@@ -107,7 +112,7 @@ impl<'a> Extractor<'a> {
                 AlternativeInput::Inline(inline) => {
                     let candidate = self.candidate(*inline);
                     let rows = self.inline_rows(&candidate);
-                    self.groups.push(Group { candidates: vec![candidate], rows });
+                    self.groups.push(Group { candidates: vec![candidate], rows, outputs: ColumnSet::new() });
                     self.groups.len() - 1
                 }
             };
@@ -259,7 +264,14 @@ impl<'a> Extractor<'a> {
             },
             AlternativeOp::HashJoin { .. } | AlternativeOp::NestedLoopJoin { .. } => {
                 let replicated = candidate.inputs.get(1 - at)?.1 == Required::Replicated;
-                replicated.then_some(required)
+                let has = |columns: ColumnsId| {
+                    let outputs = &self.groups[candidate.inputs[at].0].outputs;
+                    self.graph.terms().columns_of(columns).iter().all(|column| outputs.contains(*column))
+                };
+                match required {
+                    Required::Hashed(columns) => (replicated && has(columns)).then_some(required),
+                    _ => replicated.then_some(required),
+                }
             }
             AlternativeOp::HashAggregate { phase: AggregatePhase::Partial, .. } => {
                 (required == Required::Single).then_some(required)
