@@ -10,9 +10,10 @@ pub(super) struct Shown(String);
 
 impl Shown {
     pub(super) fn new(name: &str) -> Self {
-        let plain = name.chars().all(|at| at.is_alphanumeric() || "_.:#$*".contains(at))
-            && name.chars().next().is_some_and(|first| !first.is_ascii_digit());
-        Shown(if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) })
+        let starts = name.chars().next().is_some_and(|first| first.is_alphabetic() || first == '_');
+        let plain = starts && name.chars().all(|at| at.is_alphanumeric() || "_.:#".contains(at));
+        let quoted = || format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+        Shown(if plain { name.to_owned() } else { quoted() })
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
         assert_eq!(Shown::new("l_tax").to_string(), "l_tax");
         assert_eq!(Shown::new("n_name:2").to_string(), "n_name:2");
         assert_eq!(Shown::new("sum(a)").to_string(), "\"sum(a)\"");
-        assert_eq!(Shown::new("say \"hi\"").to_string(), "\"say \"\"hi\"\"\"");
+        assert_eq!(Shown::new("say \"hi\"").to_string(), "\"say \\\"hi\\\"\"");
         assert_eq!(Shown::new("1st").to_string(), "\"1st\"");
         assert_eq!(Shown::new("").to_string(), "\"\"");
     }
