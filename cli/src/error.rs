@@ -5,6 +5,8 @@ use std::fmt;
 pub enum CliError {
     /// Something went wrong: what, where, and what to do.
     Failed(String),
+    /// Arguments that do not go together.
+    Usage(String),
     /// Nobody reads our output any more. Not a failure.
     BrokenPipe,
 }

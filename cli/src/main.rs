@@ -5,6 +5,7 @@ mod data;
 mod error;
 mod explain;
 mod output;
+mod plan;
 mod progress;
 mod query;
 mod rules;
@@ -30,6 +31,10 @@ fn main() -> ExitCode {
         Err(CliError::Failed(message)) => {
             let _ = writeln!(std::io::stderr(), "error: {message}");
             ExitCode::FAILURE
+        }
+        Err(CliError::Usage(message)) => {
+            let _ = writeln!(std::io::stderr(), "error: {message}\n\nFor more information, try '--help'.");
+            ExitCode::from(2)
         }
     }
 }

@@ -8,7 +8,7 @@ use leafhold_datafusion::tpch;
 use crate::args::InputArgs;
 use crate::error::{CliError, nearest};
 
-/// The queries that come with Leafhold.
+/// Names the queries that come with Leafhold.
 pub const TPCH: &str = "tpch/";
 
 /// The text of the query that the arguments name.
@@ -23,13 +23,15 @@ pub fn text(args: &InputArgs) -> Result<String, CliError> {
 }
 
 fn named(name: &str) -> Result<String, CliError> {
-    if let Some(sql) = tpch::query(name) {
+    if let Some(sql) = name.strip_prefix(TPCH).and_then(tpch::query) {
         return Ok(sql.to_owned());
     }
-    let names = tpch::query_names();
-    let suggestion = nearest(name, names.iter().map(String::as_str));
-    let suggestion = suggestion.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-    Err(CliError::new(format!("no query `{name}`{suggestion} There are tpch/q01 to tpch/q22")))
+    let names: Vec<_> = tpch::QUERIES.iter().map(|(known, _)| format!("{TPCH}{known}")).collect();
+    let suggestion = match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => String::new(),
+    };
+    Err(CliError::new(format!("no query `{name}`; {suggestion}there are {TPCH}q01 to {TPCH}q22")))
 }
 
 fn standard_input() -> Result<String, CliError> {
