@@ -24,6 +24,7 @@ pub use future::{
     EngineId, FutureError, FutureErrorKind, FutureHandle, FutureStatus, Generation, InstanceId, PartitionData,
     RemoteFuture,
 };
+pub(crate) use local::panic_text;
 pub use local::{LocalFuture, Promise, spawn, value};
 pub use registry::{HandleCounts, handle_counts};
 pub use scan::{Scan, ScanSource};

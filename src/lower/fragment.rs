@@ -93,6 +93,19 @@ pub enum FragmentOutput {
     },
 }
 
+impl FragmentOp {
+    /// The operator's name in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            FragmentOp::Input { .. } => "input",
+            FragmentOp::MergeInput { .. } => "merge",
+            FragmentOp::Scan { .. } => "scan",
+            FragmentOp::Empty => "empty",
+            FragmentOp::Compute { op, .. } => op.name(),
+        }
+    }
+}
+
 impl FragmentOutput {
     /// How many ports there are.
     pub fn ports(&self) -> usize {

@@ -35,6 +35,16 @@ pub enum TaskInput {
     Data(PartitionData),
 }
 
+impl TaskInput {
+    /// The task that this reads, if it reads one.
+    pub fn producer(&self) -> Option<TaskId> {
+        match self {
+            TaskInput::Task { task, .. } => Some(*task),
+            _ => None,
+        }
+    }
+}
+
 /// One piece of work: a shared fragment and where its inputs come from.
 #[derive(Clone, Debug)]
 pub struct Task {
@@ -70,6 +80,9 @@ pub struct TaskGraph {
     pub outputs: Vec<TaskId>,
     /// The schema of the result.
     pub schema: SchemaRef,
+    /// Nodes of the plan that do the same as another one, and that one: they have no tasks of their
+    /// own, and the other's rows.
+    pub aliases: Vec<(usize, usize)>,
 }
 
 impl TaskGraph {
@@ -86,5 +99,18 @@ impl TaskGraph {
     /// A task.
     pub fn task(&self, id: TaskId) -> &Task {
         &self.graph[id]
+    }
+}
+
+impl std::ops::Index<usize> for TaskGraph {
+    type Output = Task;
+    fn index(&self, task: usize) -> &Task {
+        &self.graph[TaskId::new(task)]
+    }
+}
+
+impl std::ops::IndexMut<usize> for TaskGraph {
+    fn index_mut(&mut self, task: usize) -> &mut Task {
+        &mut self.graph[TaskId::new(task)]
     }
 }

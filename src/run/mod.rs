@@ -1,5 +1,28 @@
 //! Running task graphs, and telling the truth about it.
+//!
+//! An [`Executor`] turns a [`TaskGraph`](crate::lower::TaskGraph) into a [`Run`]; [`LocalExecutor`] is
+//! the one that is always there: worker threads of this process over an engine's [`Kernels`].
+//! [`collect`] does all of it for a plan. Whatever happens, the [`RunReport`] has exactly one
+//! [`TaskEvent`] per planned task, and a run that fails returns it inside its [`RunError`].
 
+mod collect;
+mod data;
+mod error;
+mod event;
+mod executor;
 mod kernels;
+mod local;
+mod observer;
+mod report;
+mod report_text;
+mod schedule;
+mod worker;
 
+pub use collect::{Collected, collect};
+pub use error::{RunCause, RunError, RunFailure};
+pub use event::{TaskEvent, TaskState};
+pub use executor::{Canceller, Executor, Outcome, Run, Running};
 pub use kernels::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
+pub use local::LocalExecutor;
+pub use observer::{Observer, Submitted};
+pub use report::RunReport;

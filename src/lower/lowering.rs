@@ -1,0 +1,360 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_schema::{Field, Schema, SchemaRef};
+
+use super::piece::{Piece, Sources};
+use super::positions::{Positions, positional};
+use super::stages::Stages;
+use super::{FragmentOp, FragmentOutput, LowerError, TaskGraph, TaskId, TaskInput};
+use crate::expr::{Scalar, SortKey};
+use crate::leaf::Leaf;
+use crate::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
+use crate::term::{AggregatePhase, ColumnId};
+use crate::token::{Token, Tokenizer};
+
+/// Cuts a plan into tasks.
+///
+/// The plan is cut at its exchanges and at nodes that several parents share; what lies between two cuts
+/// is one fragment, run once per partition. The graph has clones of the plan's future handles, so it
+/// lives without the plan, and a plan can be lowered any number of times. No recursion on depth.
+///
+/// # Errors
+/// A plan that contradicts itself: see [`LowerError`].
+pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
+    if plan.output.len() != plan.schema.fields().len() {
+        return Err(LowerError::Output { columns: plan.output.len(), fields: plan.schema.fields().len() });
+    }
+    let order = plan.post_order();
+    let index = order.iter().enumerate().map(|(at, node)| (Arc::as_ptr(node), at)).collect();
+    let mut uses = vec![0; order.len()];
+    let mut lowering = Lowering { plan, index, pieces: Vec::with_capacity(order.len()), stages: Stages::default() };
+    order.iter().flat_map(|node| &node.inputs).for_each(|input| uses[lowering.at(input)] += 1);
+    for (at, node) in order.iter().enumerate() {
+        let mut piece = lowering.node(at, node)?;
+        if uses[at] > 1 && !piece.only_reads_tasks() {
+            piece = lowering.share(piece);
+        }
+        lowering.pieces.push((Some(piece), uses[at]));
+    }
+    let (root, _) = lowering.pieces.pop().expect("a plan has a root, which comes last");
+    let root = root.expect("nothing has taken the root");
+    let outputs = lowering.finish(root, order.len() - 1)?;
+    Ok(lowering.stages.into_graph(outputs, plan.schema.clone()))
+}
+
+struct Lowering<'a> {
+    plan: &'a Plan,
+    /// The place of each node in post-order.
+    index: HashMap<*const PlanNode, usize>,
+    /// What each node became, until its last parent has taken it.
+    pieces: Vec<(Option<Piece>, usize)>,
+    stages: Stages,
+}
+
+impl Lowering<'_> {
+    fn at(&self, node: &Arc<PlanNode>) -> usize {
+        self.index[&Arc::as_ptr(node)]
+    }
+
+    /// The piece of an input, for one of its parents.
+    fn take(&mut self, input: &Arc<PlanNode>) -> Piece {
+        let at = self.at(input);
+        let (piece, uses) = &mut self.pieces[at];
+        *uses -= 1;
+        let piece = if *uses == 0 { piece.take() } else { piece.clone() };
+        piece.expect("a node is taken once by each use of it")
+    }
+
+    fn node(&mut self, at: usize, node: &PlanNode) -> Result<Piece, LowerError> {
+        let piece = match &node.op {
+            PlanOp::Read { leaf, columns } => self.read(at, node, *leaf, columns)?,
+            PlanOp::Empty => {
+                expect_inputs(at, node, 0)?;
+                let schema = self.schema_of(&node.output);
+                Piece::start(FragmentOp::Empty, schema, Some(at), Vec::new(), 1, node.output.clone())
+            }
+            PlanOp::Exchange { to, merge } => self.exchange(at, node, to, merge)?,
+            PlanOp::Compute(PhysicalOp::Union) if node.partitioning == Partitioning::Any => self.union_any(at, node),
+            PlanOp::Compute(op) => self.compute(at, node, op)?,
+        };
+        // Only an operator whose columns are not written in the plan can differ from what the node gives.
+        match piece.open || piece.layout == node.output {
+            true => Ok(piece),
+            false => self.rearrange(piece, node.op.name(), at, &node.output),
+        }
+    }
+
+    fn read(&mut self, at: usize, node: &PlanNode, leaf: usize, columns: &[usize]) -> Result<Piece, LowerError> {
+        expect_inputs(at, node, 0)?;
+        let plan = self.plan;
+        let owned = plan.leaves.len();
+        let leaf = plan.leaves.get(leaf).ok_or(LowerError::MissingLeaf { leaf, owned })?;
+        let width = leaf.schema().fields().len();
+        if let Some(position) = columns.iter().find(|position| **position >= width) {
+            let leaf = leaf.name().to_owned();
+            return Err(LowerError::MissingPosition { leaf, position: *position, columns: width });
+        }
+        let schema = self.schema_of(&node.output);
+        let all = columns.len() == width && columns.iter().enumerate().all(|(at, column)| at == *column);
+        let input = FragmentOp::Input { slot: 0, columns: (!all).then(|| columns.to_vec()) };
+        let (op, slots) = match leaf {
+            Leaf::FromDelayed(delayed) => {
+                let name: Arc<str> = delayed.name().into();
+                let sources = delayed.handles().iter().enumerate().map(|(partition, handle)| {
+                    vec![TaskInput::Future {
+                        handle: handle.clone(),
+                        leaf: name.clone(),
+                        partition,
+                        schema: delayed.schema().clone(),
+                    }]
+                });
+                (input, vec![Sources::Each(sources.collect())])
+            }
+            Leaf::Values(values) => {
+                let mut tokenizer = Tokenizer::new("values-leaf");
+                leaf.tokenize(&mut tokenizer, false);
+                let token = tokenizer.finish();
+                let sources = values.partitions().iter().enumerate().map(|(partition, data)| {
+                    self.stages.note_data(data, partition_token(token, partition));
+                    vec![TaskInput::Data(data.clone())]
+                });
+                (input, vec![Sources::Each(sources.collect())])
+            }
+            Leaf::Scan(scan) => {
+                (FragmentOp::Scan { source: scan.source().clone(), columns: columns.to_vec() }, Vec::new())
+            }
+        };
+        Ok(Piece::start(op, schema, Some(at), slots, leaf.partitions(), node.output.clone()))
+    }
+
+    fn exchange(
+        &mut self,
+        at: usize,
+        node: &PlanNode,
+        to: &Partitioning<ColumnId>,
+        merge: &[SortKey<ColumnId>],
+    ) -> Result<Piece, LowerError> {
+        expect_inputs(at, node, 1)?;
+        let piece = self.take(&node.inputs[0]);
+        let positions = Positions::new("exchange", at, [piece.layout.as_slice()]);
+        let (layout, schema, open) = (piece.layout.clone(), piece.schema().clone(), piece.open);
+        let mut plan_node = None;
+        let mut op = FragmentOp::Input { slot: 0, columns: None };
+        let (sources, partitions) = match to {
+            // Rows that may lie anyhow, and rows that already lie in one partition, stay.
+            Partitioning::Any => return Ok(piece),
+            Partitioning::Single if piece.partitions == 1 => return Ok(piece),
+            Partitioning::Single | Partitioning::Replicated => {
+                if !merge.is_empty() {
+                    plan_node = Some(at);
+                    let fetch = match &node.inputs[0].op {
+                        PlanOp::Compute(PhysicalOp::Sort { fetch, .. }) => *fetch,
+                        _ => None,
+                    };
+                    op = FragmentOp::MergeInput { slot: 0, keys: positions.sort_keys(merge)?, fetch };
+                }
+                let tasks = self.stages.cut(piece, FragmentOutput::Whole);
+                (Sources::All(port_of(&tasks, 0)), 1)
+            }
+            Partitioning::Hashed(columns) => {
+                let ports = self.plan.target_partitions.max(1);
+                let output = match ports {
+                    1 => FragmentOutput::Whole,
+                    _ => FragmentOutput::Hashed { columns: positions.columns(columns)?, ports },
+                };
+                let tasks = self.stages.cut(piece, output);
+                (Sources::Each((0..ports).map(|port| port_of(&tasks, port)).collect()), ports)
+            }
+        };
+        Ok(Piece { open, ..Piece::start(op, schema, plan_node, vec![sources], partitions, layout) })
+    }
+
+    /// A union whose inputs keep their partitions: those of the first, then those of the second, ..
+    fn union_any(&mut self, at: usize, node: &PlanNode) -> Piece {
+        let mut sources = Vec::new();
+        for input in &node.inputs {
+            let piece = self.take(input);
+            let tasks = self.stages.cut(piece, FragmentOutput::Whole);
+            sources.extend(tasks.into_iter().map(|task| vec![TaskInput::Task { task, port: 0 }]));
+        }
+        let (schema, partitions) = (self.schema_of(&node.output), sources.len());
+        let op = FragmentOp::Input { slot: 0, columns: None };
+        Piece::start(op, schema, Some(at), vec![Sources::Each(sources)], partitions, node.output.clone())
+    }
+
+    fn compute(&mut self, at: usize, node: &PlanNode, op: &PhysicalOp<ColumnId>) -> Result<Piece, LowerError> {
+        match op {
+            PhysicalOp::Union | PhysicalOp::Barrier { .. } => {}
+            PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. } => expect_inputs(at, node, 2)?,
+            _ => expect_inputs(at, node, 1)?,
+        }
+        let partial = match op {
+            PhysicalOp::Aggregate { phase: AggregatePhase::Final, .. } => Some(partial_input(at, node)?),
+            _ => None,
+        };
+        let pieces: Vec<Piece> = node.inputs.iter().map(|input| self.take(input)).collect();
+        let layouts: Vec<Vec<ColumnId>> = pieces.iter().map(|piece| piece.layout.clone()).collect();
+        let layouts: Vec<&[ColumnId]> = layouts.iter().map(Vec::as_slice).collect();
+        let op = positional(op, at, &layouts, partial.map(|partial| partial.output.as_slice()))?;
+        let layout = layout_of(&op, node, &layouts);
+        let schema = match (&op, pieces.as_slice()) {
+            (PhysicalOp::Filter { .. } | PhysicalOp::Sort { .. } | PhysicalOp::Limit { .. }, [input]) => {
+                input.schema().clone()
+            }
+            _ => self.schema_of(&layout),
+        };
+        let keeps_open = matches!(op, PhysicalOp::Aggregate { phase: AggregatePhase::Partial, .. });
+        let (mut piece, roots) = self.together(op.name(), at, pieces)?;
+        let argument_schema = partial.map(|partial| self.schema_of(&partial.output));
+        piece.push(FragmentOp::Compute { op, argument_schema }, roots, schema, Some(at));
+        piece.layout = layout;
+        piece.open = keeps_open;
+        Ok(piece)
+    }
+
+    /// Makes one piece of several, partition by partition. One of a single partition is made once and
+    /// read by all.
+    fn together(
+        &mut self,
+        operator: &'static str,
+        node: usize,
+        pieces: Vec<Piece>,
+    ) -> Result<(Piece, Vec<usize>), LowerError> {
+        let partitions = pieces.iter().map(|piece| piece.partitions).max().unwrap_or(1);
+        let mut aligned = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match piece.partitions {
+                n if n == partitions => aligned.push(piece),
+                1 if piece.only_reads_tasks() => aligned.push(piece),
+                1 => {
+                    let (layout, schema, open) = (piece.layout.clone(), piece.schema().clone(), piece.open);
+                    let tasks = self.stages.cut(piece, FragmentOutput::Whole);
+                    let sources = vec![Sources::All(port_of(&tasks, 0))];
+                    let op = FragmentOp::Input { slot: 0, columns: None };
+                    aligned.push(Piece { open, ..Piece::start(op, schema, None, sources, 1, layout) });
+                }
+                n => return Err(LowerError::Partitions { operator, node, left: partitions, right: n }),
+            }
+        }
+        // The largest takes in the others, so that a deep tree costs no more than its size times a
+        // logarithm.
+        let Some(largest) = (0..aligned.len()).max_by_key(|at| (aligned[*at].nodes.len(), std::cmp::Reverse(*at)))
+        else {
+            let none = Piece { nodes: Vec::new(), slots: Vec::new(), partitions: 1, layout: Vec::new(), open: false };
+            return Ok((none, Vec::new()));
+        };
+        let mut others: Vec<Option<Piece>> = aligned.into_iter().map(Some).collect();
+        let mut piece = others[largest].take().expect("it is there");
+        let root = piece.root();
+        let roots = others.into_iter().map(|other| other.map_or(root, |other| piece.absorb(other))).collect();
+        piece.partitions = partitions;
+        Ok((piece, roots))
+    }
+
+    /// Makes a node that several parents use a stage of its own, which runs once.
+    fn share(&mut self, piece: Piece) -> Piece {
+        let (layout, schema, open) = (piece.layout.clone(), piece.schema().clone(), piece.open);
+        let tasks = self.stages.cut(piece, FragmentOutput::Whole);
+        let partitions = tasks.len();
+        let sources = tasks.into_iter().map(|task| vec![TaskInput::Task { task, port: 0 }]).collect();
+        // One partition may be read by many tasks.
+        let sources = match partitions {
+            1 => Sources::All(Vec::into_iter(sources).flatten().collect()),
+            _ => Sources::Each(sources),
+        };
+        let op = FragmentOp::Input { slot: 0, columns: None };
+        Piece { open, ..Piece::start(op, schema, None, vec![sources], partitions, layout) }
+    }
+
+    fn rearrange(
+        &self,
+        mut piece: Piece,
+        operator: &'static str,
+        at: usize,
+        output: &[ColumnId],
+    ) -> Result<Piece, LowerError> {
+        let positions = Positions::new(operator, at, [piece.layout.as_slice()]).columns(output)?;
+        let schema = self.schema_of(output);
+        push_columns(&mut piece, positions, schema);
+        piece.layout = output.to_vec();
+        Ok(piece)
+    }
+
+    /// Gives the root the user's columns and names.
+    fn finish(&mut self, mut piece: Piece, at: usize) -> Result<Vec<TaskId>, LowerError> {
+        let output: Vec<ColumnId> = self.plan.output.iter().map(|(_, column)| *column).collect();
+        let root = piece.root();
+        let projects = matches!(piece.nodes[root].op, FragmentOp::Compute { op: PhysicalOp::Project { .. }, .. });
+        if projects && piece.layout == output {
+            piece.nodes[root].schema = self.plan.schema.clone();
+        } else {
+            let positions = Positions::new("output", at, [piece.layout.as_slice()]).columns(&output)?;
+            push_columns(&mut piece, positions, self.plan.schema.clone());
+        }
+        Ok(self.stages.cut(piece, FragmentOutput::Whole))
+    }
+
+    /// The columns as `c0`, `c1`, .. Whether one can be null is the engine's to see.
+    fn schema_of(&self, layout: &[ColumnId]) -> SchemaRef {
+        let field = |(at, column): (usize, &ColumnId)| {
+            Field::new(format!("c{at}"), self.plan.column(*column).data_type.clone(), true)
+        };
+        Arc::new(Schema::new(layout.iter().enumerate().map(field).collect::<Vec<_>>()))
+    }
+}
+
+fn push_columns(piece: &mut Piece, positions: Vec<usize>, schema: SchemaRef) {
+    let op = PhysicalOp::Project { columns: positions.into_iter().map(Scalar::column).collect() };
+    let root = piece.root();
+    piece.push(FragmentOp::Compute { op, argument_schema: None }, vec![root], schema, None);
+}
+
+fn expect_inputs(node: usize, plan_node: &PlanNode, expected: usize) -> Result<(), LowerError> {
+    match plan_node.inputs.len() {
+        found if found == expected => Ok(()),
+        found => Err(LowerError::Inputs { operator: plan_node.op.name(), node, expected, found }),
+    }
+}
+
+/// Which columns an operator itself gives.
+fn layout_of(op: &PhysicalOp<usize>, node: &PlanNode, inputs: &[&[ColumnId]]) -> Vec<ColumnId> {
+    match op {
+        PhysicalOp::Filter { .. } | PhysicalOp::Sort { .. } | PhysicalOp::Limit { .. } => inputs[0].to_vec(),
+        PhysicalOp::HashJoin { kind, .. } | PhysicalOp::NestedLoopJoin { kind, .. } => match kind.gives_right() {
+            true => inputs.concat(),
+            false => inputs[0].to_vec(),
+        },
+        PhysicalOp::Aggregate { phase: AggregatePhase::Partial, group, .. } => {
+            group.iter().map(|position| inputs[0][*position]).collect()
+        }
+        PhysicalOp::Project { .. } | PhysicalOp::Aggregate { .. } | PhysicalOp::Union | PhysicalOp::Barrier { .. } => {
+            node.output.clone()
+        }
+    }
+}
+
+/// The input of the partial aggregate that a final one completes.
+fn partial_input(at: usize, node: &PlanNode) -> Result<&PlanNode, LowerError> {
+    let mut below = &node.inputs[0];
+    while matches!(below.op, PlanOp::Exchange { .. }) {
+        below = below.inputs.first().ok_or(LowerError::NoPartial { node: at })?;
+    }
+    match &below.op {
+        PlanOp::Compute(PhysicalOp::Aggregate { phase: AggregatePhase::Partial, .. }) => {
+            below.inputs.first().map(|input| &**input).ok_or(LowerError::NoPartial { node: at })
+        }
+        _ => Err(LowerError::NoPartial { node: at }),
+    }
+}
+
+fn port_of(tasks: &[TaskId], port: usize) -> Vec<TaskInput> {
+    tasks.iter().map(|task| TaskInput::Task { task: *task, port }).collect()
+}
+
+fn partition_token(leaf: Token, partition: usize) -> Token {
+    let mut tokenizer = Tokenizer::new("values-partition");
+    tokenizer.put_token(leaf);
+    tokenizer.put(&partition);
+    tokenizer.finish()
+}

@@ -1,0 +1,87 @@
+use arrow_schema::SchemaRef;
+
+use super::{FragmentNode, FragmentOp, TaskInput};
+use crate::term::ColumnId;
+
+/// Where a slot's rows come from, for every partition of a stage.
+#[derive(Clone)]
+pub(super) enum Sources {
+    /// Each partition has its own.
+    Each(Vec<Vec<TaskInput>>),
+    /// Every partition reads all of them.
+    All(Vec<TaskInput>),
+}
+
+impl Sources {
+    /// What one partition reads.
+    pub(super) fn of(&self, partition: usize) -> Vec<TaskInput> {
+        match self {
+            Sources::Each(sources) => sources[partition].clone(),
+            Sources::All(sources) => sources.clone(),
+        }
+    }
+}
+
+/// A fragment in the making: operators that will run together, on one partition per task.
+#[derive(Clone)]
+pub(super) struct Piece {
+    /// The operators; the last one is the root.
+    pub(super) nodes: Vec<FragmentNode>,
+    /// The sources of each slot.
+    pub(super) slots: Vec<Sources>,
+    /// How many partitions the rows lie in.
+    pub(super) partitions: usize,
+    /// Which column lies at which position of the root.
+    pub(super) layout: Vec<ColumnId>,
+    /// The states of a partial aggregate: the engine's columns follow the layout.
+    pub(super) open: bool,
+}
+
+impl Piece {
+    /// A piece of one operator without inputs.
+    pub(super) fn start(
+        op: FragmentOp,
+        schema: SchemaRef,
+        plan_node: Option<usize>,
+        slots: Vec<Sources>,
+        partitions: usize,
+        layout: Vec<ColumnId>,
+    ) -> Self {
+        let nodes = vec![FragmentNode { op, inputs: Vec::new(), schema, plan_node }];
+        Piece { nodes, slots, partitions, layout, open: false }
+    }
+
+    /// The schema of the root.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.nodes[self.root()].schema
+    }
+
+    pub(super) fn root(&self) -> usize {
+        self.nodes.len() - 1
+    }
+
+    /// Puts an operator on top; `inputs` are nodes of this piece.
+    pub(super) fn push(&mut self, op: FragmentOp, inputs: Vec<usize>, schema: SchemaRef, plan_node: Option<usize>) {
+        self.nodes.push(FragmentNode { op, inputs, schema, plan_node });
+    }
+
+    /// Whether this only reads what other tasks gave, so that a copy repeats no work and counts no
+    /// rows twice.
+    pub(super) fn only_reads_tasks(&self) -> bool {
+        matches!(self.nodes.as_slice(), [FragmentNode { op: FragmentOp::Input { .. }, plan_node: None, .. }])
+    }
+
+    /// Takes in the operators and slots of another piece; returns where its root is now.
+    pub(super) fn absorb(&mut self, other: Piece) -> usize {
+        let (nodes, slots) = (self.nodes.len(), self.slots.len());
+        self.slots.extend(other.slots);
+        self.nodes.extend(other.nodes.into_iter().map(|mut node| {
+            node.inputs.iter_mut().for_each(|input| *input += nodes);
+            if let FragmentOp::Input { slot, .. } | FragmentOp::MergeInput { slot, .. } = &mut node.op {
+                *slot += slots;
+            }
+            node
+        }));
+        self.root()
+    }
+}

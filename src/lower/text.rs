@@ -1,0 +1,159 @@
+//! The text form of a task graph, one block per stage. It names no token, key, address or time, so
+//! equal plans have equal texts in every run.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Write};
+
+use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, Task, TaskGraph, TaskInput};
+use crate::expr::{Scalar, SortKey};
+use crate::optimize::PhysicalOp;
+
+impl TaskGraph {
+    /// The graph as text, collapsed per stage.
+    ///
+    /// ```text
+    /// 6 tasks in 2 stages
+    ///
+    /// stage 0: 4 tasks -> hashed [c0] over 2 ports
+    ///   slot 0: 1 partition of `orders` each
+    ///   %0 = input slot 0 [c0 c2]
+    ///   %1 = filter %0: (c1 > 10)
+    /// ..
+    /// ```
+    pub fn to_text(&self) -> String {
+        let mut stages: BTreeMap<usize, Vec<&Task>> = BTreeMap::new();
+        for task in self.graph.node_weights() {
+            stages.entry(task.stage).or_default().push(task);
+        }
+        let mut text = format!("{} in {}\n", count(self.len(), "task"), count(stages.len(), "stage"));
+        for (stage, tasks) in stages {
+            let fragment = &tasks[0].fragment;
+            let result =
+                tasks.iter().any(|task| self.outputs.iter().any(|output| self.graph[*output].token == task.token));
+            let output = match &fragment.output {
+                FragmentOutput::Whole if result => " -> result".to_owned(),
+                FragmentOutput::Whole => String::new(),
+                FragmentOutput::Hashed { columns, ports } => {
+                    format!(" -> hashed [{}] over {}", list(columns.iter().map(|at| At(*at))), count(*ports, "port"))
+                }
+            };
+            let _ = writeln!(text, "\nstage {stage}: {}{output}", count(tasks.len(), "task"));
+            for slot in 0..fragment.inputs {
+                let _ = writeln!(text, "  slot {slot}: {}", self.sources(&tasks, slot));
+            }
+            write_nodes(&mut text, fragment);
+        }
+        text
+    }
+
+    /// What the tasks of a stage read through a slot.
+    fn sources(&self, tasks: &[&Task], slot: usize) -> String {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for source in tasks.iter().flat_map(|task| &task.inputs[slot]) {
+            let name = match source {
+                TaskInput::Task { task, .. } => {
+                    format!("stage {}", self.graph[*task].stage)
+                }
+                TaskInput::Future { leaf, .. } => format!("`{leaf}`"),
+                TaskInput::Data(_) => "values".to_owned(),
+            };
+            *counts.entry(name).or_default() += 1;
+        }
+        let each = |(name, n): (&String, &usize)| match n % tasks.len() {
+            0 => format!("{} of {name} each", count(n / tasks.len(), "part")),
+            _ => format!("{} of {name} in all", count(*n, "part")),
+        };
+        match counts.is_empty() {
+            true => "nothing".to_owned(),
+            false => counts.iter().map(each).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+fn write_nodes(text: &mut String, fragment: &Fragment) {
+    for (at, node) in fragment.nodes.iter().enumerate() {
+        let _ = writeln!(text, "  %{at} = {}", Node(node));
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// A position, as fragments name columns.
+struct At(usize);
+
+impl Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "c{}", self.0)
+    }
+}
+
+fn named(scalar: &Scalar<usize>) -> Scalar<At> {
+    let Ok(scalar) = scalar.try_map(&mut |at| Ok::<_, std::convert::Infallible>(At(*at)));
+    scalar
+}
+
+fn named_keys(keys: &[SortKey<usize>]) -> String {
+    list(keys.iter().map(|key| {
+        let Ok(key) = key.try_map(&mut |at| Ok::<_, std::convert::Infallible>(At(*at)));
+        key
+    }))
+}
+
+fn fetching(fetch: Option<u64>) -> String {
+    fetch.map(|fetch| format!(" fetch {fetch}")).unwrap_or_default()
+}
+
+struct Node<'a>(&'a FragmentNode);
+
+impl Display for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FragmentNode { op, inputs, .. } = self.0;
+        f.write_str(op.name())?;
+        inputs.iter().try_for_each(|input| write!(f, " %{input}"))?;
+        match op {
+            FragmentOp::Input { slot, columns: None } => write!(f, " slot {slot}"),
+            FragmentOp::Input { slot, columns: Some(columns) } => {
+                write!(f, " slot {slot} [{}]", list(columns.iter().map(|at| At(*at))))
+            }
+            FragmentOp::MergeInput { slot, keys, fetch } => {
+                write!(f, " slot {slot}: {}{}", named_keys(keys), fetching(*fetch))
+            }
+            FragmentOp::Scan { columns, .. } => write!(f, " [{}]", list(columns.iter().map(|at| At(*at)))),
+            FragmentOp::Empty => Ok(()),
+            FragmentOp::Compute { op, .. } => write_compute(f, op),
+        }
+    }
+}
+
+fn write_compute(f: &mut fmt::Formatter<'_>, op: &PhysicalOp<usize>) -> fmt::Result {
+    match op {
+        PhysicalOp::Filter { predicate } => write!(f, ": {}", named(predicate)),
+        PhysicalOp::Project { columns } => write!(f, ": {}", list(columns.iter().map(named))),
+        PhysicalOp::HashJoin { kind, keys, residual, build } => {
+            let keys = keys.iter().map(|(left, right)| format!("({} = {})", named(left), named(right)));
+            write!(f, ": {kind} {} build {}", list(keys), format!("{build:?}").to_lowercase())?;
+            residual.iter().try_for_each(|residual| write!(f, " residual {}", named(residual)))
+        }
+        PhysicalOp::NestedLoopJoin { kind, condition } => {
+            write!(f, ": {kind}")?;
+            condition.iter().try_for_each(|condition| write!(f, " {}", named(condition)))
+        }
+        PhysicalOp::Aggregate { phase, group, aggregates } => {
+            let calls = aggregates.iter().map(|call| {
+                let Ok(call) = call.try_map(&mut |at| Ok::<_, std::convert::Infallible>(At(*at)));
+                call
+            });
+            write!(f, ": {phase} [{}] {}", list(group.iter().map(|at| At(*at))), list(calls))
+        }
+        PhysicalOp::Sort { keys, fetch } => write!(f, ": {}{}", named_keys(keys), fetching(*fetch)),
+        PhysicalOp::Limit { offset, fetch } => write!(f, ": offset {offset}{}", fetching(*fetch)),
+        PhysicalOp::Union => Ok(()),
+        PhysicalOp::Barrier { barrier } => write!(f, ": {}", barrier.name()),
+    }
+}

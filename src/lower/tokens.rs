@@ -1,0 +1,121 @@
+//! The identity of fragments and tasks: content alone, no column ids, no node numbers.
+
+use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput};
+use crate::optimize::PhysicalOp;
+use crate::term::Side;
+use crate::token::{Token, Tokenize, Tokenizer};
+
+/// The token of a fragment of these nodes and this output.
+pub(super) fn fragment_token(nodes: &[FragmentNode], output: &FragmentOutput) -> Token {
+    let mut tokenizer = Tokenizer::new("fragment");
+    tokenizer.put_sequence(nodes.len());
+    for node in nodes {
+        tokenizer.put(&node.op);
+        tokenizer.put(&node.inputs);
+        tokenizer.put(&*node.schema);
+    }
+    tokenizer.put(output);
+    tokenizer.finish()
+}
+
+impl Tokenize for Fragment {
+    fn tokenize(&self, tokenizer: &mut Tokenizer) {
+        tokenizer.put_token(self.token);
+    }
+}
+
+impl Tokenize for FragmentOutput {
+    fn tokenize(&self, tokenizer: &mut Tokenizer) {
+        match self {
+            FragmentOutput::Whole => tokenizer.put_record("whole"),
+            FragmentOutput::Hashed { columns, ports } => {
+                tokenizer.put_record("hashed");
+                tokenizer.put(columns);
+                tokenizer.put(ports);
+            }
+        }
+    }
+}
+
+impl Tokenize for FragmentOp {
+    fn tokenize(&self, tokenizer: &mut Tokenizer) {
+        match self {
+            FragmentOp::Input { slot, columns } => {
+                tokenizer.put_record("input");
+                tokenizer.put(slot);
+                tokenizer.put(columns);
+            }
+            FragmentOp::MergeInput { slot, keys, fetch } => {
+                tokenizer.put_record("merge-input");
+                tokenizer.put(slot);
+                tokenizer.put(keys);
+                tokenizer.put(fetch);
+            }
+            FragmentOp::Scan { source, columns } => {
+                tokenizer.put_record("scan");
+                tokenizer.put_token(source.token());
+                tokenizer.put(columns);
+            }
+            FragmentOp::Empty => tokenizer.put_record("empty"),
+            FragmentOp::Compute { op, argument_schema } => {
+                tokenizer.put_record("compute");
+                tokenizer.put(op);
+                match argument_schema {
+                    None => tokenizer.put_none(),
+                    Some(schema) => {
+                        tokenizer.put_some();
+                        tokenizer.put(&**schema);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<C: Tokenize> Tokenize for PhysicalOp<C> {
+    fn tokenize(&self, tokenizer: &mut Tokenizer) {
+        match self {
+            PhysicalOp::Filter { predicate } => {
+                tokenizer.put_record("filter");
+                tokenizer.put(predicate);
+            }
+            PhysicalOp::Project { columns } => {
+                tokenizer.put_record("project");
+                tokenizer.put(columns);
+            }
+            PhysicalOp::HashJoin { kind, keys, residual, build } => {
+                tokenizer.put_record("hash-join");
+                tokenizer.put_str(kind.name());
+                tokenizer.put(keys);
+                tokenizer.put(residual);
+                tokenizer.put_bool(*build == Side::Left);
+            }
+            PhysicalOp::NestedLoopJoin { kind, condition } => {
+                tokenizer.put_record("nested-loop-join");
+                tokenizer.put_str(kind.name());
+                tokenizer.put(condition);
+            }
+            PhysicalOp::Aggregate { phase, group, aggregates } => {
+                tokenizer.put_record("aggregate");
+                tokenizer.put_str(&phase.to_string());
+                tokenizer.put(group);
+                tokenizer.put(aggregates);
+            }
+            PhysicalOp::Sort { keys, fetch } => {
+                tokenizer.put_record("sort");
+                tokenizer.put(keys);
+                tokenizer.put(fetch);
+            }
+            PhysicalOp::Limit { offset, fetch } => {
+                tokenizer.put_record("limit");
+                tokenizer.put_u64(*offset);
+                tokenizer.put(fetch);
+            }
+            PhysicalOp::Union => tokenizer.put_record("union"),
+            PhysicalOp::Barrier { barrier } => {
+                tokenizer.put_record("barrier");
+                tokenizer.put_token(barrier.token());
+            }
+        }
+    }
+}

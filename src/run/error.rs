@@ -1,0 +1,105 @@
+use arrow_schema::ArrowError;
+
+use super::{KernelError, RunReport};
+use crate::leaf::FutureError;
+use crate::lower::LowerError;
+
+/// What made a run fail.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunCause {
+    /// A future of a leaf failed, was cancelled or was lost elsewhere (law L5).
+    #[error("leaf `{leaf}`, partition {partition}: {source}")]
+    Future {
+        /// The leaf's name.
+        leaf: String,
+        /// Which of its partitions.
+        partition: usize,
+        /// The engine's word: key, engine and cause.
+        source: FutureError,
+    },
+    /// A future gave data of another schema than its leaf promised.
+    #[error("leaf `{leaf}`, partition {partition}, future {key:?}: {found}, but the leaf promised {promised}")]
+    Schema {
+        /// The leaf's name.
+        leaf: String,
+        /// Which of its partitions.
+        partition: usize,
+        /// The engine's name of the data.
+        key: String,
+        /// What the data has.
+        found: String,
+        /// What it should have.
+        promised: String,
+    },
+    /// A task raised an error.
+    #[error("{label} (stage {stage}, partition {partition}): {source}")]
+    Kernel {
+        /// What the task does.
+        label: String,
+        /// Its stage.
+        stage: usize,
+        /// Its partition.
+        partition: usize,
+        /// The engine's error.
+        source: KernelError,
+    },
+    /// The engine's code panicked in a task.
+    #[error("{label} (stage {stage}, partition {partition}): the engine panicked: {message}")]
+    Panic {
+        /// What the task does.
+        label: String,
+        /// Its stage.
+        stage: usize,
+        /// Its partition.
+        partition: usize,
+        /// The panic's message.
+        message: String,
+    },
+    /// Somebody cancelled the run.
+    #[error("the run was cancelled")]
+    Cancelled,
+    /// The operating system gave no thread.
+    #[error("no worker thread could be started: {0}")]
+    Threads(String),
+    /// The graph contradicts itself.
+    #[error("this task graph cannot run: {0}")]
+    Graph(String),
+}
+
+/// A run that failed: why, and what is known of every task (law T3).
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct RunError {
+    /// The first cause, by stage and partition.
+    #[source]
+    pub cause: RunCause,
+    /// One event per planned task, as in a run that succeeds.
+    pub report: RunReport,
+}
+
+/// Why a plan gave no result.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RunFailure {
+    /// The plan contradicts itself.
+    #[error("lowering the plan: {0}")]
+    Lower(#[from] LowerError),
+    /// The run failed; the report is inside.
+    #[error(transparent)]
+    Run(#[from] Box<RunError>),
+}
+
+impl RunFailure {
+    /// The report of the run, if it came to one.
+    pub fn report(&self) -> Option<&RunReport> {
+        match self {
+            RunFailure::Lower(_) => None,
+            RunFailure::Run(error) => Some(&error.report),
+        }
+    }
+}
+
+impl From<ArrowError> for KernelError {
+    fn from(error: ArrowError) -> Self {
+        KernelError::Compute(error.to_string())
+    }
+}

@@ -1,0 +1,134 @@
+//! Kernels over rows of integers: enough for the shapes that plans take.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow_schema::Schema;
+use leafhold::expr::{Scalar, ScalarOp};
+use leafhold::lower::{Fragment, FragmentOp, FragmentOutput};
+use leafhold::optimize::PhysicalOp;
+use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
+use parking_lot::Mutex;
+
+pub type Row = Vec<i64>;
+
+pub fn rows_of(batches: &[RecordBatch]) -> Vec<Row> {
+    let row = |batch: &RecordBatch, at: usize| {
+        batch.columns().iter().map(|column| column.as_primitive::<Int64Type>().value(at)).collect()
+    };
+    batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |at| row(batch, at))).collect()
+}
+
+pub fn batch_of(schema: &Arc<Schema>, rows: &[Row]) -> RecordBatch {
+    let column = |at: usize| Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row[at]))) as ArrayRef;
+    let columns = (0..schema.fields().len()).map(column).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).unwrap()
+}
+
+/// What the test kernels saw.
+#[derive(Default)]
+pub struct RowKernels {
+    pub runs: AtomicUsize,
+    /// How often each label ran.
+    pub by_label: Mutex<HashMap<String, usize>>,
+}
+
+fn position(scalar: &Scalar<usize>) -> usize {
+    match &scalar.op {
+        ScalarOp::Column(position) => *position,
+        _ => panic!("the test kernels know columns only"),
+    }
+}
+
+impl RowKernels {
+    fn compute(op: &PhysicalOp<usize>, mut inputs: Vec<Vec<Row>>) -> Result<Vec<Row>, KernelError> {
+        Ok(match op {
+            PhysicalOp::Project { columns } => {
+                let columns: Vec<usize> = columns.iter().map(position).collect();
+                inputs[0].iter().map(|row| columns.iter().map(|at| row[*at]).collect()).collect()
+            }
+            PhysicalOp::Union => inputs.concat(),
+            PhysicalOp::Sort { keys, fetch } => {
+                let mut rows = inputs.remove(0);
+                rows.sort_by_key(|row| keys.iter().map(|key| row[position(&key.scalar)]).collect::<Vec<_>>());
+                rows.truncate(fetch.map_or(usize::MAX, |fetch| fetch as usize));
+                rows
+            }
+            PhysicalOp::Limit { offset, fetch } => {
+                let fetch = fetch.map_or(usize::MAX, |fetch| fetch as usize);
+                inputs.remove(0).into_iter().skip(*offset as usize).take(fetch).collect()
+            }
+            PhysicalOp::HashJoin { keys, .. } => {
+                let keys: Vec<_> = keys.iter().map(|(left, right)| (position(left), position(right))).collect();
+                let matches = |a: &Row, b: &Row| keys.iter().all(|(left, right)| a[*left] == b[*right]);
+                let pairs = inputs[0].iter().flat_map(|a| inputs[1].iter().map(move |b| (a, b)));
+                pairs.filter(|(a, b)| matches(a, b)).map(|(a, b)| [a.clone(), b.clone()].concat()).collect()
+            }
+            op => return Err(KernelError::Unsupported { operator: op.name().into(), reason: "a test".into() }),
+        })
+    }
+}
+
+impl Kernels for RowKernels {
+    fn run(
+        &self,
+        fragment: &Fragment,
+        inputs: Vec<SlotData>,
+        context: &TaskContext,
+    ) -> Result<TaskOutput, KernelError> {
+        self.runs.fetch_add(1, Ordering::SeqCst);
+        *self.by_label.lock().entry(fragment.label.clone()).or_default() += 1;
+        let mut results: Vec<Vec<Row>> = Vec::new();
+        for node in &fragment.nodes {
+            if context.is_cancelled() {
+                return Err(KernelError::Cancelled);
+            }
+            let rows = match &node.op {
+                FragmentOp::Input { slot, columns } => {
+                    let rows = inputs[*slot].iter().flat_map(|source| rows_of(source));
+                    rows.map(|row| match columns {
+                        None => row,
+                        Some(columns) => columns.iter().map(|at| row[*at]).collect(),
+                    })
+                    .collect()
+                }
+                FragmentOp::MergeInput { slot, keys, fetch } => {
+                    // Each source must have come sorted.
+                    for source in &inputs[*slot] {
+                        let keys: Vec<i64> = rows_of(source).iter().map(|row| row[position(&keys[0].scalar)]).collect();
+                        assert!(keys.is_sorted());
+                    }
+                    let rows = inputs[*slot].iter().flat_map(|source| rows_of(source)).collect();
+                    RowKernels::compute(&PhysicalOp::Sort { keys: keys.clone(), fetch: *fetch }, vec![rows])?
+                }
+                FragmentOp::Empty => Vec::new(),
+                FragmentOp::Scan { .. } => {
+                    return Err(KernelError::Read { source_name: "scan".into(), message: "a test".into() });
+                }
+                FragmentOp::Compute { op, .. } => {
+                    RowKernels::compute(op, node.inputs.iter().map(|input| results[*input].clone()).collect())?
+                }
+            };
+            results.push(rows);
+        }
+        let node_rows = results.iter().map(|rows| Some(rows.len() as u64)).collect();
+        let (schema, rows) = (&fragment.nodes.last().unwrap().schema, results.pop().unwrap());
+        let ports = match &fragment.output {
+            FragmentOutput::Whole => vec![rows],
+            FragmentOutput::Hashed { columns, ports } => {
+                let mut split = vec![Vec::new(); *ports];
+                for row in rows {
+                    let hash: i64 = columns.iter().map(|at| row[*at].wrapping_mul(31)).sum();
+                    split[hash.rem_euclid(*ports as i64) as usize].push(row);
+                }
+                split
+            }
+        };
+        Ok(TaskOutput { ports: ports.iter().map(|rows| vec![batch_of(schema, rows)]).collect(), node_rows })
+    }
+}

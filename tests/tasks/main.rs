@@ -1,0 +1,8 @@
+//! From plans written by hand to task graphs and runs, on kernels of a few lines: no engine needed.
+
+mod kernels;
+mod liveness;
+mod lowering;
+mod plans;
+mod properties;
+mod running;

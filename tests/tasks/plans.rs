@@ -1,0 +1,190 @@
+//! Plans written by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use leafhold::expr::{JoinKind, Scalar, SortKey};
+use leafhold::leaf::{
+    EngineId, FromDelayed, FutureError, FutureHandle, FutureStatus, InstanceId, Leaf, LocalFuture, PartitionData,
+    Promise, RemoteFuture, Values,
+};
+use leafhold::optimize::{Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};
+use leafhold::term::{ColumnId, Side};
+use leafhold::token::tokenize;
+
+use crate::kernels::{Row, batch_of};
+
+/// How many futures of one test were made, and how many let go.
+#[derive(Default)]
+pub struct Counts {
+    pub created: AtomicUsize,
+    pub released: AtomicUsize,
+}
+
+impl Counts {
+    pub fn live(&self) -> usize {
+        leafhold::leaf::release::drain();
+        self.created.load(Ordering::SeqCst) - self.released.load(Ordering::SeqCst)
+    }
+}
+
+struct Counted(LocalFuture, Arc<Counts>);
+
+impl RemoteFuture for Counted {
+    fn key(&self) -> &str {
+        self.0.key()
+    }
+    fn status(&self) -> FutureStatus {
+        self.0.status()
+    }
+    fn engine(&self) -> EngineId {
+        self.0.engine()
+    }
+    fn instance(&self) -> Option<InstanceId> {
+        None
+    }
+    fn on_done(&self, done: Box<dyn FnOnce() + Send>) {
+        self.0.on_done(done);
+    }
+    fn data(&self) -> Result<PartitionData, FutureError> {
+        self.0.data()
+    }
+    fn release(&self) {
+        self.1.released.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A counted future, and the promise that keeps it.
+pub fn future(key: &str, counts: &Arc<Counts>) -> (FutureHandle, Promise) {
+    let (future, promise) = LocalFuture::pending(key);
+    counts.created.fetch_add(1, Ordering::SeqCst);
+    (FutureHandle::new(Counted(future, counts.clone())), promise)
+}
+
+/// A plan in the making.
+#[derive(Default)]
+pub struct Builder {
+    pub leaves: Vec<Leaf>,
+    pub columns: Vec<PlanColumn>,
+    pub counts: Arc<Counts>,
+}
+
+pub type Node = Arc<PlanNode>;
+
+/// Two columns of integers, `a` and `b`.
+pub fn two_columns() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true), Field::new("b", DataType::Int64, true)]))
+}
+
+pub fn batch(rows: &[Row]) -> RecordBatch {
+    batch_of(&two_columns(), rows)
+}
+
+impl Builder {
+    pub fn fresh(&mut self, count: usize) -> Vec<ColumnId> {
+        let from = self.columns.len() as u32;
+        let column = |at: usize| PlanColumn { name: format!("x{at}").into(), data_type: DataType::Int64 };
+        self.columns.extend((0..count).map(column));
+        (from..from + count as u32).map(ColumnId).collect()
+    }
+
+    fn node(op: PlanOp, inputs: &[&Node], output: Vec<ColumnId>, partitioning: Partitioning<ColumnId>) -> Node {
+        let inputs = inputs.iter().map(|input| (*input).clone()).collect();
+        Arc::new(PlanNode { op, inputs, output, partitioning, rows: 1.0, cost: 1.0 })
+    }
+
+    fn read(&mut self, leaf: Leaf) -> Node {
+        let partitioning = if leaf.partitions() == 1 { Partitioning::Single } else { Partitioning::Any };
+        self.leaves.push(leaf);
+        let output = self.fresh(2);
+        let op = PlanOp::Read { leaf: self.leaves.len() - 1, columns: vec![0, 1] };
+        Builder::node(op, &[], output, partitioning)
+    }
+
+    pub fn values(&mut self, partitions: &[Vec<Row>]) -> Node {
+        let batches = partitions.iter().map(|rows| vec![batch(rows)]).collect();
+        self.read(Leaf::Values(Values::new("values", two_columns(), batches)))
+    }
+
+    /// A read of futures that are done already.
+    pub fn delayed(&mut self, partitions: &[Vec<Row>]) -> Node {
+        let (node, promises) = self.pending("delayed", partitions.len());
+        promises.into_iter().zip(partitions).for_each(|(promise, rows)| promise.fulfil(vec![batch(rows)]));
+        node
+    }
+
+    /// A read of futures that somebody has yet to keep.
+    pub fn pending(&mut self, name: &str, partitions: usize) -> (Node, Vec<Promise>) {
+        let pairs = (0..partitions).map(|at| future(&format!("{name}-{at}"), &self.counts));
+        let (handles, promises): (Vec<_>, Vec<_>) = pairs.unzip();
+        (self.read(Leaf::FromDelayed(FromDelayed::new(name, two_columns(), handles).unwrap())), promises)
+    }
+
+    pub fn project(&mut self, input: &Node, positions: &[usize]) -> Node {
+        let columns = positions.iter().map(|at| Scalar::column(input.output[*at])).collect();
+        let output = self.fresh(positions.len());
+        let op = PlanOp::Compute(PhysicalOp::Project { columns });
+        Builder::node(op, &[input], output, input.partitioning.clone())
+    }
+
+    pub fn exchange(&self, input: &Node, to: Partitioning<ColumnId>) -> Node {
+        let op = PlanOp::Exchange { to: to.clone(), merge: Vec::new() };
+        Builder::node(op, &[input], input.output.clone(), to)
+    }
+
+    pub fn hashed(&self, input: &Node) -> Node {
+        self.exchange(input, Partitioning::Hashed(vec![input.output[0]]))
+    }
+
+    /// Sorts by the first column, and merges into one partition.
+    pub fn sorted(&self, input: &Node, fetch: Option<u64>) -> Node {
+        let key = SortKey { scalar: Scalar::column(input.output[0]), descending: false, nulls_first: false };
+        let op = PlanOp::Compute(PhysicalOp::Sort { keys: vec![key.clone()], fetch });
+        let sort = Builder::node(op, &[input], input.output.clone(), input.partitioning.clone());
+        let op = PlanOp::Exchange { to: Partitioning::Single, merge: vec![key] };
+        Builder::node(op, &[&sort], input.output.clone(), Partitioning::Single)
+    }
+
+    /// Joins on the first columns; gives the left side's first and the right side's second column.
+    pub fn join(&self, left: &Node, right: &Node) -> Node {
+        let keys = vec![(Scalar::column(left.output[0]), Scalar::column(right.output[0]))];
+        let op = PhysicalOp::HashJoin { kind: JoinKind::Inner, keys, residual: None, build: Side::Right };
+        let output = vec![left.output[0], right.output[1]];
+        Builder::node(PlanOp::Compute(op), &[left, right], output, left.partitioning.clone())
+    }
+
+    pub fn union(&mut self, inputs: &[&Node], partitioning: Partitioning<ColumnId>) -> Node {
+        let output = self.fresh(2);
+        let partitioning = match partitioning {
+            Partitioning::Hashed(_) => Partitioning::Hashed(vec![output[0]]),
+            other => other,
+        };
+        Builder::node(PlanOp::Compute(PhysicalOp::Union), inputs, output, partitioning)
+    }
+
+    /// The finished plan: all columns of the root, named `r0`, `r1`, ..
+    pub fn plan(self, root: &Node) -> Plan {
+        let names = (0..root.output.len()).map(|at| format!("r{at}"));
+        let fields: Vec<_> = names.clone().map(|name| Field::new(name, DataType::Int64, true)).collect();
+        Plan {
+            root: root.clone(),
+            output: names.map(Into::into).zip(root.output.iter().copied()).collect(),
+            schema: Arc::new(Schema::new(fields)),
+            columns: self.columns,
+            leaves: self.leaves,
+            target_partitions: 3,
+            shape: tokenize("shape"),
+            ruleset: tokenize("rules"),
+            fired: Default::default(),
+            caps: Default::default(),
+            size: 0,
+        }
+    }
+}
+
+/// Rows `(from, from * 10)`, ..
+pub fn numbers(range: std::ops::Range<i64>) -> Vec<Row> {
+    range.map(|number| vec![number, number * 10]).collect()
+}
