@@ -11,6 +11,7 @@ mod physical;
 mod rel;
 mod scalars;
 mod terms;
+pub mod text;
 
 pub use column::{ColumnId, ColumnSet};
 pub use facts::Facts;
