@@ -2,7 +2,7 @@
 //!
 //! An [`Expr`] is a shared, hash-consed node. Its [`token`](Node::token) is its identity: two live
 //! expressions are the same node exactly when their tokens are equal (laws I1 to I4 in
-//! `interner`). Constructors check and infer the schema at once, so a wrong column is an error at
+//! `interner.rs`). Constructors check and infer the schema at once, so a wrong column is an error at
 //! the call that made it. Nothing here recurses on the depth of the relational graph.
 //!
 //! [`Frame`] is the fluent form of the same thing.
@@ -21,7 +21,6 @@ mod scalar;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
 pub use error::ExprError;
-pub(crate) use error::nearest;
 pub use frame::{Frame, GroupedFrame};
 pub use functions::{CoreFunctions, FunctionInfo, FunctionRef, Functions, Volatility, can_fail};
 pub use infer::{ScalarType, infer, infer_op};

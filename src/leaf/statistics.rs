@@ -81,7 +81,8 @@ impl Column {
 
     fn add(&mut self, array: &ArrayRef) {
         self.nulls += array.logical_null_count();
-        for value in axis_values(array) {
+        // NaN lies nowhere on the axis.
+        for value in axis_values(array).into_iter().filter(|value| !value.is_nan()) {
             let (min, max) = self.range.unwrap_or((value, value));
             self.range = Some((min.min(value), max.max(value)));
         }

@@ -11,7 +11,7 @@ pub struct Facts {
     /// Output columns that are never null.
     pub not_null: ColumnSet,
     /// Sets of columns of which no two rows agree (nulls taken as equal); the empty set says "at
-    /// most one row". At most four, none a superset of another.
+    /// most one row". At most `MAX_KEYS`, none a superset of another.
     pub keys: SmallVec<[ColumnSet; 2]>,
     /// At most so many rows.
     pub max_rows: Option<u64>,
