@@ -90,7 +90,12 @@ impl fmt::Display for Report {
         writeln!(f, "{:<10} {:<14} {:>14} {:>14} {:>8}  peer", "case", "metric", "ours", "theirs", "ratio")?;
         for row in &self.rows {
             let (ours, theirs, ratio) = (number(Some(row.ours)), number(row.theirs), number(row.ratio));
-            let line = format!("{:<10} {:<14} {ours:>14} {theirs:>14} {ratio:>8}  {}", row.case, row.metric, row.peer.unwrap_or(""));
+            let line = format!(
+                "{:<10} {:<14} {ours:>14} {theirs:>14} {ratio:>8}  {}",
+                row.case,
+                row.metric,
+                row.peer.unwrap_or("")
+            );
             writeln!(f, "{}", line.trim_end())?;
         }
         let sum = |metric: &str| {
