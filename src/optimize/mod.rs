@@ -1,5 +1,31 @@
 //! From expressions to the cheapest plan that the rules prove equal.
+//!
+//! The phases, each in a file of its own: [`resolve`] gives columns dense ids; `normalize` applies the
+//! rules that are never worse, to a fixpoint; [`join_order`] enumerates the join trees of join-sets;
+//! `explore` lets the e-graph find alternatives whose merit depends on cost; `implement` proposes
+//! physical operators; `extract` takes the cheapest tree per class and required partitioning; `finish`
+//! prunes columns and builds the [`Plan`].
+//!
+//! Only counted budgets stop anything, every map whose order can be seen is ordered, and ties fall to
+//! what was written first: the same input gives the same plan, byte for byte, everywhere.
 
+mod cost;
+mod estimate;
+mod explore;
+mod extract;
+mod finish;
+mod graph;
+pub mod join_order;
+mod normalize;
 mod plan;
+mod planner;
+mod resolve;
+mod shape;
+mod simplify;
+mod trace;
 
+pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use plan::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};
+pub use planner::{DEFAULT_PARTITIONS, PlanError, Planner};
+pub use resolve::{Resolved, resolve};
+pub use trace::Budgets;

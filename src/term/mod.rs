@@ -15,7 +15,7 @@ mod terms;
 pub mod text;
 
 pub use column::{ColumnId, ColumnSet};
-pub use facts::Facts;
+pub use facts::{Facts, MAX_KEYS};
 pub use physical::{AggregatePhase, Alternative, AlternativeInput, AlternativeOp, JoinKey, KeysId, Required, Side};
 pub use rel::{
     AggregateId, AggregateSpec, BarrierId, BarrierSpec, ColumnsId, GetId, GetSpec, PredicatesId, ProjectionId, RelNode,

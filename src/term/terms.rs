@@ -494,6 +494,11 @@ impl Terms {
         ColumnsId(self.column_lists.insert_full(columns).0 as u32)
     }
 
+    /// A list of columns that was interned before.
+    pub fn find_columns(&self, columns: &[ColumnId]) -> Option<ColumnsId> {
+        self.column_lists.get_index_of(columns).map(|at| ColumnsId(at as u32))
+    }
+
     /// A list of columns.
     pub fn columns_of(&self, columns: ColumnsId) -> &[ColumnId] {
         &self.column_lists[columns.0 as usize]

@@ -1,0 +1,103 @@
+//! Building the e-graph of a normalized term, and exploring it.
+
+use std::collections::HashMap;
+
+use super::graph::{ClassId, Graph, terms_in_order};
+use super::join_order::{JoinBudget, JoinUse, plant};
+use super::normalize::RuleIndex;
+use super::trace::{Budgets, Fired};
+use crate::rules::Forest;
+use crate::term::{Alternative, RelNode, RelOp, TermId};
+
+/// Adds a normalized term: join-sets become the join trees that the enumerator finds.
+pub fn build(graph: &mut Graph, root: TermId, budgets: &Budgets, joins: &mut JoinUse) -> ClassId {
+    let order = terms_in_order(graph.terms(), root);
+    let mut classes: HashMap<TermId, ClassId> = HashMap::with_capacity(order.len());
+    for id in order {
+        let node = graph.terms().term(id).clone();
+        let inputs: Vec<ClassId> = node.inputs.iter().map(|input| classes[input]).collect();
+        let class = match node.op {
+            RelOp::JoinSet(predicates) => {
+                let conjuncts = graph.terms().predicates(predicates).to_vec();
+                let budget = JoinBudget { pairs: budgets.join_pairs, planted: budgets.planted_pairs };
+                plant(graph, &inputs, &conjuncts, budget, joins)
+            }
+            op => graph.add_node(RelNode::new(op, inputs)),
+        };
+        classes.insert(id, class);
+    }
+    graph.rebuild();
+    graph.find(classes[&root])
+}
+
+/// What exploration did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Explored {
+    /// Rounds over all classes.
+    pub rounds: u64,
+    /// Whether rounds or nodes ran out before nothing new was found.
+    pub exhausted: bool,
+}
+
+/// Applies the exploration rules until nothing new is found or a budget is used up. Within a round
+/// all matches are found before any is applied, so the order of rules cannot decide what is found.
+pub fn explore(graph: &mut Graph, rules: &RuleIndex<'_>, budgets: &Budgets, fired: &mut Fired) -> Explored {
+    let mut explored = Explored::default();
+    loop {
+        let mut found = Vec::new();
+        for class in graph.classes() {
+            for node in graph.nodes(class) {
+                for rule in rules.of(node.op) {
+                    let matches = rule.matches(graph, class, node);
+                    found.extend(matches.into_iter().map(|bindings| (class, *rule, bindings)));
+                }
+            }
+        }
+        let mut changed = false;
+        for (class, rule, bindings) in found {
+            if graph.size() >= budgets.nodes {
+                explored.exhausted = true;
+                return explored;
+            }
+            let nodes = graph.size();
+            let Some(new) = rule.apply(graph, class, &bindings) else { continue };
+            if graph.unite(class, new) || graph.size() > nodes {
+                fired.count(rule.name());
+                changed = true;
+            }
+        }
+        graph.rebuild();
+        explored.rounds += 1;
+        if !changed {
+            return explored;
+        }
+        if explored.rounds >= budgets.rounds {
+            explored.exhausted = true;
+            return explored;
+        }
+    }
+}
+
+/// The physical alternatives that the implementation rules propose for every class.
+pub fn implement(
+    graph: &mut Graph,
+    rules: &RuleIndex<'_>,
+    fired: &mut Fired,
+) -> Vec<(ClassId, Vec<Alternative<ClassId>>)> {
+    let mut alternatives = Vec::new();
+    for class in graph.classes() {
+        let mut proposed: Vec<Alternative<ClassId>> = Vec::new();
+        for node in graph.nodes(class).to_vec() {
+            for rule in rules.of(node.op) {
+                for bindings in rule.matches(graph, class, &node) {
+                    if let Some(alternative) = rule.implement(graph, class, &bindings) {
+                        fired.count(rule.name());
+                        proposed.push(alternative);
+                    }
+                }
+            }
+        }
+        alternatives.push((class, proposed));
+    }
+    alternatives
+}

@@ -1,0 +1,377 @@
+//! Extraction: the cheapest tree per *(class, required partitioning)*.
+//!
+//! Requirements are demanded top-down from the root, and best choices are computed bottom-up. A
+//! requirement that an alternative does not meet by itself is passed to the input whose partitions it keeps,
+//! or met by an enforcer that moves the rows. Partitioning is a property of a choice, never of a class.
+
+use indexmap::IndexMap;
+use smallvec::{SmallVec, smallvec};
+
+use super::cost::{CostModel, Movement, Sizes};
+use super::graph::{ClassId, Graph};
+use crate::expr::JoinKind;
+use crate::term::{
+    AggregatePhase, Alternative, AlternativeInput, AlternativeOp, ColumnId, ColumnSet, ColumnsId, ProjectionId,
+    Required,
+};
+
+/// A class of the e-graph, or an operator that stands between two classes: its place in the list of groups.
+pub type GroupId = usize;
+
+/// What the dynamic program chooses for: a group, and what is required of its partitions.
+pub type Goal = (GroupId, Required);
+
+/// One way to compute a group.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The operator.
+    pub op: AlternativeOp,
+    /// Its inputs, each with what the operator needs of it.
+    pub inputs: SmallVec<[Goal; 2]>,
+}
+
+/// A group: its alternatives and estimated rows.
+#[derive(Clone, Debug)]
+struct Group {
+    candidates: Vec<Candidate>,
+    rows: f64,
+    /// The columns that a class gives; empty for operators between classes, whose columns are theirs.
+    outputs: ColumnSet,
+}
+
+/// How a goal is reached.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// By an operator over inputs with these goals.
+    Compute(Candidate),
+    /// By moving the rows of the group's cheapest choice.
+    Move(Movement),
+}
+
+/// The best way to reach a goal.
+#[derive(Clone, Debug)]
+pub struct Best {
+    /// How.
+    pub choice: Choice,
+    /// Estimated cost, inputs included.
+    pub cost: f64,
+    /// Estimated rows.
+    pub rows: f64,
+}
+
+/// The chosen tree, as one best choice per goal.
+#[derive(Debug)]
+pub struct Extraction {
+    /// The goal of the root.
+    pub root: Goal,
+    /// The choices; those that the root does not reach are there, too.
+    pub best: IndexMap<Goal, Best>,
+}
+
+/// The groups of a graph, with alternatives that implementation rules proposed for its classes.
+pub struct Extractor<'a> {
+    graph: &'a Graph,
+    cost: &'a dyn CostModel,
+    partitions: f64,
+    groups: Vec<Group>,
+    of_class: IndexMap<ClassId, GroupId>,
+}
+
+impl<'a> Extractor<'a> {
+    /// Takes the alternatives of every class.
+    pub fn new(
+        graph: &'a Graph,
+        cost: &'a dyn CostModel,
+        partitions: usize,
+        alternatives: Vec<(ClassId, Vec<Alternative<ClassId>>)>,
+    ) -> Self {
+        let mut extractor =
+            Extractor { graph, cost, partitions: partitions as f64, groups: Vec::new(), of_class: IndexMap::new() };
+        for (class, _) in &alternatives {
+            let id = extractor.groups.len();
+            extractor.of_class.insert(*class, id);
+            let data = graph.data(*class);
+            let outputs = data.facts.outputs.clone();
+            extractor.groups.push(Group { candidates: Vec::new(), rows: data.rows, outputs });
+        }
+        for (class, alternatives) in alternatives {
+            let group = extractor.of_class[&class];
+            for alternative in alternatives {
+                let candidate = extractor.candidate(alternative);
+                extractor.groups[group].candidates.push(candidate);
+            }
+        }
+        extractor
+    }
+
+    fn candidate(&mut self, alternative: Alternative<ClassId>) -> Candidate {
+        let mut inputs = SmallVec::new();
+        for (input, required) in alternative.inputs {
+            let group = match input {
+                AlternativeInput::Class(class) => self.of_class[&self.graph.find(class)],
+                AlternativeInput::Inline(inline) => {
+                    let candidate = self.candidate(*inline);
+                    let rows = self.inline_rows(&candidate);
+                    self.groups.push(Group { candidates: vec![candidate], rows, outputs: ColumnSet::new() });
+                    self.groups.len() - 1
+                }
+            };
+            inputs.push((group, required));
+        }
+        Candidate { op: alternative.op, inputs }
+    }
+
+    /// Rows of an operator that stands between two classes.
+    fn inline_rows(&self, candidate: &Candidate) -> f64 {
+        let input = candidate.inputs.first().map_or(0.0, |(group, _)| self.groups[*group].rows);
+        match candidate.op {
+            AlternativeOp::HashAggregate { spec, phase } => {
+                let knowledge = &self.graph.egraph.analysis;
+                let groups = knowledge.estimator.groups(knowledge.terms.aggregate(spec), input);
+                let copies = if phase == AggregatePhase::Partial { self.partitions } else { 1.0 };
+                (groups * copies).min(input.max(1.0))
+            }
+            AlternativeOp::Sort { fetch: Some(fetch), .. } => input.min(fetch as f64),
+            AlternativeOp::Limit { fetch: Some(fetch), .. } => input.min(fetch as f64),
+            _ => input,
+        }
+    }
+
+    /// The best choice for the root and everything that it may need; `None` when the root has none.
+    pub fn extract(&self, root: ClassId) -> Option<Extraction> {
+        let root = (*self.of_class.get(&self.graph.find(root))?, Required::Any);
+        let goals = self.goals(root);
+        let mut best: IndexMap<Goal, Best> = IndexMap::with_capacity(goals.len());
+        // Inputs come before what uses them, so one pass suffices unless the graph has a cycle.
+        loop {
+            let mut better = false;
+            for goal in &goals {
+                better |= self.improve(*goal, &mut best);
+            }
+            if !better {
+                break;
+            }
+        }
+        best.contains_key(&root).then_some(Extraction { root, best })
+    }
+
+    /// Every goal that the root may lead to, inputs first.
+    fn goals(&self, root: Goal) -> Vec<Goal> {
+        let mut seen: std::collections::HashSet<Goal> = std::collections::HashSet::new();
+        let mut order = Vec::new();
+        let mut stack = vec![(root, false)];
+        while let Some((goal, done)) = stack.pop() {
+            if done {
+                order.push(goal);
+                continue;
+            }
+            if !seen.insert(goal) {
+                continue;
+            }
+            stack.push((goal, true));
+            let (group, required) = goal;
+            for candidate in self.groups[group].candidates.iter().rev() {
+                for variant in self.variants(candidate, required) {
+                    stack.extend(variant.inputs.iter().rev().map(|input| (*input, false)));
+                }
+            }
+            if required != Required::Any {
+                stack.push(((group, Required::Any), false));
+            }
+        }
+        order
+    }
+
+    fn improve(&self, goal: Goal, best: &mut IndexMap<Goal, Best>) -> bool {
+        let (id, required) = goal;
+        let group = &self.groups[id];
+        let mut found: Option<Best> = best.get(&goal).cloned();
+        let mut better = false;
+        let mut offer = |choice: Choice, cost: f64| {
+            if found.as_ref().is_none_or(|known| cost < known.cost) {
+                found = Some(Best { choice, cost, rows: group.rows });
+                better = true;
+            }
+        };
+        for candidate in &group.candidates {
+            for variant in self.variants(candidate, required) {
+                let inputs = variant.inputs.iter().map(|input| best.get(input));
+                let Some(inputs) = inputs.collect::<Option<SmallVec<[&Best; 4]>>>() else { continue };
+                let below: f64 = inputs.iter().map(|input| input.cost).sum();
+                let cost = below + self.own_cost(&variant, group.rows, &inputs);
+                offer(Choice::Compute(variant), cost);
+            }
+        }
+        if required != Required::Any {
+            if let Some(from) = best.get(&(id, Required::Any)) {
+                let movement = match required {
+                    Required::Single => Movement::Gather,
+                    Required::Replicated => Movement::Broadcast,
+                    _ => Movement::Shuffle,
+                };
+                offer(Choice::Move(movement), from.cost + self.cost.movement(movement, from.rows, self.partitions));
+            }
+        }
+        if let Some(found) = found.filter(|_| better) {
+            best.insert(goal, found);
+        }
+        better
+    }
+
+    fn own_cost(&self, candidate: &Candidate, output: f64, inputs: &[&Best]) -> f64 {
+        let rows: SmallVec<[f64; 4]> = inputs.iter().map(|input| input.rows).collect();
+        let replicated: SmallVec<[bool; 4]> =
+            candidate.inputs.iter().map(|(_, required)| *required == Required::Replicated).collect();
+        let single = self.delivered(candidate) == Delivered::Single;
+        let partitions = if single { 1.0 } else { self.partitions };
+        self.cost.operator(candidate.op, Sizes { output, inputs: &rows, partitions, replicated: &replicated })
+    }
+
+    /// The ways in which a candidate meets a requirement by itself: as it is, with the requirement passed to
+    /// the input whose partitions it keeps, or with everything in one partition.
+    fn variants(&self, candidate: &Candidate, required: Required) -> SmallVec<[Candidate; 2]> {
+        let mut variants: SmallVec<[Candidate; 2]> = smallvec![];
+        if self.satisfies(candidate, required) {
+            variants.push(candidate.clone());
+        }
+        if matches!(required, Required::Single | Required::Hashed(_)) {
+            let free = candidate.inputs.iter().position(|(_, needs)| *needs == Required::Any);
+            if let Some((at, passed)) = free.and_then(|at| Some((at, self.passed(candidate, at, required)?))) {
+                let mut variant = candidate.clone();
+                variant.inputs[at].1 = passed;
+                if self.satisfies(&variant, required) {
+                    variants.push(variant);
+                }
+            }
+        }
+        let hashed = |(_, needs): &Goal| matches!(needs, Required::Hashed(_));
+        if matches!(required, Required::Any | Required::Single) && candidate.inputs.iter().any(hashed) {
+            let mut variant = candidate.clone();
+            variant.inputs.iter_mut().filter(|input| hashed(input)).for_each(|input| input.1 = Required::Single);
+            variants.push(variant);
+        }
+        variants
+    }
+
+    /// What must be required of an input so that the operator meets a requirement; `None` when the operator
+    /// does not keep the input's partitions.
+    fn passed(&self, candidate: &Candidate, at: usize, required: Required) -> Option<Required> {
+        match candidate.op {
+            AlternativeOp::Filter(_) => Some(required),
+            AlternativeOp::Project(projection) => match required {
+                Required::Hashed(columns) => self.before_projection(projection, columns),
+                other => Some(other),
+            },
+            AlternativeOp::HashJoin { .. } | AlternativeOp::NestedLoopJoin { .. } => {
+                let replicated = candidate.inputs.get(1 - at)?.1 == Required::Replicated;
+                let has = |columns: ColumnsId| {
+                    let outputs = &self.groups[candidate.inputs[at].0].outputs;
+                    self.graph.terms().columns_of(columns).iter().all(|column| outputs.contains(*column))
+                };
+                match required {
+                    Required::Hashed(columns) => (replicated && has(columns)).then_some(required),
+                    _ => replicated.then_some(required),
+                }
+            }
+            AlternativeOp::HashAggregate { phase: AggregatePhase::Partial, .. } => {
+                (required == Required::Single).then_some(required)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same columns before a projection renamed them, as an interned list that exists already.
+    fn before_projection(&self, projection: ProjectionId, columns: ColumnsId) -> Option<Required> {
+        let terms = self.graph.terms();
+        let before = terms.columns_of(columns).iter().map(|column| {
+            let computed = terms.projection(projection).iter().find(|(to, _)| to == column)?;
+            terms.as_column(computed.1)
+        });
+        let before: Vec<ColumnId> = before.collect::<Option<_>>()?;
+        terms.find_columns(&before).map(Required::Hashed)
+    }
+
+    fn satisfies(&self, candidate: &Candidate, required: Required) -> bool {
+        match required {
+            Required::Any => true,
+            Required::Single => self.delivered(candidate) == Delivered::Single,
+            Required::Replicated => false,
+            Required::Hashed(columns) => match self.delivered(candidate) {
+                Delivered::Hashed(own) => own == columns,
+                Delivered::HashedByEither(left, right) => left == columns || right == columns,
+                _ => false,
+            },
+        }
+    }
+
+    /// How the rows of a candidate lie, from what is required of its inputs.
+    fn delivered(&self, candidate: &Candidate) -> Delivered {
+        let needs = |at: usize| candidate.inputs.get(at).map_or(Required::Any, |(_, required)| *required);
+        match candidate.op {
+            AlternativeOp::Read(get) => match self.graph.terms().get_spec(get).leaf.partitions() {
+                1 => Delivered::Single,
+                _ => Delivered::Any,
+            },
+            AlternativeOp::Empty(_) | AlternativeOp::Sort { .. } | AlternativeOp::Limit { .. } => Delivered::Single,
+            AlternativeOp::Barrier(_) => Delivered::Single,
+            AlternativeOp::Union(_) => Delivered::Any,
+            AlternativeOp::Filter(_) | AlternativeOp::HashAggregate { .. } => Delivered::from(needs(0)),
+            AlternativeOp::Project(projection) => match needs(0) {
+                Required::Hashed(columns) => match self.after_projection(projection, columns) {
+                    Some(columns) => Delivered::Hashed(columns),
+                    None => Delivered::Any,
+                },
+                other => Delivered::from(other),
+            },
+            AlternativeOp::HashJoin { kind, .. } => match (needs(0), needs(1)) {
+                (Required::Hashed(left), Required::Hashed(right)) => match kind {
+                    JoinKind::Inner => Delivered::HashedByEither(left, right),
+                    JoinKind::Right => Delivered::Hashed(right),
+                    JoinKind::Full => Delivered::Any,
+                    _ => Delivered::Hashed(left),
+                },
+                needs => Delivered::of_join(needs),
+            },
+            AlternativeOp::NestedLoopJoin { .. } => Delivered::of_join((needs(0), needs(1))),
+        }
+    }
+
+    fn after_projection(&self, projection: ProjectionId, columns: ColumnsId) -> Option<ColumnsId> {
+        let terms = self.graph.terms();
+        let after = terms.columns_of(columns).iter().map(|column| {
+            let kept =
+                terms.projection(projection).iter().find(|(_, scalar)| terms.as_column(*scalar) == Some(*column))?;
+            Some(kept.0)
+        });
+        let after: Vec<ColumnId> = after.collect::<Option<_>>()?;
+        terms.find_columns(&after)
+    }
+}
+
+/// How the rows of a choice lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivered {
+    Any,
+    Single,
+    Hashed(ColumnsId),
+    HashedByEither(ColumnsId, ColumnsId),
+}
+
+impl Delivered {
+    fn from(required: Required) -> Self {
+        match required {
+            Required::Single => Delivered::Single,
+            Required::Hashed(columns) => Delivered::Hashed(columns),
+            Required::Any | Required::Replicated => Delivered::Any,
+        }
+    }
+
+    /// Of a join with a replicated side, or with both sides in one partition.
+    fn of_join(needs: (Required, Required)) -> Self {
+        match needs {
+            (Required::Replicated, other) | (other, Required::Replicated) => Delivered::from(other),
+            (Required::Single, Required::Single) => Delivered::Single,
+            _ => Delivered::Any,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Normalization: rules that are never worse, applied destructively, bottom-up, to a fixpoint.
+//!
+//! Terms are hash-consed, so "already normal" is one lookup, and normalizing twice is normalizing once.
+//! Beside the rules there are native steps, which keep normal forms that a rule would have to repeat for
+//! every operator: constants fold, filters above inner joins become join conditions, and what a
+//! disjunction implies for one relation of a join filters that relation.
+
+use std::collections::{HashMap, HashSet};
+
+use super::simplify::{implied, simplify};
+use super::trace::Fired;
+use crate::expr::JoinKind;
+use crate::rules::{Phase, Rule, RuleSet};
+use crate::term::{AggregateSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey, Terms};
+
+/// Rules of one phase by the operator at their root, in canonical order.
+pub struct RuleIndex<'r> {
+    by_operator: HashMap<&'static str, Vec<&'r Rule>>,
+}
+
+impl<'r> RuleIndex<'r> {
+    /// The rules of a phase; smaller priorities first, then canonical order.
+    pub fn new(rules: &'r RuleSet, phase: Phase) -> Self {
+        let mut by_operator: HashMap<&'static str, Vec<&Rule>> = HashMap::new();
+        for rule in rules.by_phase(phase) {
+            by_operator.entry(rule.root_operator()).or_default().push(rule);
+        }
+        by_operator.values_mut().for_each(|rules| rules.sort_by_key(|rule| rule.priority()));
+        RuleIndex { by_operator }
+    }
+
+    /// The rules that may match a node.
+    pub fn of(&self, op: RelOp) -> &[&'r Rule] {
+        self.by_operator.get(op.name()).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What normalization did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Normalized {
+    /// The normal form.
+    pub root: TermId,
+    /// Rewrites made.
+    pub steps: u64,
+    /// Whether the budget of rewrites ran out: the result is right, but not normal.
+    pub exhausted: bool,
+}
+
+/// Brings a term to its normal form with at most `budget` rewrites. No recursion on depth.
+pub fn normalize(terms: &mut Terms, root: TermId, rules: &RuleIndex<'_>, budget: u64, fired: &mut Fired) -> Normalized {
+    let mut normalizer =
+        Normalizer { terms, rules, fired, normal: HashMap::new(), derived: HashSet::new(), steps: 0, budget };
+    let root = normalizer.run(root);
+    Normalized { root, steps: normalizer.steps, exhausted: normalizer.steps >= budget }
+}
+
+struct Normalizer<'a> {
+    terms: &'a mut Terms,
+    rules: &'a RuleIndex<'a>,
+    fired: &'a mut Fired,
+    /// From each term met so far to its normal form.
+    normal: HashMap<TermId, TermId>,
+    /// Predicates that were derived for a relation: each once, wherever they have moved since.
+    derived: HashSet<(ScalarId, ScalarId)>,
+    steps: u64,
+    budget: u64,
+}
+
+enum Task {
+    /// Make the inputs normal, then come back.
+    Visit(TermId),
+    /// The inputs are normal: take one step, or be done.
+    Step(TermId),
+    /// The normal form of the first is that of the second.
+    Link(TermId, TermId),
+}
+
+impl Normalizer<'_> {
+    fn run(&mut self, root: TermId) -> TermId {
+        let mut tasks = vec![Task::Visit(root)];
+        while let Some(task) = tasks.pop() {
+            match task {
+                Task::Visit(id) => {
+                    if !self.normal.contains_key(&id) {
+                        tasks.push(Task::Step(id));
+                        tasks.extend(self.terms.term(id).inputs.iter().rev().map(|input| Task::Visit(*input)));
+                    }
+                }
+                Task::Step(id) => {
+                    if self.normal.contains_key(&id) {
+                        continue;
+                    }
+                    match self.step(id) {
+                        None => {
+                            self.normal.insert(id, id);
+                        }
+                        Some(next) => {
+                            tasks.push(Task::Link(id, next));
+                            tasks.push(Task::Visit(next));
+                        }
+                    }
+                }
+                Task::Link(from, to) => {
+                    let normal = self.normal.get(&to).copied().unwrap_or(to);
+                    self.normal.insert(from, normal);
+                }
+            }
+        }
+        self.normal[&root]
+    }
+
+    /// One rewrite of a term whose inputs have normal forms; `None` when it is normal.
+    fn step(&mut self, id: TermId) -> Option<TermId> {
+        let node = self.terms.term(id).clone();
+        let inputs: Vec<TermId> =
+            node.inputs.iter().map(|input| self.normal.get(input).copied().unwrap_or(*input)).collect();
+        let op = self.simplify_payload(node.op);
+        let rebuilt = self.rebuild(op, inputs);
+        if rebuilt != id {
+            return Some(rebuilt);
+        }
+        if self.steps >= self.budget {
+            return None;
+        }
+        if let Some(next) = self.derive(&node) {
+            return Some(next);
+        }
+        for rule in self.rules.of(node.op) {
+            for bindings in rule.matches(&*self.terms, id, &node) {
+                let Some(next) = rule.apply(self.terms, id, &bindings) else { continue };
+                if next != id {
+                    self.steps += 1;
+                    self.fired.count(rule.name());
+                    return Some(next);
+                }
+            }
+        }
+        None
+    }
+
+    /// The node in the normal form of its constructor.
+    fn rebuild(&mut self, op: RelOp, inputs: Vec<TermId>) -> TermId {
+        match op {
+            RelOp::JoinSet(predicates) | RelOp::Join(JoinKind::Inner, predicates) => {
+                let conjuncts = self.terms.predicates(predicates).to_vec();
+                self.terms.join_set(inputs, conjuncts)
+            }
+            RelOp::Filter(predicates) => {
+                let conjuncts = self.terms.predicates(predicates).to_vec();
+                match self.terms.term(inputs[0]).op {
+                    RelOp::JoinSet(_) => self.terms.join_set(inputs, conjuncts),
+                    _ => self.terms.filter(inputs[0], conjuncts),
+                }
+            }
+            op => self.terms.add(RelNode::new(op, inputs)),
+        }
+    }
+
+    fn simplify_payload(&mut self, op: RelOp) -> RelOp {
+        let terms = &mut *self.terms;
+        match op {
+            RelOp::Filter(predicates) => RelOp::Filter(simplify_predicates(terms, predicates)),
+            RelOp::Join(kind, predicates) => RelOp::Join(kind, simplify_predicates(terms, predicates)),
+            RelOp::JoinSet(predicates) => RelOp::JoinSet(simplify_predicates(terms, predicates)),
+            RelOp::Project(projection) => {
+                let mut columns = terms.projection(projection).to_vec();
+                columns.iter_mut().for_each(|(_, scalar)| *scalar = simplify(terms, *scalar));
+                RelOp::Project(terms.intern_projection(columns))
+            }
+            RelOp::Aggregate(aggregate) => {
+                let AggregateSpec { group, mut aggregates } = terms.aggregate(aggregate).clone();
+                let scalars = aggregates.iter_mut().flat_map(|(_, call)| call.args.iter_mut().chain(&mut call.filter));
+                scalars.for_each(|scalar| *scalar = simplify(terms, *scalar));
+                RelOp::Aggregate(terms.intern_aggregate(AggregateSpec { group, aggregates }))
+            }
+            RelOp::Sort(keys) => {
+                let keys = terms.sort_keys(keys).to_vec();
+                let keys = keys.into_iter().map(|key| TermSortKey { scalar: simplify(terms, key.scalar), ..key });
+                let keys = keys.collect();
+                RelOp::Sort(terms.intern_sort(keys))
+            }
+            other => other,
+        }
+    }
+
+    /// Filters one relation of a join by what a disjunction of the condition implies for it.
+    fn derive(&mut self, node: &RelNode<TermId>) -> Option<TermId> {
+        let RelOp::JoinSet(predicates) = node.op else { return None };
+        let conjuncts = self.terms.predicates(predicates).to_vec();
+        let mut inputs = node.inputs.clone();
+        let mut changed = false;
+        for conjunct in &conjuncts {
+            for input in &mut inputs {
+                let outputs = self.terms.facts(*input).outputs.clone();
+                let Some(own) = implied(self.terms, *conjunct, &outputs) else { continue };
+                if self.derived.insert((*conjunct, own)) {
+                    *input = self.terms.filter(*input, [own]);
+                    changed = true;
+                }
+            }
+        }
+        changed.then(|| {
+            self.steps += 1;
+            self.terms.join_set(inputs, conjuncts)
+        })
+    }
+}
+
+fn simplify_predicates(terms: &mut Terms, predicates: crate::term::PredicatesId) -> crate::term::PredicatesId {
+    let conjuncts = terms.predicates(predicates).to_vec();
+    let simple: Vec<_> = conjuncts.iter().map(|conjunct| simplify(terms, *conjunct)).collect();
+    if simple == conjuncts { predicates } else { terms.intern_predicates(simple) }
+}

@@ -1,0 +1,184 @@
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::cost::{CostModel, DefaultCost};
+use super::estimate::Estimator;
+use super::explore::{build, explore, implement};
+use super::extract::Extractor;
+use super::finish::finish;
+use super::graph::Graph;
+use super::join_order::JoinUse;
+use super::normalize::{RuleIndex, normalize};
+use super::plan::{Plan, PlanColumn};
+use super::resolve::{Resolved, resolve};
+use super::shape::plan_shape;
+use super::trace::{Budgets, Fired, cap};
+use crate::expr::{Expr, Functions};
+use crate::rules::{Phase, RuleSet};
+use crate::term::{TermId, Terms};
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// No implementation rule covers some operator.
+    #[error("no implementation rule covers `{operator}`; is one of its rules disabled?")]
+    NotImplemented {
+        /// The operator.
+        operator: String,
+    },
+    /// A tripwire: a rule proved two relations equal that have different columns.
+    #[error("the optimizer stopped: {0}; this is a bug of a rule, disable it and report it")]
+    Tripwire(String),
+    /// A number of partitions that makes no sense.
+    #[error("cannot plan for {0} partitions; use 1 or more")]
+    Partitions(usize),
+}
+
+/// Turns expressions into plans. Everything that may influence a plan is in here or in the
+/// expression: rules, functions, cost model, partitions and budgets.
+///
+/// ```
+/// use std::sync::Arc;
+/// use arrow_schema::{DataType, Field, Schema};
+/// use leafhold::expr::{col, lit, Frame};
+/// use leafhold::optimize::Planner;
+///
+/// let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
+/// let frame = Frame::from_batches("t", schema, vec![])?.filter(col("a").gt(lit(1i64)))?;
+/// let plan = Planner::new(frame.functions().clone()).plan(frame.expr())?;
+/// assert_eq!(plan.root.op.name(), "filter");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Planner {
+    functions: Arc<dyn Functions>,
+    rules: Arc<RuleSet>,
+    cost: Arc<dyn CostModel>,
+    target_partitions: usize,
+    budgets: Budgets,
+}
+
+/// Partitions that hashed exchanges make when nobody says otherwise. A constant, never the number of cores:
+/// the same query has the same plan on every machine.
+pub const DEFAULT_PARTITIONS: usize = 4;
+
+impl Planner {
+    /// A planner with the shipped rules and default prices.
+    pub fn new(functions: Arc<dyn Functions>) -> Self {
+        Planner {
+            functions,
+            rules: RuleSet::builtin(),
+            cost: Arc::new(DefaultCost),
+            target_partitions: DEFAULT_PARTITIONS,
+            budgets: Budgets::default(),
+        }
+    }
+
+    /// The same planner with other rules.
+    pub fn with_rules(mut self, rules: Arc<RuleSet>) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// The same planner with other prices.
+    pub fn with_cost(mut self, cost: Arc<dyn CostModel>) -> Self {
+        self.cost = cost;
+        self
+    }
+
+    /// The same planner for so many partitions.
+    pub fn with_target_partitions(mut self, partitions: usize) -> Self {
+        self.target_partitions = partitions;
+        self
+    }
+
+    /// The same planner with other budgets.
+    pub fn with_budgets(mut self, budgets: Budgets) -> Self {
+        self.budgets = budgets;
+        self
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// The normal form of an expression: what the e-graph starts from. For people.
+    pub fn normalize(&self, expr: &Expr) -> (Terms, TermId) {
+        let mut terms = Terms::new(self.functions.clone());
+        let resolved = resolve(expr, &mut terms);
+        let rules = RuleIndex::new(&self.rules, Phase::Normalize);
+        let normal = normalize(&mut terms, resolved.root, &rules, self.budgets.rewrites, &mut Fired::default());
+        (terms, normal.root)
+    }
+
+    /// The cheapest plan that is found.
+    pub fn plan(&self, expr: &Expr) -> Result<Plan, PlanError> {
+        if self.target_partitions == 0 {
+            return Err(PlanError::Partitions(0));
+        }
+        let (mut fired, mut caps) = (Fired::default(), IndexMap::new());
+        let mut terms = Terms::new(self.functions.clone());
+        let Resolved { root, output } = resolve(expr, &mut terms);
+
+        let rules = RuleIndex::new(&self.rules, Phase::Normalize);
+        let normal = normalize(&mut terms, root, &rules, self.budgets.rewrites, &mut fired);
+        cap(&mut caps, "rewrites", normal.steps, self.budgets.rewrites, normal.exhausted);
+
+        let mut estimator = Estimator::new(&terms);
+        estimator.learn(&terms, &[]);
+        let mut graph = Graph::new(terms, estimator);
+        let mut joins = JoinUse::default();
+        let root = build(&mut graph, normal.root, &self.budgets, &mut joins);
+        cap(&mut caps, "join-pairs", joins.pairs as u64, self.budgets.join_pairs as u64, joins.exceeded);
+
+        let rules = RuleIndex::new(&self.rules, Phase::Explore);
+        let explored = explore(&mut graph, &rules, &self.budgets, &mut fired);
+        cap(
+            &mut caps,
+            "rounds",
+            explored.rounds,
+            self.budgets.rounds,
+            explored.exhausted && explored.rounds >= self.budgets.rounds,
+        );
+        let size = graph.size();
+        cap(&mut caps, "e-nodes", size as u64, self.budgets.nodes as u64, size >= self.budgets.nodes);
+
+        let rules = RuleIndex::new(&self.rules, Phase::Implement);
+        let alternatives = implement(&mut graph, &rules, &mut fired);
+        if let Some(violation) = graph.violation() {
+            return Err(PlanError::Tripwire(violation.to_owned()));
+        }
+        let missing = alternatives.iter().find(|(_, alternatives)| alternatives.is_empty());
+        let operator = missing.map(|(class, _)| {
+            let nodes = crate::rules::Forest::nodes(&graph, *class);
+            nodes.first().map_or("nothing", |node| node.op.name()).to_owned()
+        });
+        let extractor = Extractor::new(&graph, &*self.cost, self.target_partitions, alternatives);
+        let Some(extraction) = extractor.extract(root) else {
+            return Err(PlanError::NotImplemented { operator: operator.unwrap_or_else(|| "a cycle".to_owned()) });
+        };
+        let columns: Vec<_> = output.iter().map(|(_, column)| *column).collect();
+        let terms = graph.terms();
+        let plan_root = finish(terms, &extraction, &columns);
+        let leaves: Vec<_> = terms.gets().iter().map(|spec| spec.leaf.clone()).collect();
+        let columns = terms.columns().iter();
+        let columns: Vec<_> = columns
+            .map(|column| PlanColumn { name: column.name.clone(), data_type: column.data_type.clone() })
+            .collect();
+        Ok(Plan {
+            shape: plan_shape(&plan_root, &output, &leaves),
+            root: plan_root,
+            output,
+            schema: expr.schema().clone(),
+            columns,
+            leaves,
+            target_partitions: self.target_partitions,
+            ruleset: self.rules.token(),
+            fired: fired.in_order(&self.rules),
+            caps,
+            size: size as u64,
+        })
+    }
+}
