@@ -15,10 +15,12 @@ pub fn catalog(args: &InputArgs) -> Result<Catalog, CliError> {
     let shipped = args.query.as_deref().is_some_and(|name| name.starts_with(query::TPCH));
     let scale = args.tpch.or((shipped && args.tables.is_empty()).then_some(DEFAULT_SCALE));
     if let Some(scale) = scale {
-        tpch::register(&mut catalog, scale, tpch::PARTITIONS).map_err(|error| CliError::new(format!("--tpch: {error}")))?;
+        tpch::register(&mut catalog, scale, tpch::PARTITIONS)
+            .map_err(|error| CliError::new(format!("--tpch: {error}")))?;
     }
     for table in &args.tables {
-        let leaf = files::open(&table.name, &table.path).map_err(|error| CliError::new(format!("--table {}: {error}", table.name)))?;
+        let leaf = files::open(&table.name, &table.path)
+            .map_err(|error| CliError::new(format!("--table {}: {error}", table.name)))?;
         catalog.add(&table.name, leaf);
     }
     Ok(catalog)

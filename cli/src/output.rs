@@ -103,7 +103,8 @@ fn table(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String, CliError
         format!("|{}|\n", cells.collect::<Vec<_>>().join("|"))
     };
     let rule = format!("+{}+\n", widths.iter().map(|width| "-".repeat(width + 2)).collect::<Vec<_>>().join("+"));
-    let count = format!("{} row{}\n", leafhold::explain::grouped(rows.len() as u64), if rows.len() == 1 { "" } else { "s" });
+    let count =
+        format!("{} row{}\n", leafhold::explain::grouped(rows.len() as u64), if rows.len() == 1 { "" } else { "s" });
     let body: String = rows.iter().map(|row| line(row)).collect();
     Ok(format!("{rule}{}{rule}{body}{rule}{count}", line(&header)))
 }
@@ -152,7 +153,10 @@ mod tests {
 
     #[test]
     fn json_is_one_array_with_nulls() {
-        assert_eq!(text(&[batch()], Output::Json), "[{\"n\":7,\"name\":\"é, \\\"x\\\"\"},{\"n\":null,\"name\":\"b\"}]\n");
+        assert_eq!(
+            text(&[batch()], Output::Json),
+            "[{\"n\":7,\"name\":\"é, \\\"x\\\"\"},{\"n\":null,\"name\":\"b\"}]\n"
+        );
         assert_eq!(text(&[], Output::Json), "[]\n");
     }
 }

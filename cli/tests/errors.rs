@@ -60,7 +60,8 @@ fn files_that_are_missing_or_corrupt() {
 
 #[test]
 fn bad_rule_files_name_file_line_and_column() {
-    let rules = TempFile::new("bad.rules", ";; A rule that does not parse.\n(rule push-nothing\n  (phase normalise))\n");
+    let rules =
+        TempFile::new("bad.rules", ";; A rule that does not parse.\n(rule push-nothing\n  (phase normalise))\n");
     leafhold(&["rules", "check", rules.path()]).fails(1, &["bad.rules:3:"]);
     let folder = rules.0.parent().unwrap().to_str().unwrap();
     leafhold(&["run", "tpch/q06", "--tpch", "0.001", "--rules", folder]).fails(1, &["bad.rules:3:"]);

@@ -70,7 +70,10 @@ fn a_disabled_rule_does_not_fire() {
     let fired = |args: &[&str]| {
         let said = leafhold(&[&["run", "tpch/q06", "--tpch", "0.001"], args].concat()).ok();
         let line = said.out.lines().find(|line| line.starts_with("rules fired: ")).unwrap_or_default().to_owned();
-        line.trim_start_matches("rules fired: ").split(", ").map(|rule| rule.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+        line.trim_start_matches("rules fired: ")
+            .split(", ")
+            .map(|rule| rule.split(' ').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let all = fired(&[]);
     // A rule that only rewrites: without an implementation of an operator there is no plan.

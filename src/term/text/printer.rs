@@ -1,9 +1,7 @@
 use std::convert::Infallible;
 use std::fmt::Write;
 
-use super::super::{
-    AggregateId, ColumnId, GetId, ProjectionId, RelOp, ScalarId, SortId, TermId, Terms, UnionId,
-};
+use super::super::{AggregateId, ColumnId, GetId, ProjectionId, RelOp, ScalarId, SortId, TermId, Terms, UnionId};
 use crate::expr::{Scalar, ScalarOp};
 
 /// The term on several lines: one operator per line, inputs indented by two.
@@ -116,7 +114,18 @@ fn reading(terms: &Terms, get: GetId, seen: &mut Vec<GetId>) -> String {
 
 /// The words that begin a relation.
 pub(super) const OPERATORS: [&str; 13] = [
-    "get", "empty", "project", "filter", "join", "join-set", "aggregate", "distinct", "sort", "limit", "top-k", "union",
+    "get",
+    "empty",
+    "project",
+    "filter",
+    "join",
+    "join-set",
+    "aggregate",
+    "distinct",
+    "sort",
+    "limit",
+    "top-k",
+    "union",
     "barrier",
 ];
 
