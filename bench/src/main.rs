@@ -1,1 +1,99 @@
-fn main() {}
+//! Side-by-side measurements: the same work by Leafhold and by a peer, in one process, as ratios.
+
+mod execution;
+mod measure;
+mod peers;
+mod planning;
+mod quality;
+mod report;
+mod tables;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use report::Report;
+
+/// Measure Leafhold beside its peers.
+#[derive(Parser)]
+#[command(name = "leafhold-bench", version, arg_required_else_help = true)]
+struct Args {
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// Planning time per TPC-H query, beside DataFusion's `optimize` and physical planning
+    Planning(SuiteArgs),
+    /// C_out per TPC-H query, beside what DuckDB and DataFusion were measured at
+    Quality(SuiteArgs),
+    /// Run time per TPC-H query on the same in-memory data, beside DataFusion
+    Execution(SuiteArgs),
+}
+
+#[derive(clap::Args)]
+struct SuiteArgs {
+    /// Write rows and summary as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only these queries, such as q05
+    #[arg(long = "query", value_name = "NAME")]
+    queries: Vec<String>,
+    /// The TPC-H scale factor
+    #[arg(long, default_value_t = 0.1)]
+    scale: f64,
+    /// How often each query is measured; the minimum counts
+    #[arg(long, default_value = "15")]
+    repetitions: NonZeroUsize,
+    /// Threads for execution, both ours and the peer's
+    #[arg(long, default_value = "2")]
+    threads: NonZeroUsize,
+}
+
+impl SuiteArgs {
+    /// Name and text of the queries that are asked for.
+    fn queries(&self) -> anyhow::Result<Vec<(&'static str, &'static str)>> {
+        let all = leafhold_datafusion::tpch::QUERIES;
+        if self.queries.is_empty() {
+            return Ok(all.to_vec());
+        }
+        let find = |name: &String| {
+            let short = name.trim_start_matches("tpch/");
+            let found = all.iter().find(|(known, _)| *known == short);
+            found.copied().with_context(|| format!("no query `{name}`; there are q01 to q22"))
+        };
+        self.queries.iter().map(find).collect()
+    }
+}
+
+fn main() -> ExitCode {
+    let (outcome, json) = match Args::parse().suite {
+        Suite::Planning(args) => (planning::measure(&args), args.json),
+        Suite::Quality(args) => (quality::measure(&args), args.json),
+        Suite::Execution(args) => (execution::measure(&args), args.json),
+    };
+    match outcome.and_then(|report| publish(&report, json)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn publish(report: &Report, json: Option<PathBuf>) -> anyhow::Result<()> {
+    use std::io::Write;
+    match writeln!(std::io::stdout(), "{report}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("standard output")?,
+        _ => {}
+    }
+    if let Some(path) = json {
+        let text = serde_json::to_string_pretty(report)?;
+        std::fs::write(&path, text + "\n").with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}

@@ -1,1 +1,40 @@
-fn main() {}
+//! The command line of Leafhold: plan queries, run them, and look at what happened.
+
+mod args;
+mod data;
+mod error;
+mod explain;
+mod output;
+mod plan;
+mod progress;
+mod query;
+mod rules;
+mod run;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use error::CliError;
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Rules(command) => rules::rules(&command),
+    };
+    match outcome {
+        // A reader that has seen enough, such as `head`, is no failure.
+        Ok(()) | Err(CliError::BrokenPipe) => ExitCode::SUCCESS,
+        Err(CliError::Failed(message)) => {
+            let _ = writeln!(std::io::stderr(), "error: {message}");
+            ExitCode::FAILURE
+        }
+        Err(CliError::Usage(message)) => {
+            let _ = writeln!(std::io::stderr(), "error: {message}\n\nFor more information, try '--help'.");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,20 +1,23 @@
+use std::collections::BTreeMap;
+
 use crate::optimize::{Plan, PlanOp};
 
-/// The rows that the nodes of a plan really gave, in the order of [`Plan::post_order`].
+/// The rows that the nodes of a plan really gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actuals {
-    rows: Vec<Option<u64>>,
+    rows: BTreeMap<usize, u64>,
 }
 
 impl Actuals {
-    /// The counts of a run. `None`: the engine did not count this node.
-    pub fn new(rows: Vec<Option<u64>>) -> Self {
-        Actuals { rows }
+    /// The counts of a run, by place in [`Plan::post_order`]; a node that the engine did not count is
+    /// left out.
+    pub fn new(rows: impl IntoIterator<Item = (usize, u64)>) -> Self {
+        Actuals { rows: rows.into_iter().collect() }
     }
 
     /// The rows of a node, by its place in [`Plan::post_order`].
     pub fn rows(&self, node: usize) -> Option<u64> {
-        self.rows.get(node).copied().flatten()
+        self.rows.get(&node).copied()
     }
 
     /// C_out: actual rows summed over the outputs of all joins, semi and anti included. It measures

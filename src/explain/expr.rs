@@ -89,7 +89,7 @@ fn operator(expr: &Expr, futures: &mut Futures) -> String {
             format!("{head} {} {}", named(group), bracketed(calls))
         }
         Op::Sort(keys) => format!("{head} {}", sort_keys(keys, &name)),
-        Op::Limit { offset, fetch } => limit(head, *offset, *fetch),
+        Op::Limit { offset, fetch } => limit(*offset, *fetch),
         Op::Distinct | Op::Union => head.to_owned(),
         Op::Barrier(barrier) => format!("{head} {}", barrier.name()),
     }

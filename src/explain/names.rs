@@ -3,6 +3,7 @@ use std::fmt;
 
 use crate::expr::Scalar;
 use crate::leaf::{Generation, Leaf};
+use crate::term::text::quoted;
 
 /// A column as texts write it: bare where it reads as one word, else in double quotes.
 #[derive(Clone)]
@@ -10,9 +11,7 @@ pub(super) struct Shown(String);
 
 impl Shown {
     pub(super) fn new(name: &str) -> Self {
-        let plain = name.chars().all(|at| at.is_alphanumeric() || "_.:#$*".contains(at))
-            && name.chars().next().is_some_and(|first| !first.is_ascii_digit());
-        Shown(if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) })
+        Shown(quoted(name))
     }
 }
 
@@ -77,20 +76,5 @@ pub(super) fn leaf_kind(leaf: &Leaf) -> &'static str {
         Leaf::FromDelayed(_) => "from-delayed",
         Leaf::Scan(_) => "scan",
         Leaf::Values(_) => "values",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_are_no_single_word_are_quoted() {
-        assert_eq!(Shown::new("l_tax").to_string(), "l_tax");
-        assert_eq!(Shown::new("n_name:2").to_string(), "n_name:2");
-        assert_eq!(Shown::new("sum(a)").to_string(), "\"sum(a)\"");
-        assert_eq!(Shown::new("say \"hi\"").to_string(), "\"say \"\"hi\"\"\"");
-        assert_eq!(Shown::new("1st").to_string(), "\"1st\"");
-        assert_eq!(Shown::new("").to_string(), "\"\"");
     }
 }

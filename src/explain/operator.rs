@@ -40,20 +40,20 @@ pub(super) fn physical<C: PartialEq>(op: &PhysicalOp<C>, output: &[C], name: &im
             format!("{head} {phase} {} {}", bracketed(group.iter().map(name)), bracketed(calls))
         }
         PhysicalOp::Sort { keys, fetch } => {
-            let fetch = fetch.map(|fetch| format!(" fetch {fetch}"));
-            format!("{head} {}{}", sort_keys(keys, name), fetch.unwrap_or_default())
+            let fetch = fetch.map(|fetch| format!(" {fetch}"));
+            format!("{head}{} {}", fetch.unwrap_or_default(), sort_keys(keys, name))
         }
-        PhysicalOp::Limit { offset, fetch } => limit(head, *offset, *fetch),
+        PhysicalOp::Limit { offset, fetch } => limit(*offset, *fetch),
         PhysicalOp::Union => head.to_owned(),
         PhysicalOp::Barrier { barrier } => format!("{head} {}", barrier.name()),
     }
 }
 
-/// `limit`, with what it skips and what it gives.
-pub(super) fn limit(head: &str, offset: u64, fetch: Option<u64>) -> String {
+/// What a limit gives, and what it skips.
+pub(super) fn limit(offset: u64, fetch: Option<u64>) -> String {
+    let fetch = fetch.map_or_else(|| "all".to_owned(), |fetch| fetch.to_string());
     let offset = if offset > 0 { format!(" offset {offset}") } else { String::new() };
-    let fetch = fetch.map(|fetch| format!(" fetch {fetch}"));
-    format!("{head}{offset}{}", fetch.unwrap_or_default())
+    format!("limit {fetch}{offset}")
 }
 
 /// Columns as a projection gives them: kept ones by name, computed ones as `name := scalar`.
@@ -67,11 +67,11 @@ pub(super) fn computed<C: PartialEq>(columns: &[Scalar<C>], output: &[C], name: 
 
 /// Sort keys in brackets.
 pub(super) fn sort_keys<C>(keys: &[SortKey<C>], name: &impl Namer<C>) -> String {
-    bracketed(keys.iter().map(|key| SortKey {
-        scalar: shown(&key.scalar, name),
-        descending: key.descending,
-        nulls_first: key.nulls_first,
-    }))
+    let keys = keys.iter().map(|key| {
+        let Ok(key) = key.try_map(&mut |column| Ok::<_, std::convert::Infallible>(name(column)));
+        key.to_string()
+    });
+    format!("[{}]", keys.collect::<Vec<_>>().join(", "))
 }
 
 /// An aggregate call.

@@ -21,6 +21,7 @@ mod scalar;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
 pub use error::ExprError;
+pub(crate) use error::nearest;
 pub use frame::{Frame, GroupedFrame};
 pub use functions::{CoreFunctions, FunctionInfo, FunctionRef, Functions, Volatility, can_fail};
 pub use infer::{ScalarType, infer, infer_op};

@@ -12,6 +12,7 @@ mod physical;
 mod rel;
 mod scalars;
 mod terms;
+pub mod text;
 
 pub use column::{ColumnId, ColumnSet};
 pub use facts::{Facts, MAX_KEYS};

@@ -1,0 +1,46 @@
+//! Run time of the same query on the same batches in memory, with the same number of threads.
+
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use leafhold::optimize::Planner;
+use leafhold::run::{LocalExecutor, collect};
+use leafhold_datafusion::{DataFusionKernels, EngineFunctions};
+
+use crate::SuiteArgs;
+use crate::measure::{Minimum, timed};
+use crate::planning::DATAFUSION;
+use crate::report::{Report, Row};
+use crate::tables::sessions;
+
+/// Ours is lowering and running a plan; theirs is running a physical plan, made anew each time since
+/// some of their operators keep state. Repetitions are interleaved.
+pub fn measure(args: &SuiteArgs) -> anyhow::Result<Report> {
+    let threads = args.threads.get();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).build()?;
+    let (session, theirs) = sessions(args.scale, threads)?;
+    let planner = Planner::new(Arc::new(EngineFunctions));
+    let executor = LocalExecutor::new(Arc::new(DataFusionKernels::new()), threads);
+    let state = theirs.state();
+    let mut rows = Vec::new();
+    for (name, sql) in args.queries()? {
+        let case = format!("tpch/{name}");
+        let frame = session.frame(sql).with_context(|| case.clone())?;
+        let plan = planner.plan(frame.expr()).with_context(|| case.clone())?;
+        let bound = runtime.block_on(state.create_logical_plan(sql)).with_context(|| case.clone())?;
+        let (mut our_time, mut their_time) = (Minimum::default(), Minimum::default());
+        for _ in 0..args.repetitions.get() {
+            let (collected, time) = timed(|| collect(&plan, &executor)).with_context(|| case.clone())?;
+            our_time.add(time);
+            let physical = runtime.block_on(state.create_physical_plan(&bound)).with_context(|| case.clone())?;
+            let run = || runtime.block_on(datafusion::physical_plan::collect(physical, state.task_ctx()));
+            let (batches, time) = timed(run).with_context(|| case.clone())?;
+            their_time.add(time);
+            let their_rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+            let our_rows = collected.rows();
+            ensure!(our_rows == their_rows, "{case}: {our_rows} rows, but {their_rows} from {DATAFUSION}");
+        }
+        rows.push(Row::new(case, "execution_ms", our_time.get(), DATAFUSION, their_time.get()));
+    }
+    Ok(Report::new(rows))
+}

@@ -1,0 +1,154 @@
+//! What may be written after `leafhold`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Partitions of hashed exchanges: an input of planning, so never the number of this machine's cores.
+const DEFAULT_PARTITIONS: &str = "4";
+
+/// Plan and run queries over live data.
+#[derive(Debug, Parser)]
+#[command(name = "leafhold", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Plan a query, run it, and report what happened
+    Run(RunArgs),
+    /// Show what becomes of a query
+    Explain(ExplainArgs),
+    /// The rewrite rules
+    #[command(subcommand)]
+    Rules(RulesCommand),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// How to print the result. With csv and json, standard output holds the result alone
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Which form of the query to show
+    #[arg(long, value_enum, default_value_t = Stage::Plan)]
+    pub stage: Stage,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Run the query, and add actual rows and C_out (actual rows over the outputs of all joins)
+    #[arg(long)]
+    pub analyze: bool,
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
+}
+
+/// The query, its tables and its rules.
+#[derive(Debug, clap::Args)]
+pub struct InputArgs {
+    /// A query: tpch/q01 .. tpch/q22, a .sql file, or - for standard input
+    #[arg(required_unless_present = "sql", conflicts_with = "sql")]
+    pub query: Option<String>,
+    /// The query's text
+    #[arg(short = 'c', long = "command", value_name = "SQL", id = "sql")]
+    pub sql: Option<String>,
+    /// Generate the TPC-H tables at this scale factor (0.1 when a tpch/ query names no data)
+    #[arg(long, value_name = "SF", allow_negative_numbers = true)]
+    pub tpch: Option<f64>,
+    /// A table from a Parquet or CSV file
+    #[arg(long = "table", value_name = "NAME=PATH", value_parser = table)]
+    pub tables: Vec<TableArg>,
+    /// Partitions into which rows are hashed
+    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS)]
+    pub partitions: NonZeroUsize,
+    /// Plan without this rule
+    #[arg(long = "disable-rule", value_name = "NAME")]
+    pub disabled: Vec<String>,
+    /// Load the rules of a folder, too
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ExecutionArgs {
+    /// Worker threads; all cores when not given. They never change a plan
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl ExecutionArgs {
+    /// How many threads to run with.
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.threads.map_or_else(cores, NonZeroUsize::get)
+    }
+}
+
+/// `NAME=PATH`.
+#[derive(Clone, Debug)]
+pub struct TableArg {
+    pub name: String,
+    pub path: PathBuf,
+}
+
+fn table(text: &str) -> Result<TableArg, String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+            Ok(TableArg { name: name.to_owned(), path: path.into() })
+        }
+        _ => Err("write a table as NAME=PATH, such as sales=data/sales.parquet".to_owned()),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List all rules in canonical order
+    List,
+    /// Show one rule: why, what, examples
+    Show {
+        /// The rule's name
+        name: String,
+    },
+    /// Check rule files and run their examples; those that ship, when no path is given
+    Check {
+        /// Rule files, or folders of them
+        paths: Vec<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Table,
+    Csv,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// What was written
+    Expr,
+    /// After the rules that are never worse
+    Normalized,
+    /// The physical plan
+    Plan,
+    /// The task graph
+    Tasks,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}

@@ -1,0 +1,59 @@
+//! `leafhold explain`.
+
+use leafhold::explain::{Actuals, PlanJson, PlanText, caps_hit, expr_text, rules_fired, tasks_json};
+use leafhold::lower::lower;
+use serde_json::json;
+
+use crate::args::{ExplainArgs, Format, Stage};
+use crate::error::CliError;
+use crate::output::Screen;
+use crate::plan::{Prepared, prepare};
+use crate::run::execute;
+
+/// Shows what becomes of a query.
+pub fn explain(args: &ExplainArgs) -> Result<(), CliError> {
+    if args.analyze && args.stage != Stage::Plan {
+        return Err(CliError::Usage("--analyze runs the plan: it goes with --stage plan".to_owned()));
+    }
+    let prepared = prepare(&args.input)?;
+    let text = match args.stage {
+        Stage::Expr => written("expr", expr_text(&prepared.expr()?), args.format),
+        Stage::Normalized => written("normalized", prepared.normalized()?, args.format),
+        Stage::Plan => plan(&prepared, args)?,
+        Stage::Tasks => {
+            let graph = lower(&prepared.plan()?.0).map_err(CliError::of)?;
+            match args.format {
+                Format::Text => graph.to_text(),
+                Format::Json => tasks_json(&graph).to_string(),
+            }
+        }
+    };
+    Screen::Stdout.say(text)
+}
+
+fn written(stage: &str, text: String, format: Format) -> String {
+    match format {
+        Format::Text => text,
+        Format::Json => json!({"stage": stage, "text": text}).to_string(),
+    }
+}
+
+fn plan(prepared: &Prepared, args: &ExplainArgs) -> Result<String, CliError> {
+    let (plan, planning_us) = prepared.plan()?;
+    let actuals = match args.analyze {
+        true => Some(Actuals::new(execute(&plan, &args.execution).map_err(CliError::of)?.report.node_rows)),
+        false => None,
+    };
+    let text = match args.format {
+        Format::Text => {
+            let text = PlanText::new(&plan);
+            let text = actuals.as_ref().map_or(text, |actuals| text.with_actuals(actuals));
+            format!("{text}; rules fired: {}\n; caps hit: {}\n", rules_fired(&plan), caps_hit(&plan))
+        }
+        Format::Json => {
+            let json = PlanJson::new(&plan).with_planning_us(planning_us);
+            actuals.as_ref().map_or(json, |actuals| json.with_actuals(actuals)).to_string()
+        }
+    };
+    Ok(text)
+}

@@ -1,0 +1,53 @@
+//! From arguments to a plan.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::logical_expr::LogicalPlan;
+use leafhold::expr::Expr;
+use leafhold::optimize::{Plan, Planner};
+use leafhold::term::text::print;
+use leafhold_datafusion::{EngineFunctions, Session};
+
+use crate::args::InputArgs;
+use crate::error::CliError;
+use crate::{data, query, rules};
+
+/// A query that is ready to be planned.
+pub struct Prepared {
+    session: Session,
+    bound: LogicalPlan,
+    planner: Planner,
+}
+
+/// Reads the query, makes its tables, and loads the rules.
+pub fn prepare(args: &InputArgs) -> Result<Prepared, CliError> {
+    let sql = query::text(args)?;
+    let rules = rules::selected(args)?;
+    let session = Session::new(data::catalog(args)?);
+    let bound = session.bind(&sql).map_err(CliError::of)?;
+    let planner =
+        Planner::new(Arc::new(EngineFunctions)).with_rules(rules).with_target_partitions(args.partitions.get());
+    Ok(Prepared { session, bound, planner })
+}
+
+impl Prepared {
+    /// What the user wrote.
+    pub fn expr(&self) -> Result<Expr, CliError> {
+        self.session.to_expr(&self.bound).map_err(CliError::of)
+    }
+
+    /// The query after the rules that are never worse.
+    pub fn normalized(&self) -> Result<String, CliError> {
+        let (terms, root) = self.planner.normalize(&self.expr()?);
+        Ok(print(&terms, root))
+    }
+
+    /// The plan, and how many microseconds it took from the bound query.
+    pub fn plan(&self) -> Result<(Plan, u64), CliError> {
+        let start = Instant::now();
+        let plan = self.planner.plan(&self.expr()?).map_err(CliError::of)?;
+        let micros = start.elapsed().as_micros();
+        Ok((plan, u64::try_from(micros).unwrap_or(u64::MAX)))
+    }
+}

@@ -1,0 +1,55 @@
+//! Where the text of a query comes from.
+
+use std::io::Read;
+use std::path::Path;
+
+use leafhold_datafusion::tpch;
+
+use crate::args::InputArgs;
+use crate::error::{CliError, nearest};
+
+/// Names the queries that come with Leafhold.
+pub const TPCH: &str = "tpch/";
+
+/// The text of the query that the arguments name.
+pub fn text(args: &InputArgs) -> Result<String, CliError> {
+    match (&args.sql, args.query.as_deref()) {
+        (Some(sql), _) => Ok(sql.clone()),
+        (None, Some("-")) => standard_input(),
+        (None, Some(name)) if name.starts_with(TPCH) => named(name),
+        (None, Some(path)) => file(path),
+        (None, None) => Err(CliError::new("no query: name one, or write one after -c")),
+    }
+}
+
+fn named(name: &str) -> Result<String, CliError> {
+    if let Some(sql) = name.strip_prefix(TPCH).and_then(tpch::query) {
+        return Ok(sql.to_owned());
+    }
+    let names: Vec<_> = tpch::QUERIES.iter().map(|(known, _)| format!("{TPCH}{known}")).collect();
+    let suggestion = match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => String::new(),
+    };
+    Err(CliError::new(format!("no query `{name}`; {suggestion}there are {TPCH}q01 to {TPCH}q22")))
+}
+
+fn standard_input() -> Result<String, CliError> {
+    let mut text = String::new();
+    match std::io::stdin().read_to_string(&mut text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(CliError::new(format!("standard input: {error}"))),
+    }
+}
+
+fn file(path: &str) -> Result<String, CliError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if Path::new(path).extension().is_some_and(|extension| extension == "sql") => {
+            Err(CliError::new(format!("{path}: {error}")))
+        }
+        Err(error) => Err(CliError::new(format!(
+            "{path}: {error}; a query is tpch/q01 to tpch/q22, a .sql file, - for standard input, or text after -c"
+        ))),
+    }
+}

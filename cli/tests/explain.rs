@@ -1,0 +1,61 @@
+//! `leafhold explain`, for people and for programs.
+
+mod common;
+
+use common::leafhold;
+use serde_json::Value;
+
+fn json(args: &[&str]) -> Value {
+    let args = [&["explain", "tpch/q05", "--tpch", "0.01", "--format", "json"], args].concat();
+    serde_json::from_str(&leafhold(&args).ok().out).unwrap()
+}
+
+#[test]
+fn every_stage_has_a_text() {
+    let stage = |stage| leafhold(&["explain", "tpch/q05", "--tpch", "0.01", "--stage", stage]).ok().out;
+    assert!(stage("expr").contains("from-delayed lineitem future#"));
+    assert!(stage("normalized").contains("join-set "));
+    assert!(stage("plan").contains("hash-join inner "));
+    assert!(stage("tasks").contains("stage 0: "));
+}
+
+#[test]
+fn plans_are_the_same_in_every_process_and_with_any_number_of_threads() {
+    let text = |threads| leafhold(&["explain", "tpch/q09", "--tpch", "0.01", "--threads", threads]).ok().out;
+    assert_eq!(text("1"), text("2"));
+    assert_eq!(json(&[])["token"], json(&[])["token"]);
+}
+
+#[test]
+fn json_has_what_programs_need() {
+    let plain = json(&[]);
+    assert_eq!(plain["token"].as_str().unwrap().len(), 64);
+    assert_eq!(plain["ruleset"].as_str().unwrap().len(), 64);
+    assert!(plain["planning_us"].is_u64());
+    assert!(plain["caps"].is_object() && plain["fired"].is_object());
+    assert!(plain["c_out"].is_null() && plain["plan"]["rows"].is_null());
+    let analyzed = json(&["--analyze"]);
+    assert_eq!(analyzed["token"], plain["token"]);
+    let mut joins = 0;
+    let mut stack = vec![&analyzed["plan"]];
+    while let Some(node) = stack.pop() {
+        assert!(node["est_rows"].is_number(), "{node}");
+        if node["op"].as_str().unwrap().ends_with("-join") {
+            joins += node["rows"].as_u64().expect("joins are counted");
+        }
+        stack.extend(node["children"].as_array().unwrap());
+    }
+    assert_eq!(analyzed["c_out"].as_u64(), Some(joins));
+    assert!(joins > 0);
+}
+
+#[test]
+fn analyze_shows_actual_rows_beside_estimates() {
+    let text = leafhold(&["explain", "tpch/q05", "--tpch", "0.01", "--analyze"]).ok().out;
+    assert!(text.contains("; C_out ") && text.contains(" actual "), "{text}");
+}
+
+#[test]
+fn a_query_that_ships_brings_its_data() {
+    assert!(leafhold(&["explain", "tpch/q06"]).ok().out.contains("read lineitem "));
+}

@@ -1,0 +1,99 @@
+//! `leafhold run` end to end.
+
+mod common;
+
+use common::{TempFile, command, from, leafhold, with_input};
+
+const SALES: &str = "region,amount\nnorth,10\nsouth,20\nnorth,30\n";
+const TOTALS: &str = "select region, sum(amount) as total from sales group by region order by region";
+
+fn sales() -> (TempFile, String) {
+    let file = TempFile::new("sales.csv", SALES);
+    let table = format!("sales={}", file.path());
+    (file, table)
+}
+
+/// `futures: N created, N released`
+#[track_caller]
+fn assert_all_released(text: &str) -> u64 {
+    let last = text.lines().last().unwrap_or_default();
+    let numbers: Vec<u64> = last.split(|at: char| !at.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
+    assert!(last.starts_with("futures: ") && numbers.len() == 2, "{last:?}");
+    assert_eq!(numbers[0], numbers[1], "{last}");
+    numbers[0]
+}
+
+#[test]
+fn the_main_job_prints_plan_rules_caps_result_and_report() {
+    let said = leafhold(&["run", "tpch/q05", "--tpch", "0.01"]).ok();
+    for part in ["; plan ", "future#0..3", "rules fired: ", "caps hit: ", "| n_name ", " rows\n", " tasks ("] {
+        assert!(said.out.contains(part), "no {part:?} in:\n{}", said.out);
+    }
+    // Six tables, of which nation and region have one partition.
+    assert_eq!(assert_all_released(&said.out), 4 * 4 + 2);
+    assert_eq!(said.err, "", "no progress bar where there is no terminal");
+}
+
+#[test]
+fn csv_and_json_have_standard_output_for_themselves() {
+    let (_file, table) = sales();
+    let csv = leafhold(&["run", "-c", TOTALS, "--table", &table, "--output", "csv"]).ok();
+    assert_eq!(csv.out, "region,total\nnorth,40\nsouth,20\n");
+    assert!(csv.err.contains("; plan ") && csv.err.contains("rules fired: "), "{}", csv.err);
+    assert_all_released(&csv.err);
+    let json = leafhold(&["run", "-c", TOTALS, "--table", &table, "--output", "json"]).ok();
+    let rows: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(rows, serde_json::json!([{"region": "north", "total": 40}, {"region": "south", "total": 20}]));
+}
+
+#[test]
+fn text_comes_from_the_command_line_a_file_or_standard_input() {
+    let (_file, table) = sales();
+    let query = TempFile::new("totals.sql", TOTALS);
+    let run = |args: &[&str], input: &str| {
+        let args = [&["run"], args, &["--table", &table, "--output", "csv"]].concat();
+        with_input(&args, input).ok().out
+    };
+    let expected = run(&["-c", TOTALS], "");
+    assert_eq!(run(&[query.path()], ""), expected);
+    assert_eq!(run(&["-"], TOTALS), expected);
+}
+
+#[test]
+fn threads_do_not_change_results() {
+    let run = |threads: &str| leafhold(&["run", "tpch/q03", "--tpch", "0.01", "--threads", threads, "--output", "csv"]);
+    assert_eq!(run("1").ok().out, run("2").ok().out);
+}
+
+#[test]
+fn a_disabled_rule_does_not_fire() {
+    let fired = |args: &[&str]| {
+        let said = leafhold(&[&["run", "tpch/q06", "--tpch", "0.001"], args].concat()).ok();
+        let line = said.out.lines().find(|line| line.starts_with("rules fired: ")).unwrap_or_default().to_owned();
+        line.trim_start_matches("rules fired: ")
+            .split(", ")
+            .map(|rule| rule.split(' ').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all = fired(&[]);
+    // A rule that only rewrites: without an implementation of an operator there is no plan.
+    let rule = all.iter().find(|rule| !rule.starts_with("implement-")).expect("some rule rewrites q06");
+    assert!(!fired(&["--disable-rule", rule]).contains(rule));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = command(&["run", "tpch/q01", "--tpch", "0.001"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let said = from(child.wait_with_output().unwrap());
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+}
+
+#[test]
+fn an_error_while_running_leaves_no_result_and_no_future() {
+    let file = TempFile::new("bad.csv", "a\n1\n2\n");
+    let table = format!("t={}", file.path());
+    let sql = "select 1 / (a - 1) as b from t";
+    let said = leafhold(&["run", "-c", sql, "--table", &table, "--output", "json"]);
+    said.fails(1, &["Divide by zero", "1 failed"]);
+}

@@ -1,0 +1,474 @@
+use std::sync::Arc;
+
+use super::datum::{Datum, DatumError, DatumKind, MAX_DEPTH, read};
+use super::error::{NotationError, NotationErrorKind};
+use super::lexer::{Lexeme, LexemeKind, Span, lex};
+use super::printer::OPERATORS;
+use super::scalar::Scalars;
+use super::tables::Tables;
+use crate::expr::{AggregateFunction, ExprError, Functions, JoinKind, nearest};
+use crate::term::{
+    AggregateSpec, ColumnId, ColumnSet, GetId, GetSpec, RelNode, RelOp, TermId, TermSortKey, Terms, UnionSpec,
+};
+
+/// The term that a text describes, in a new arena.
+///
+/// # Errors
+/// When the text is not a relation over the tables: see [`NotationErrorKind`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use leafhold::expr::CoreFunctions;
+/// use leafhold::term::text::{parse, print, Tables};
+///
+/// let (terms, term) = parse("filter (a = 1) (join left (a = x) t u)", Tables::examples(), Arc::new(CoreFunctions)).unwrap();
+/// assert_eq!(print(&terms, term), "filter (a = 1)\n  join left (a = x)\n    t\n    u");
+/// ```
+pub fn parse(text: &str, tables: &Tables, functions: Arc<dyn Functions>) -> Result<(Terms, TermId), NotationError> {
+    let mut terms = Terms::new(functions);
+    let term = parse_into(&mut terms, text, tables)?;
+    Ok((terms, term))
+}
+
+/// The term that a text describes, in an arena that may hold others: readings of tables and columns
+/// that exist under their names are taken, not made again.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_into(terms: &mut Terms, text: &str, tables: &Tables) -> Result<TermId, NotationError> {
+    let lexemes =
+        lex(text).map_err(|(span, what)| NotationError::new(text, span, NotationErrorKind::Unclosed(what)))?;
+    let lexemes: Vec<_> = lexemes.into_iter().filter(|lexeme| !matches!(lexeme.kind, LexemeKind::Comment(_))).collect();
+    let mut reader = Reader { text, lexemes: &lexemes, at: 0 };
+    let syntax = reader.relation(0)?;
+    if let Some(lexeme) = reader.lexemes.get(reader.at) {
+        return Err(reader.expected("the end", lexeme));
+    }
+    let mut builder = Builder { text, terms, tables, read: Vec::new(), gets: Vec::new(), next_get: 0 };
+    builder.read_tables(&syntax)?;
+    builder.relation(&syntax)
+}
+
+/// An operator, what it is given, and its inputs, before names are looked up.
+struct Syntax {
+    op: String,
+    payload: Vec<Datum>,
+    inputs: Vec<Syntax>,
+    span: Span,
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    lexemes: &'a [Lexeme],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn error(&self, span: Span, kind: NotationErrorKind) -> NotationError {
+        NotationError::new(self.text, span, kind)
+    }
+
+    fn expected(&self, expected: &str, found: &Lexeme) -> NotationError {
+        let kind = NotationErrorKind::Expected { expected: expected.to_owned(), found: found.describe() };
+        self.error(found.span, kind)
+    }
+
+    fn at_end(&self, expected: &str) -> NotationError {
+        let span = Span { start: self.text.len(), end: self.text.len() };
+        let kind = NotationErrorKind::Expected { expected: expected.to_owned(), found: "the end".to_owned() };
+        self.error(span, kind)
+    }
+
+    fn datum(&mut self, expected: &str) -> Result<Datum, NotationError> {
+        read(self.lexemes, &mut self.at).map_err(|error| match error {
+            DatumError::End => self.at_end(expected),
+            DatumError::Unexpected((span, found)) => {
+                self.error(span, NotationErrorKind::Expected { expected: expected.to_owned(), found })
+            }
+            DatumError::Unclosed(span) => self.error(span, NotationErrorKind::Unclosed("bracket")),
+            DatumError::TooDeep(span) => self.error(span, NotationErrorKind::TooDeep(MAX_DEPTH)),
+        })
+    }
+
+    fn is_close(&self, bracket: char) -> bool {
+        self.lexemes.get(self.at).is_some_and(|lexeme| lexeme.kind == LexemeKind::Close(bracket))
+    }
+
+    fn relation(&mut self, depth: usize) -> Result<Syntax, NotationError> {
+        let lexeme = self.lexemes.get(self.at).ok_or_else(|| self.at_end("a relation"))?.clone();
+        if depth > MAX_DEPTH {
+            return Err(self.error(lexeme.span, NotationErrorKind::TooDeep(MAX_DEPTH)));
+        }
+        self.at += 1;
+        match &lexeme.kind {
+            LexemeKind::Open('(') => {
+                let inner = self.relation(depth + 1)?;
+                if !self.is_close(')') {
+                    return Err(match self.lexemes.get(self.at) {
+                        Some(found) => self.expected("`)`", found),
+                        None => self.error(lexeme.span, NotationErrorKind::Unclosed("parenthesis")),
+                    });
+                }
+                self.at += 1;
+                Ok(inner)
+            }
+            LexemeKind::Word(word) if OPERATORS.contains(&word.as_str()) => self.operator(word, &lexeme, depth),
+            LexemeKind::Word(name) | LexemeKind::Quoted(name) => {
+                let datum = Datum { kind: DatumKind::Word(name.clone()), span: lexeme.span };
+                Ok(Syntax { op: "get".to_owned(), payload: vec![datum], inputs: Vec::new(), span: lexeme.span })
+            }
+            _ => Err(self.expected("a relation", &lexeme)),
+        }
+    }
+
+    fn operator(&mut self, op: &str, lexeme: &Lexeme, depth: usize) -> Result<Syntax, NotationError> {
+        let mut payload = Vec::new();
+        let parts: &[&str] = match op {
+            "get" => &["a table"],
+            "empty" => &["the columns in `[..]`"],
+            "project" => &["the columns in `[..]`"],
+            "filter" | "join-set" => &["a condition"],
+            "join" => &["a kind of join", "a condition"],
+            "aggregate" => &["the keys in `[..]`", "the aggregates in `[..]`"],
+            "sort" => &["the keys in `[..]`"],
+            "limit" | "top-k" => &["a number of rows"],
+            "union" => &["the columns in `[..]`"],
+            "barrier" => return Err(self.error(lexeme.span, NotationErrorKind::NotWritable("barrier"))),
+            _ => &[],
+        };
+        for part in parts {
+            payload.push(self.datum(part)?);
+        }
+        if matches!(op, "limit" | "top-k") {
+            if self.lexemes.get(self.at).and_then(Lexeme::word) == Some("offset") {
+                self.at += 1;
+                payload.push(self.datum("a number of rows")?);
+            }
+            if op == "top-k" {
+                payload.insert(0, self.datum("the keys in `[..]`")?);
+            }
+        }
+        let mut inputs = Vec::new();
+        match op {
+            "get" | "empty" => {}
+            "join" => inputs = vec![self.relation(depth + 1)?, self.relation(depth + 1)?],
+            "join-set" | "union" => {
+                if self.lexemes.get(self.at).is_some_and(|next| next.kind == LexemeKind::Open('[')) {
+                    let open = self.lexemes[self.at].span;
+                    self.at += 1;
+                    while !self.is_close(']') {
+                        if self.at >= self.lexemes.len() {
+                            return Err(self.error(open, NotationErrorKind::Unclosed("bracket")));
+                        }
+                        inputs.push(self.relation(depth + 1)?);
+                    }
+                    self.at += 1;
+                } else {
+                    // The inputs are the lines that are indented below this one.
+                    let own = lexeme.indent.unwrap_or(0);
+                    while self.lexemes.get(self.at).and_then(|next| next.indent).is_some_and(|indent| indent > own) {
+                        inputs.push(self.relation(depth + 1)?);
+                    }
+                }
+            }
+            _ => inputs = vec![self.relation(depth + 1)?],
+        }
+        Ok(Syntax { op: op.to_owned(), payload, inputs, span: lexeme.span })
+    }
+}
+
+struct Builder<'a> {
+    text: &'a str,
+    terms: &'a mut Terms,
+    tables: &'a Tables,
+    /// Readings that the text has used so far.
+    read: Vec<GetId>,
+    /// The readings of the text, in written order.
+    gets: Vec<GetId>,
+    next_get: usize,
+}
+
+impl Builder<'_> {
+    fn error(&self, span: Span, kind: impl Into<NotationErrorKind>) -> NotationError {
+        NotationError::new(self.text, span, kind)
+    }
+
+    fn expected(&self, expected: &str, found: &Datum) -> NotationError {
+        let kind = NotationErrorKind::Expected { expected: expected.to_owned(), found: found.describe() };
+        self.error(found.span, kind)
+    }
+
+    /// Reads all tables before any column is computed, so that their columns get the plain names.
+    fn read_tables(&mut self, syntax: &Syntax) -> Result<(), NotationError> {
+        if syntax.op == "get" {
+            let get = self.table(&syntax.payload[0])?;
+            self.gets.push(get);
+        }
+        syntax.inputs.iter().try_for_each(|input| self.read_tables(input))
+    }
+
+    fn table(&mut self, datum: &Datum) -> Result<GetId, NotationError> {
+        let (DatumKind::Word(word) | DatumKind::Quoted(word)) = &datum.kind else {
+            return Err(self.expected("a table", datum));
+        };
+        let (name, copy) = match word.rsplit_once(':').map(|(name, copy)| (name, copy.parse::<usize>())) {
+            Some((name, Ok(copy))) if copy > 0 && copy <= MAX_COPIES => (name, Some(copy)),
+            _ => (word.as_str(), None),
+        };
+        let Some(leaf) = self.tables.get(name) else {
+            let near = nearest(name, self.tables.names()).map(|near| format!("; did you mean `{near}`?"));
+            let all = || format!("; there are {}", self.tables.names().collect::<Vec<_>>().join(", "));
+            let hint = near.unwrap_or_else(all);
+            return Err(self.error(datum.span, NotationErrorKind::UnknownTable { name: name.to_owned(), hint }));
+        };
+        let of_table = |terms: &Terms| -> Vec<GetId> {
+            let gets = terms.gets().iter().enumerate().filter(|(_, spec)| spec.leaf.name() == name);
+            gets.map(|(at, _)| GetId(at as u32)).collect()
+        };
+        let known = of_table(self.terms);
+        // A bare name is the first reading that this text has not used.
+        let wanted = copy
+            .map(|copy| copy - 1)
+            .unwrap_or_else(|| known.iter().position(|get| !self.read.contains(get)).unwrap_or(known.len()));
+        while of_table(self.terms).len() <= wanted {
+            let leaf = leaf.clone();
+            let same = self.terms.gets().iter().find(|spec| spec.leaf.name() == name).map(|spec| spec.index);
+            let next = self.terms.gets().iter().map(|spec| spec.index + 1).max().unwrap_or(0);
+            let fields: Vec<_> = leaf.schema().fields().iter().cloned().collect();
+            let columns = fields
+                .iter()
+                .map(|field| self.terms.add_column(field.name(), field.data_type().clone(), field.is_nullable()))
+                .collect();
+            self.terms.add_get(GetSpec { leaf, index: same.unwrap_or(next), columns });
+        }
+        let get = of_table(self.terms)[wanted];
+        self.read.push(get);
+        Ok(get)
+    }
+
+    fn scalars<'b>(&'b self, scope: &'b ColumnSet) -> Scalars<'b> {
+        Scalars { text: self.text, terms: self.terms, scope }
+    }
+
+    fn relation(&mut self, syntax: &Syntax) -> Result<TermId, NotationError> {
+        let inputs = syntax.inputs.iter().map(|input| self.relation(input)).collect::<Result<Vec<_>, _>>()?;
+        let mut scope = ColumnSet::new();
+        inputs.iter().for_each(|input| scope.extend(&self.terms.facts(*input).outputs));
+        let payload = &syntax.payload;
+        let op = match syntax.op.as_str() {
+            "get" => {
+                self.next_get += 1;
+                RelOp::Get(self.gets[self.next_get - 1])
+            }
+            "empty" => {
+                let mut columns = Vec::new();
+                for item in self.items(&payload[0])? {
+                    let (DatumKind::Word(name) | DatumKind::Quoted(name)) = &item.kind else {
+                        return Err(self.expected("a column", item));
+                    };
+                    // An empty relation has the columns of what it stands for; a table of the
+                    // declared ones tells their types.
+                    columns.push(self.declared(name, item)?);
+                }
+                RelOp::Empty(self.terms.intern_columns(columns))
+            }
+            "project" => RelOp::Project(self.projection(&payload[0], &scope, inputs[0])?),
+            "filter" => {
+                let condition = self.scalars(&scope).condition(&payload[0])?;
+                let conjuncts: Vec<_> =
+                    condition.conjuncts().iter().map(|conjunct| self.terms.intern_scalar(conjunct)).collect();
+                return Ok(self.terms.filter(inputs[0], conjuncts));
+            }
+            "join" | "join-set" => {
+                let on = payload.last().unwrap_or(&payload[0]);
+                let condition = self.scalars(&scope).condition(on)?;
+                let conjuncts: Vec<_> =
+                    condition.conjuncts().iter().map(|conjunct| self.terms.intern_scalar(conjunct)).collect();
+                if syntax.op == "join-set" {
+                    if inputs.is_empty() {
+                        let expected = "one or more inputs";
+                        return Err(self.error(syntax.span, ExprError::Inputs { operator: "join-set", expected }));
+                    }
+                    return Ok(self.terms.join_set(inputs, conjuncts));
+                }
+                let kind = payload[0].word().and_then(JoinKind::from_name).ok_or_else(|| {
+                    let kinds = JoinKind::ALL.map(JoinKind::name).join(", ");
+                    self.expected(&format!("a kind of join ({kinds})"), &payload[0])
+                })?;
+                RelOp::Join(kind, self.terms.intern_predicates(conjuncts))
+            }
+            "aggregate" => {
+                let scalars = self.scalars(&scope);
+                let group = self.items(&payload[0])?.iter().map(|key| scalars.column(key));
+                let group = group.collect::<Result<Vec<_>, _>>()?;
+                let mut aggregates = Vec::new();
+                for (name, value) in self.definitions(&payload[1])? {
+                    let Some(value) = value else { return Err(self.expected("`name := (function ..)`", name)) };
+                    let (call, data_type) = self.scalars(&scope).call(value)?;
+                    let nullable = call.function != AggregateFunction::Count;
+                    let column = self.define(name, data_type, nullable)?;
+                    aggregates.push((column, self.terms.intern_call(&call)));
+                }
+                RelOp::Aggregate(self.terms.intern_aggregate(AggregateSpec { group, aggregates }))
+            }
+            "distinct" => RelOp::Distinct,
+            "sort" => RelOp::Sort(self.sort(&payload[0], &scope)?),
+            "limit" => {
+                let fetch = match payload[0].word() {
+                    Some("all") => None,
+                    _ => Some(self.count(&payload[0])?),
+                };
+                RelOp::Limit { offset: payload.get(1).map_or(Ok(0), |offset| self.count(offset))?, fetch }
+            }
+            "top-k" => RelOp::TopK {
+                keys: self.sort(&payload[0], &scope)?,
+                fetch: self.count(&payload[1])?,
+                offset: payload.get(2).map_or(Ok(0), |offset| self.count(offset))?,
+            },
+            _ => RelOp::Union(self.union(syntax, &inputs)?),
+        };
+        Ok(self.terms.add(RelNode::new(op, inputs)))
+    }
+
+    fn items<'b>(&self, datum: &'b Datum) -> Result<&'b [Datum], NotationError> {
+        datum.list('[').ok_or_else(|| self.expected("`[..]`", datum))
+    }
+
+    fn count(&self, datum: &Datum) -> Result<u64, NotationError> {
+        datum.word().and_then(|word| word.parse().ok()).ok_or_else(|| self.expected("a number of rows", datum))
+    }
+
+    /// `name`s and `name := value`s.
+    fn definitions<'b>(&self, datum: &'b Datum) -> Result<Vec<(&'b Datum, Option<&'b Datum>)>, NotationError> {
+        let mut definitions = Vec::new();
+        let mut rest = self.items(datum)?;
+        while let Some((name, more)) = rest.split_first() {
+            if more.first().and_then(Datum::word) == Some(":=") {
+                let value = more.get(1).ok_or_else(|| self.expected("a value after `:=`", &more[0]))?;
+                definitions.push((name, Some(value)));
+                rest = &more[2..];
+            } else {
+                definitions.push((name, None));
+                rest = more;
+            }
+        }
+        Ok(definitions)
+    }
+
+    /// The column of a definition: the one that has this name, or a new one.
+    fn define(
+        &mut self,
+        name: &Datum,
+        data_type: arrow_schema::DataType,
+        nullable: bool,
+    ) -> Result<ColumnId, NotationError> {
+        let (DatumKind::Word(text) | DatumKind::Quoted(text)) = &name.kind else {
+            return Err(self.expected("a column's name", name));
+        };
+        match self.terms.column_named(text) {
+            Some(column) if self.terms.column(column).data_type == data_type => Ok(column),
+            Some(_) => Err(self.error(name.span, NotationErrorKind::OtherColumn(text.clone()))),
+            None => Ok(self.terms.add_column(text, data_type, nullable)),
+        }
+    }
+
+    fn projection(
+        &mut self,
+        datum: &Datum,
+        scope: &ColumnSet,
+        input: TermId,
+    ) -> Result<crate::term::ProjectionId, NotationError> {
+        let mut columns = Vec::new();
+        for (name, value) in self.definitions(datum)? {
+            let Some(value) = value else {
+                let column = self.scalars(scope).column(name)?;
+                columns.push((column, self.terms.column_scalar(column)));
+                continue;
+            };
+            let (scalar, kind) = self.scalars(scope).scalar(value)?;
+            let scalar = self.terms.intern_scalar(&scalar);
+            let nullable = !self.terms.never_null(scalar, &self.terms.facts(input).not_null);
+            columns.push((self.define(name, kind.data_type, nullable)?, scalar));
+        }
+        Ok(self.terms.intern_projection(columns))
+    }
+
+    fn sort(&mut self, datum: &Datum, scope: &ColumnSet) -> Result<crate::term::SortId, NotationError> {
+        let mut keys = Vec::new();
+        let mut rest = self.items(datum)?;
+        while let Some((key, more)) = rest.split_first() {
+            let (scalar, _) = self.scalars(scope).scalar(key)?;
+            rest = more;
+            let mut take = |word: &str| {
+                let taken = rest.first().and_then(Datum::word) == Some(word);
+                rest = &rest[usize::from(taken)..];
+                taken
+            };
+            let descending = take("desc");
+            let nulls_first = match (take("nulls-first"), take("nulls-last")) {
+                (false, false) => descending,
+                (first, _) => first,
+            };
+            keys.push(TermSortKey { scalar: self.terms.intern_scalar(&scalar), descending, nulls_first });
+        }
+        Ok(self.terms.intern_sort(keys))
+    }
+
+    fn union(&mut self, syntax: &Syntax, inputs: &[TermId]) -> Result<crate::term::UnionId, NotationError> {
+        let mut spec = UnionSpec { output: Vec::new(), inputs: vec![Vec::new(); inputs.len()] };
+        for (name, sources) in self.definitions(&syntax.payload[0])? {
+            let sources = match sources {
+                Some(sources) => self.items(sources)?,
+                None => return Err(self.expected("`name := [column ..]`", name)),
+            };
+            if sources.len() != inputs.len() || inputs.is_empty() {
+                let found = NotationErrorKind::Expected {
+                    expected: format!("one column of each of the {} inputs", inputs.len()),
+                    found: sources.len().to_string(),
+                };
+                return Err(self.error(name.span, found));
+            }
+            let mut columns = Vec::new();
+            for (source, input) in sources.iter().zip(inputs) {
+                columns.push(self.scalars(&self.terms.facts(*input).outputs).column(source)?);
+            }
+            let data_type = self.terms.column(columns[0]).data_type.clone();
+            for (at, column) in columns.iter().enumerate() {
+                let found = &self.terms.column(*column).data_type;
+                if *found != data_type {
+                    let (found, expected) = (found.to_string(), data_type.to_string());
+                    return Err(self.error(sources[at].span, ExprError::UnionMismatch { input: at, found, expected }));
+                }
+            }
+            let nullable = columns.iter().any(|column| self.terms.column(*column).nullable);
+            spec.output.push(self.define(name, data_type, nullable)?);
+            spec.inputs.iter_mut().zip(columns).for_each(|(list, column)| list.push(column));
+        }
+        Ok(self.terms.intern_union(spec))
+    }
+
+    /// A column that exists, or that a declared table will have when it is first read.
+    fn declared(&mut self, name: &str, datum: &Datum) -> Result<ColumnId, NotationError> {
+        if let Some(column) = self.terms.column_named(name) {
+            return Ok(column);
+        }
+        let table = self.tables.names().find(|table| {
+            let leaf = self.tables.get(table);
+            leaf.is_some_and(|leaf| leaf.schema().fields().iter().any(|field| field.name() == name))
+        });
+        match table.map(str::to_owned) {
+            Some(table) => {
+                let datum = Datum { kind: DatumKind::Word(table), span: datum.span };
+                self.table(&datum)?;
+                self.declared(name, &datum)
+            }
+            None => {
+                let names: Vec<_> = self.terms.columns().iter().map(|column| column.name.clone()).collect();
+                Err(self.error(datum.span, ExprError::unknown_column(name, names.iter().map(|name| &**name))))
+            }
+        }
+    }
+}
+
+/// More readings of one table than anybody writes.
+const MAX_COPIES: usize = 64;

@@ -1,0 +1,255 @@
+use std::str::FromStr;
+
+use arrow_array::Date32Array;
+use arrow_cast::cast;
+use arrow_schema::DataType;
+
+use super::datum::{Datum, DatumKind};
+use super::error::{NotationError, NotationErrorKind};
+use super::lexer::Span;
+use crate::expr::{
+    AggregateCall, AggregateFunction, BinaryOp, DataTypeKey, ExprError, Literal, Scalar, ScalarOp, ScalarType, infer_op,
+};
+use crate::term::{ColumnId, ColumnSet, Terms};
+
+/// Reads scalars over the columns of a scope.
+pub(super) struct Scalars<'a> {
+    pub text: &'a str,
+    pub terms: &'a Terms,
+    pub scope: &'a ColumnSet,
+}
+
+type Typed = (Scalar<ColumnId>, ScalarType);
+
+impl Scalars<'_> {
+    fn error(&self, span: Span, kind: impl Into<NotationErrorKind>) -> NotationError {
+        NotationError::new(self.text, span, kind)
+    }
+
+    fn expected(&self, expected: &str, found: &Datum) -> NotationError {
+        let kind = NotationErrorKind::Expected { expected: expected.to_owned(), found: found.describe() };
+        self.error(found.span, kind)
+    }
+
+    /// A column of the scope.
+    pub fn column(&self, datum: &Datum) -> Result<ColumnId, NotationError> {
+        let (DatumKind::Word(name) | DatumKind::Quoted(name)) = &datum.kind else {
+            return Err(self.expected("a column", datum));
+        };
+        let known = self.terms.column_named(name).filter(|column| self.scope.contains(*column));
+        known.ok_or_else(|| {
+            let names = self.scope.iter().map(|column| &*self.terms.column(column).name);
+            self.error(datum.span, ExprError::unknown_column(name, names))
+        })
+    }
+
+    /// A scalar that must be a boolean.
+    pub fn condition(&self, datum: &Datum) -> Result<Scalar<ColumnId>, NotationError> {
+        let (scalar, kind) = self.scalar(datum)?;
+        match kind.data_type {
+            DataType::Boolean | DataType::Null => Ok(scalar),
+            found => Err(self.error(datum.span, ExprError::NotBoolean { what: "a condition", found })),
+        }
+    }
+
+    /// A scalar and its type.
+    pub fn scalar(&self, datum: &Datum) -> Result<Typed, NotationError> {
+        match &datum.kind {
+            DatumKind::Text(text) => Ok(literal(Literal::from(text.as_str()))),
+            DatumKind::Quoted(_) => self.column_scalar(datum),
+            DatumKind::Word(word) => match word.as_str() {
+                "null" => Ok(literal(Literal::null(&DataType::Null))),
+                "true" => Ok(literal(Literal::from(true))),
+                "false" => Ok(literal(Literal::from(false))),
+                word if word.strip_prefix('-').unwrap_or(word).starts_with(|c: char| c.is_ascii_digit()) => {
+                    let whole = word.parse::<i64>().ok().map(Literal::from);
+                    let number = whole.or_else(|| word.parse::<f64>().ok().map(Literal::from));
+                    number.map(literal).ok_or_else(|| self.expected("a number", datum))
+                }
+                _ => self.column_scalar(datum),
+            },
+            DatumKind::List('(', items) => self.operation(datum, items),
+            DatumKind::List(..) => Err(self.expected("a scalar", datum)),
+        }
+    }
+
+    fn column_scalar(&self, datum: &Datum) -> Result<Typed, NotationError> {
+        let column = self.column(datum)?;
+        let info = self.terms.column(column);
+        Ok((Scalar::column(column), ScalarType::new(info.data_type.clone(), info.nullable)))
+    }
+
+    fn build(&self, span: Span, op: ScalarOp<ColumnId>, args: Vec<Typed>) -> Result<Typed, NotationError> {
+        let (scalars, types): (Vec<_>, Vec<_>) = args.into_iter().unzip();
+        let kind = infer_op(&op, &types, &**self.terms.functions()).map_err(|error| self.error(span, error))?;
+        Ok((Scalar::new(op, scalars), kind))
+    }
+
+    /// Scalars in a row; `date '2020-02-02'` is one.
+    pub fn scalars(&self, items: &[Datum]) -> Result<Vec<Typed>, NotationError> {
+        let mut scalars = Vec::new();
+        let mut rest = items;
+        while let Some((first, more)) = rest.split_first() {
+            let date = match (first.word(), more.first().map(|next| &next.kind)) {
+                (Some("date"), Some(DatumKind::Text(text))) => Some(text),
+                _ => None,
+            };
+            if let Some(text) = date {
+                let parsed = Literal::from(text.as_str()).array().clone();
+                let date = cast(&parsed, &DataType::Date32).ok().map(Literal::new);
+                let date = date.filter(|date| date.array().as_any().is::<Date32Array>() && !date.is_null());
+                scalars.push(literal(date.ok_or_else(|| self.expected("a date such as '2020-02-28'", &more[0]))?));
+                rest = &more[1..];
+            } else {
+                scalars.push(self.scalar(first)?);
+                rest = more;
+            }
+        }
+        Ok(scalars)
+    }
+
+    fn operation(&self, datum: &Datum, items: &[Datum]) -> Result<Typed, NotationError> {
+        let infix = items
+            .iter()
+            .enumerate()
+            .skip(1)
+            .find_map(|(at, item)| item.word().and_then(BinaryOp::from_symbol).map(|op| (at, op)));
+        if let Some((at, op)) = infix {
+            let left = self.scalars(&items[..at])?;
+            let right = self.scalars(&items[at + 1..])?;
+            let [left, right] = [left, right].map(|mut side| if side.len() == 1 { side.pop() } else { None });
+            let (Some(left), Some(right)) = (left, right) else {
+                return Err(self.expected("one operand on each side of the operator", datum));
+            };
+            return self.build(datum.span, ScalarOp::Binary(op), vec![left, right]);
+        }
+        let Some((head, operands)) = datum.form() else {
+            return Err(self.expected("`(operator operand ..)`", datum));
+        };
+        if head == "date" && operands.len() == 1 {
+            return self.scalars(items).map(|mut scalars| scalars.remove(0));
+        }
+        if matches!(head, "cast" | "try-cast") {
+            return self.cast(datum, head == "try-cast", operands);
+        }
+        let (operands, escape) = match operands {
+            [operands @ .., word, Datum { kind: DatumKind::Text(escape), .. }] if word.word() == Some("escape") => {
+                (operands, escape.chars().next())
+            }
+            _ => (operands, None),
+        };
+        let args = self.scalars(operands)?;
+        let case = |operand, otherwise| ScalarOp::Case { operand, otherwise };
+        let like = |negated, case_insensitive| ScalarOp::Like { negated, case_insensitive, escape };
+        let op = match head {
+            "and" => ScalarOp::And,
+            "or" => ScalarOp::Or,
+            "not" => ScalarOp::Not,
+            "negate" => ScalarOp::Negate,
+            "is-null" => ScalarOp::IsNull,
+            "is-not-null" => ScalarOp::IsNotNull,
+            "is-true" => ScalarOp::IsTrue,
+            "case" => case(false, true),
+            "case-of" => case(true, true),
+            "case-no-else" => case(false, false),
+            "case-of-no-else" => case(true, false),
+            "in" => ScalarOp::InList { negated: false },
+            "not-in" => ScalarOp::InList { negated: true },
+            "between" => ScalarOp::Between { negated: false },
+            "not-between" => ScalarOp::Between { negated: true },
+            "like" => like(false, false),
+            "not-like" => like(true, false),
+            "ilike" => like(false, true),
+            "not-ilike" => like(true, true),
+            name => {
+                let types: Vec<_> = args.iter().map(|(_, kind)| kind.data_type.clone()).collect();
+                let function = self.terms.functions().function(name, &types).ok_or_else(|| {
+                    let near = crate::expr::nearest(name, OPERATIONS).map(|near| format!("; did you mean `{near}`?"));
+                    let hint = near.unwrap_or_default();
+                    self.error(datum.span, NotationErrorKind::UnknownFunction { name: name.to_owned(), hint })
+                })?;
+                ScalarOp::Call(function.into())
+            }
+        };
+        self.build(datum.span, op, args)
+    }
+
+    fn cast(&self, datum: &Datum, safe: bool, operands: &[Datum]) -> Result<Typed, NotationError> {
+        let [operand, first, ..] = operands else {
+            return Err(self.expected("a scalar and a type", datum));
+        };
+        // A type is taken as it stands in the text, up to the parenthesis that closes the cast.
+        let text = self.text[first.span.start..datum.span.end - 1].trim();
+        let to = DataType::from_str(text).map_err(|_| {
+            self.error(
+                Span { start: first.span.start, end: datum.span.end - 1 },
+                NotationErrorKind::UnknownType(text.to_owned()),
+            )
+        })?;
+        let operand = self.scalar(operand)?;
+        self.build(datum.span, ScalarOp::Cast { to: DataTypeKey(to), safe }, vec![operand])
+    }
+
+    /// An aggregate call and the type that it gives.
+    pub fn call(&self, datum: &Datum) -> Result<(AggregateCall<ColumnId>, DataType), NotationError> {
+        let Some((head, operands)) = datum.form() else {
+            return Err(self.expected("an aggregate such as `(sum a)`", datum));
+        };
+        let function = match head {
+            "count" => AggregateFunction::Count,
+            "sum" => AggregateFunction::Sum,
+            "min" => AggregateFunction::Min,
+            "max" => AggregateFunction::Max,
+            "avg" => AggregateFunction::Avg,
+            other => {
+                let near = crate::expr::nearest(other, ["count", "sum", "min", "max", "avg"]);
+                let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                return Err(self.error(datum.span, NotationErrorKind::UnknownFunction { name: other.to_owned(), hint }));
+            }
+        };
+        let (distinct, operands) = match operands.split_first() {
+            Some((first, rest)) if first.word() == Some("distinct") => (true, rest),
+            _ => (false, operands),
+        };
+        let (operands, filter) = match operands {
+            [operands @ .., word, filter] if word.word() == Some("where") => (operands, Some(self.condition(filter)?)),
+            _ => (operands, None),
+        };
+        let (args, types): (Vec<_>, Vec<_>) = self.scalars(operands)?.into_iter().unzip();
+        let types: Vec<_> = types.into_iter().map(|kind| kind.data_type).collect();
+        let data_type = self.terms.functions().aggregate_type(&function, &types).ok_or_else(|| {
+            self.error(datum.span, ExprError::Type { operator: format!("`{head}`"), found: types.clone() })
+        })?;
+        Ok((AggregateCall { function, args, distinct, filter }, data_type))
+    }
+}
+
+fn literal(literal: Literal) -> Typed {
+    let kind = ScalarType::new(literal.data_type().clone(), literal.is_null());
+    (Scalar::literal(literal), kind)
+}
+
+const OPERATIONS: [&str; 22] = [
+    "and",
+    "or",
+    "not",
+    "negate",
+    "is-null",
+    "is-not-null",
+    "is-true",
+    "cast",
+    "try-cast",
+    "case",
+    "case-of",
+    "case-no-else",
+    "case-of-no-else",
+    "in",
+    "not-in",
+    "between",
+    "not-between",
+    "like",
+    "not-like",
+    "ilike",
+    "not-ilike",
+    "date",
+];
