@@ -146,43 +146,27 @@ impl Estimator {
         }
     }
 
-    /// Independent conjuncts multiply; two bounds of one column are one range.
+    /// Independent conjuncts multiply; all bounds of one scalar are one range, of which the tightest count.
     fn conjunction(&self, terms: &Terms, conjuncts: &[ScalarId]) -> f64 {
-        let bound = |conjunct: ScalarId| {
-            let node = terms.node(conjunct);
-            let ScalarOp::Binary(op) = node.op else { return None };
-            let literal = node.args.get(1).and_then(|arg| terms.as_literal(*arg))?;
-            literal.axis()?;
-            let upper = match op {
-                BinaryOp::Lt | BinaryOp::LtEq => true,
-                BinaryOp::Gt | BinaryOp::GtEq => false,
-                _ => return None,
-            };
-            Some((node.args[0], upper))
-        };
         let mut result = 1.0;
-        let mut paired = vec![false; conjuncts.len()];
-        for (at, conjunct) in conjuncts.iter().enumerate() {
-            if paired[at] {
-                continue;
-            }
+        let mut ranges: Vec<(ScalarId, f64, f64)> = Vec::new();
+        for conjunct in conjuncts {
             let own = self.selectivity(terms, *conjunct);
-            let partner = bound(*conjunct).and_then(|(scalar, upper)| {
-                (at + 1..conjuncts.len())
-                    .find(|other| !paired[*other] && bound(conjuncts[*other]) == Some((scalar, !upper)))
-            });
-            result *= match partner {
-                // P(low <= x <= high) = P(x <= high) - P(x < low), where both are known.
-                Some(other) => {
-                    paired[other] = true;
-                    let second = self.selectivity(terms, conjuncts[other]);
-                    match terms.as_column(terms.node(*conjunct).args[0]).and_then(|column| self.range(column)) {
-                        Some(_) => (own + second - 1.0).max(LEAST_SELECTIVITY),
-                        None => own * second,
-                    }
-                }
-                None => own,
+            let Some((scalar, upper)) = bound(terms, *conjunct) else {
+                result *= own;
+                continue;
             };
+            let at = ranges.iter().position(|(known, _, _)| *known == scalar).unwrap_or_else(|| {
+                ranges.push((scalar, 1.0, 1.0));
+                ranges.len() - 1
+            });
+            let side = if upper { &mut ranges[at].2 } else { &mut ranges[at].1 };
+            *side = side.min(own);
+        }
+        for (scalar, lower, upper) in ranges {
+            let known = terms.as_column(scalar).and_then(|column| self.range(column)).is_some();
+            // P(low <= x <= high) = P(x >= low) + P(x <= high) - 1, where both are known.
+            result *= if known { (lower + upper - 1.0).max(LEAST_SELECTIVITY) } else { lower * upper };
         }
         result
     }
@@ -328,6 +312,18 @@ impl Estimator {
             }
         }
         fraction.clamp(0.0, 1.0)
+    }
+}
+
+/// The scalar that a comparison with a constant bounds, and whether from above.
+fn bound(terms: &Terms, conjunct: ScalarId) -> Option<(ScalarId, bool)> {
+    let node = terms.node(conjunct);
+    let ScalarOp::Binary(op) = node.op else { return None };
+    terms.as_literal(*node.args.get(1)?)?.axis()?;
+    match op {
+        BinaryOp::Lt | BinaryOp::LtEq => Some((node.args[0], true)),
+        BinaryOp::Gt | BinaryOp::GtEq => Some((node.args[0], false)),
+        _ => None,
     }
 }
 
