@@ -117,7 +117,7 @@ fn i2_a_node_that_loses_a_race_leaves_nothing_behind() {
     let before = interned_nodes();
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| (0..2_000).for_each(|round| drop(expression(round % 3))));
+            scope.spawn(|| (0..500).for_each(|round| drop(expression(round % 3))));
         }
     });
     assert_eq!(interned_nodes(), before);
@@ -134,7 +134,7 @@ fn i3_a_lookup_beside_the_last_drop_gets_a_whole_node() {
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                for _ in 0..2_000 {
+                for _ in 0..500 {
                     // Every other thread drops its last reference at any moment.
                     let expr = expression(7);
                     assert_eq!(expr.token(), expected.0);
