@@ -80,6 +80,25 @@ fn i1_holds_for_many_threads_at_once() {
 }
 
 #[test]
+fn i1_holds_for_threads_that_make_the_same_nodes_side_by_side() {
+    let _turn = turn();
+    let base = leaf("a");
+    let start = Barrier::new(4);
+    let built: Vec<Vec<Expr>> = std::thread::scope(|scope| {
+        let build = || {
+            start.wait();
+            (0..10_000).map(|offset| base.clone().limit(offset, None)).collect()
+        };
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(build)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    // Whoever came first to a node, the others have the very same.
+    for exprs in &built {
+        assert!(exprs.iter().zip(&built[0]).all(|(a, b)| a.same(b)));
+    }
+}
+
+#[test]
 fn i2_the_interner_keeps_nothing_alive() {
     let _turn = turn();
     let before = interned_nodes();
