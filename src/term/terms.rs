@@ -299,7 +299,8 @@ impl Terms {
                 all()
             }
             ScalarOp::Between { negated: false } => self.null_propagating(node.args[0]),
-            ScalarOp::InList { .. } => self.null_propagating(node.args[0]),
+            // Over an empty list, even null is not in it.
+            ScalarOp::InList { .. } if node.args.len() > 1 => self.null_propagating(node.args[0]),
             ScalarOp::Call(function) if function.strict => all(),
             _ => ColumnSet::new(),
         }
