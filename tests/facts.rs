@@ -1,15 +1,17 @@
 //! The normal forms and facts of terms, checked against the reference interpreter.
 //!
-//! A random scalar is evaluated twice over every small row: as terms keep it, in normal form, and
+//! What is proved of a random plan must hold of its result. A random scalar is evaluated twice over every small row: as terms keep it, in normal form, and
 //! operator by operator, so that no normal form applies.
 
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
-use leafhold::expr::{BinaryOp, CoreFunctions, Literal, Scalar, ScalarOp};
+use leafhold::expr::{AggregateCall, AggregateFunction, BinaryOp, CoreFunctions, JoinKind, Literal, Scalar, ScalarOp};
 use leafhold::leaf::{Leaf, Values};
-use leafhold::term::interpret::{EvalError, Semantics, Tables, Value, interpret};
-use leafhold::term::{ColumnId, ColumnSet, GetId, GetSpec, RelNode, RelOp, ScalarId, TermId, Terms};
+use leafhold::term::interpret::{EvalError, Semantics, Tables, Value, interpret, table};
+use leafhold::term::{
+    AggregateSpec, ColumnId, ColumnSet, GetId, GetSpec, RelNode, RelOp, ScalarId, TermId, Terms, UnionSpec,
+};
 use proptest::prelude::*;
 
 type Tree = Scalar<ColumnId>;
@@ -183,6 +185,148 @@ proptest! {
             }
             if !facts.nullable {
                 prop_assert!(!found.is_null(), "{} is null over {:?}", &tree, row);
+            }
+        }
+    }
+}
+
+// ---- relations -----------------------------------------------------------------------------
+
+/// Small numbers that a random plan is drawn from; zeros when they run out.
+struct Choices(std::vec::IntoIter<u8>);
+
+impl Choices {
+    fn below(&mut self, bound: usize) -> usize {
+        usize::from(self.0.next().unwrap_or(0)) % bound.max(1)
+    }
+
+    fn of(&mut self, columns: &[ColumnId]) -> ColumnId {
+        columns[self.below(columns.len())]
+    }
+}
+
+/// A random plan over tiny tables of nullable integers; every term on the way is in the list.
+fn plan(terms: &mut Terms, choices: &mut Choices) -> Vec<TermId> {
+    let outputs = |terms: &Terms, term: TermId| terms.facts(term).outputs.iter().collect::<Vec<_>>();
+    let (mut made, mut stack) = (Vec::new(), Vec::new());
+    for _ in 0..9 {
+        let choice = choices.below(16);
+        let input = match choice {
+            0..4 => None,
+            _ => stack.pop(),
+        };
+        let Some(input) = input else {
+            let rows = (0..choices.below(4))
+                .map(|_| (0..2).map(|_| [None, Some(0i64), Some(1)][choices.below(3)].into()).collect());
+            let rows = rows.collect();
+            let (term, _) = table(terms, "t", &[("x", DataType::Int64), ("y", DataType::Int64)], rows).unwrap();
+            made.push(term);
+            stack.push(term);
+            continue;
+        };
+        let columns = outputs(terms, input);
+        let column = choices.of(&columns);
+        let scalar = terms.column_scalar(column);
+        let term = match (choice, stack.pop()) {
+            (4..9, Some(left)) => {
+                let lefts = outputs(terms, left);
+                let (a, b) = (terms.column_scalar(choices.of(&lefts)), scalar);
+                let op = [BinaryOp::Eq, BinaryOp::Eq, BinaryOp::LtEq, BinaryOp::IsNotDistinctFrom][choices.below(4)];
+                let on = terms.scalar(ScalarOp::Binary(op), [a, b]);
+                if choice == 8 {
+                    terms.join_set([left, input], [on])
+                } else {
+                    let on = terms.intern_predicates([on]);
+                    let kind = JoinKind::ALL[choices.below(7)];
+                    terms.add(RelNode::new(RelOp::Join(kind, on), [left, input]))
+                }
+            }
+            (9, Some(other)) => {
+                let others = outputs(terms, other);
+                let inputs = vec![vec![choices.of(&others)], vec![column]];
+                let output = vec![terms.add_column("u", DataType::Int64, true)];
+                let union = terms.intern_union(UnionSpec { output, inputs });
+                terms.add(RelNode::new(RelOp::Union(union), [other, input]))
+            }
+            (choice, other) => {
+                stack.extend(other);
+                match choice {
+                    4 | 9 => terms.add(RelNode::new(RelOp::Distinct, [input])),
+                    5 | 10 | 11 => {
+                        let one = terms.literal(1i64);
+                        let test = match choices.below(4) {
+                            0 => terms.scalar(ScalarOp::IsNotNull, [scalar]),
+                            1 => terms.scalar(ScalarOp::IsNull, [scalar]),
+                            2 => terms.scalar(ScalarOp::Binary(BinaryOp::LtEq), [scalar, one]),
+                            _ => {
+                                let other = terms.column_scalar(choices.of(&columns));
+                                terms.scalar(ScalarOp::Binary(BinaryOp::Eq), [scalar, other])
+                            }
+                        };
+                        terms.filter(input, [test])
+                    }
+                    6 | 12 => {
+                        let group = columns.iter().copied().filter(|_| choices.below(2) == 0).collect();
+                        let calls = [
+                            AggregateCall::new(AggregateFunction::Count, [Scalar::column(column)]),
+                            AggregateCall::new(AggregateFunction::Sum, [Scalar::column(column)]),
+                        ];
+                        let aggregates = calls.map(|call| {
+                            let call = terms.intern_call(&call);
+                            (terms.add_column("agg", DataType::Int64, true), call)
+                        });
+                        let spec = terms.intern_aggregate(AggregateSpec { group, aggregates: aggregates.to_vec() });
+                        terms.add(RelNode::new(RelOp::Aggregate(spec), [input]))
+                    }
+                    7 | 13 => {
+                        let fetch = Some(choices.below(3) as u64);
+                        terms.add(RelNode::new(RelOp::Limit { offset: choices.below(2) as u64, fetch }, [input]))
+                    }
+                    _ => {
+                        let mut computed: Vec<_> = columns
+                            .iter()
+                            .filter(|_| choices.below(3) > 0)
+                            .map(|column| (*column, terms.column_scalar(*column)))
+                            .collect();
+                        let other = terms.column_scalar(choices.of(&columns));
+                        let scalar = match choices.below(3) {
+                            0 => scalar,
+                            1 => terms.scalar(ScalarOp::Binary(BinaryOp::Plus), [scalar, other]),
+                            _ => terms.literal(7i64),
+                        };
+                        computed.push((terms.add_column("p", DataType::Int64, true), scalar));
+                        let projection = terms.intern_projection(computed);
+                        terms.add(RelNode::new(RelOp::Project(projection), [input]))
+                    }
+                }
+            }
+        };
+        made.push(term);
+        stack.push(term);
+    }
+    made
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    #[test]
+    fn facts_of_relations_are_sound(choices in prop::collection::vec(any::<u8>(), 0..120)) {
+        let mut terms = Terms::new(Arc::new(CoreFunctions));
+        for term in plan(&mut terms, &mut Choices(choices.into_iter())) {
+            let relation = interpret(&terms, term, &Semantics::default(), &Tables::new()).unwrap();
+            let facts = terms.facts(term);
+            let about = format!("{:?} over\n{relation}has {facts:?}", terms.term(term));
+            prop_assert_eq!(relation.columns.iter().copied().collect::<ColumnSet>(), facts.outputs.clone(), "{}", &about);
+            prop_assert!(facts.max_rows.is_none_or(|rows| relation.rows.len() as u64 <= rows), "{}", &about);
+            for column in facts.not_null.iter() {
+                let values = relation.select(&[column]).unwrap().rows;
+                prop_assert!(values.iter().all(|row| !row[0].is_null()), "{} is null: {}", column, &about);
+            }
+            for key in &facts.keys {
+                let mut values = relation.select(&key.iter().collect::<Vec<_>>()).unwrap().rows;
+                values.sort();
+                prop_assert!(values.windows(2).all(|pair| pair[0] != pair[1]), "{:?} is no key: {}", key, &about);
             }
         }
     }
