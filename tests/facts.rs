@@ -216,10 +216,15 @@ fn plan(terms: &mut Terms, choices: &mut Choices) -> Vec<TermId> {
             _ => stack.pop(),
         };
         let Some(input) = input else {
-            let rows = (0..choices.below(4))
-                .map(|_| (0..2).map(|_| [None, Some(0i64), Some(1)][choices.below(3)].into()).collect());
-            let rows = rows.collect();
-            let (term, _) = table(terms, "t", &[("x", DataType::Int64), ("y", DataType::Int64)], rows).unwrap();
+            let columns = &[("x", DataType::Int64), ("y", DataType::Int64)][..1 + choices.below(2)];
+            let mut row = || columns.iter().map(|_| [None, Some(0i64), Some(1)][choices.below(3)].into()).collect();
+            let rows = (0..4).map(|_| row()).collect::<Vec<_>>();
+            let rows = rows.into_iter().skip(choices.below(5)).collect();
+            let (mut term, _) = table(terms, "t", columns, rows).unwrap();
+            if choices.below(2) == 0 {
+                // So that there is a key.
+                term = terms.add(RelNode::new(RelOp::Distinct, [term]));
+            }
             made.push(term);
             stack.push(term);
             continue;
