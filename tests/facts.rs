@@ -95,7 +95,7 @@ impl Step {
 }
 
 fn integers_and_truths(depth: u32) -> (BoxedStrategy<Tree>, BoxedStrategy<Tree>) {
-    let constants = (-1i64..3).prop_map(|value| Scalar::literal(value));
+    let constants = (-1i64..3).prop_map(Scalar::literal);
     let integer = prop_oneof![
         3 => prop::sample::select(vec![A, B]).prop_map(Scalar::column),
         2 => constants,
@@ -103,7 +103,7 @@ fn integers_and_truths(depth: u32) -> (BoxedStrategy<Tree>, BoxedStrategy<Tree>)
     ];
     let truth = prop_oneof![
         3 => Just(Scalar::column(C)),
-        1 => any::<bool>().prop_map(|value| Scalar::literal(value)),
+        1 => any::<bool>().prop_map(Scalar::literal),
         1 => Just(Scalar::literal(Literal::null(&DataType::Boolean))),
     ];
     if depth == 0 {
