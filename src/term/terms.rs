@@ -294,13 +294,14 @@ impl Terms {
         let all = || node.args.iter().fold(ColumnSet::new(), |set, arg| set.union(&self.null_propagating(*arg)));
         match &node.op {
             ScalarOp::Column(column) => ColumnSet::of(*column),
+            // Null is not in an empty list.
+            ScalarOp::InList { .. } if node.args.len() == 1 => ColumnSet::new(),
             ScalarOp::Binary(BinaryOp::IsDistinctFrom | BinaryOp::IsNotDistinctFrom) => ColumnSet::new(),
             ScalarOp::Binary(_) | ScalarOp::Not | ScalarOp::Negate | ScalarOp::Cast { .. } | ScalarOp::Like { .. } => {
                 all()
             }
             ScalarOp::Between { negated: false } => self.null_propagating(node.args[0]),
-            // Over an empty list, even null is not in it.
-            ScalarOp::InList { .. } if node.args.len() > 1 => self.null_propagating(node.args[0]),
+            ScalarOp::InList { .. } => self.null_propagating(node.args[0]),
             ScalarOp::Call(function) if function.strict => all(),
             _ => ColumnSet::new(),
         }
