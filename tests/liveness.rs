@@ -377,6 +377,23 @@ fn l3_threads_that_meet_one_instance_agree() {
     }
 }
 
+#[test]
+fn l3_an_instance_that_dies_beside_the_next_one_takes_nothing_with_it() {
+    let _turn = turn();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..2_000 {
+                    let (probe, _) = Probe::new("k", Some(3005));
+                    let handle = FutureHandle::new(probe.again());
+                    // As long as this one lives, whoever else has let go, another one is the same.
+                    assert_eq!(FutureHandle::new(probe), handle);
+                }
+            });
+        }
+    });
+}
+
 /// One storm of threads at a time is enough.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());

@@ -199,16 +199,23 @@ fn a_join_set_is_the_filtered_product() {
 
 #[test]
 fn a_conjunct_that_can_fail_reads_only_rows_that_are_there() {
-    // 1 / x fails for x = 0, but no pair with that row survives the rest of the join.
+    // 1 / x fails for x = 0, but no row with that x survives the rest of the join.
     let mut query = Query::new();
     let (t, [a]) = query.ints(["a"], [[Some(1)]]);
     let (u, [x]) = query.ints(["x"], [[Some(0)], [Some(1)]]);
+    let (nothing, [_d]) = query.ints(["d"], []);
     let quotient = binary(BinaryOp::Divide, int(1), Scalar::column(x));
     let fails = binary(BinaryOp::Eq, quotient, Scalar::column(a));
-    let on: Vec<_> = [fails, eq(a, x)].iter().map(|on| query.intern(on)).collect();
-    let on = query.terms.intern_predicates(on);
-    let set = query.terms.add(RelNode::new(RelOp::JoinSet(on), [t, u]));
-    assert_eq!(query.bag(set), ["1 1"]);
+    let both: Vec<_> = [fails.clone(), eq(a, x)].iter().map(|on| query.intern(on)).collect();
+    let fails = query.intern(&fails);
+    let mut join_set = |on: Vec<ScalarId>, inputs: &[TermId]| {
+        let on = query.terms.intern_predicates(on);
+        let set = query.terms.add(RelNode::new(RelOp::JoinSet(on), inputs.iter().copied()));
+        query.run(set).map(|relation| relation.rows.len())
+    };
+    assert_eq!(join_set(both, &[t, u]), Ok(1));
+    assert_eq!(join_set(vec![fails], &[t, u, nothing]), Ok(0));
+    assert!(matches!(join_set(vec![fails], &[t, u]), Err(EvalError::DivisionByZero { .. })));
 }
 
 // ---- aggregates ----------------------------------------------------------------------------

@@ -202,7 +202,12 @@ impl Facts {
         if (kind == JoinKind::Inner || !left.keys.iter().chain(&right.keys).any(ColumnSet::is_empty))
             && let (Some(a), Some(b)) = (left.keys.first(), right.keys.first())
         {
-            facts.add_key(a.union(b));
+            // Of a full join, an unmatched left row whose key is null and an unmatched right row
+            // whose key is null agree.
+            let told_apart = a.intersects(&left.not_null) || b.intersects(&right.not_null);
+            if kind != JoinKind::Full || told_apart {
+                facts.add_key(a.union(b));
+            }
         }
         if kind == JoinKind::Inner {
             facts.max_rows = left.max_rows.zip(right.max_rows).and_then(|(a, b)| a.checked_mul(b));

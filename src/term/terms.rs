@@ -302,6 +302,8 @@ impl Terms {
         let all = || node.args.iter().fold(ColumnSet::new(), |set, arg| set.union(&self.propagates_null(*arg)));
         match &node.op {
             ScalarOp::Column(column) => ColumnSet::of(*column),
+            // Null is not in an empty list.
+            ScalarOp::InList { .. } if node.args.len() == 1 => ColumnSet::new(),
             ScalarOp::Binary(BinaryOp::IsDistinctFrom | BinaryOp::IsNotDistinctFrom) => ColumnSet::new(),
             ScalarOp::Binary(_) | ScalarOp::Not | ScalarOp::Negate | ScalarOp::Cast { .. } | ScalarOp::Like { .. } => {
                 all()
