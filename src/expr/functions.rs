@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 
 use super::{AggregateFunction, BinaryOp, Literal, Scalar, ScalarOp};
-use crate::token::{Tokenize, Tokenizer};
+use crate::token::{Determinism, Tokenize, Tokenizer};
 
 /// How often a function may be called without anybody noticing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +45,10 @@ impl Tokenize for FunctionInfo {
         tokenizer.put_str(&self.name);
         tokenizer.put_str(&self.version);
         tokenizer.put(&self.return_type.0);
+        // What a call gives does not follow from its arguments, so it names an instance.
+        if self.volatility == Volatility::Volatile {
+            tokenizer.set_determinism(Determinism::Identity);
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn intern(token: Token, make: impl FnOnce(Token) -> Node) -> Expr {
 }
 
 /// Removes the entry of a dying node, unless a fresh node has taken its place.
-pub(super) fn forget(token: Token, node: &Node) {
+pub(super) fn forget(token: Token, node: *const Node) {
     let mut nodes = shard(token).lock();
     if nodes.get(&token).is_some_and(|entry| std::ptr::eq(entry.as_ptr(), node)) {
         nodes.remove(&token);

@@ -1,8 +1,8 @@
 //! What users build: immutable relational expressions over named columns.
 //!
-//! An [`Expr`] is a shared, hash-consed node. Its [`token`](Expr::token) is its identity: two live
+//! An [`Expr`] is a shared, hash-consed node. Its [`token`](Node::token) is its identity: two live
 //! expressions are the same node exactly when their tokens are equal (laws I1 to I4 in
-//! [`interner`]). Constructors check and infer the schema at once, so a wrong column is an error at
+//! `interner.rs`). Constructors check and infer the schema at once, so a wrong column is an error at
 //! the call that made it. Nothing here recurses on the depth of the relational graph.
 //!
 //! [`Frame`] is the fluent form of the same thing.

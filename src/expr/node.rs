@@ -1,4 +1,3 @@
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
@@ -131,27 +130,19 @@ impl fmt::Debug for Expr {
     }
 }
 
-thread_local! {
-    static DRAINING: Cell<bool> = const { Cell::new(false) };
-    static PENDING: RefCell<Vec<Expr>> = const { RefCell::new(Vec::new()) };
-}
-
 impl Drop for Node {
-    /// Drops the inputs from a list instead of the stack (law I4).
+    /// Takes the inputs apart from a list instead of the stack (law I4).
     fn drop(&mut self) {
         interner::forget(self.token, self);
-        let inputs = std::mem::take(&mut self.inputs);
-        if inputs.is_empty() {
-            return;
+        let mut pending = std::mem::take(&mut self.inputs);
+        while let Some(Expr(input)) = pending.pop() {
+            // Until its entry is gone, a weak reference keeps the address from being used again.
+            let address = Arc::downgrade(&input);
+            // Of all that let go at the same time, the last one gets the node.
+            if let Some(mut node) = Arc::into_inner(input) {
+                interner::forget(node.token, address.as_ptr());
+                pending.append(&mut node.inputs);
+            }
         }
-        // At the end of a thread the list may be gone; then the inputs drop right here.
-        let queued = PENDING.try_with(|pending| pending.borrow_mut().extend(inputs));
-        if queued.is_err() || DRAINING.with(|draining| draining.replace(true)) {
-            return;
-        }
-        while let Some(input) = PENDING.with(|pending| pending.borrow_mut().pop()) {
-            drop(input);
-        }
-        DRAINING.with(|draining| draining.set(false));
     }
 }

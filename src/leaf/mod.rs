@@ -16,6 +16,7 @@ mod local;
 mod registry;
 pub mod release;
 mod scan;
+mod sketch;
 mod statistics;
 mod values;
 

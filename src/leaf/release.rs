@@ -33,11 +33,10 @@ static QUEUE: LazyLock<Mutex<Sender<Job>>> = LazyLock::new(|| {
 fn carry_out(job: Job) {
     match job {
         Job::Release(future) => {
-            let outcome = catch_unwind(AssertUnwindSafe(|| {
-                future.release();
-                drop(future);
-            }));
-            if outcome.is_err() {
+            // Apart, so that a panic in both is two caught panics and not an abort.
+            let released = catch_unwind(AssertUnwindSafe(|| future.release()));
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
+            if released.is_err() || dropped.is_err() {
                 tracing::error!("an engine panicked while releasing a future");
             }
             RELEASED.fetch_add(1, Ordering::AcqRel);

@@ -1,8 +1,7 @@
-use std::hash::{BuildHasherDefault, DefaultHasher};
-
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
-use hyperloglogplus::{HyperLogLog, HyperLogLogPlus};
+
+use super::sketch::Sketch;
 
 /// What is known about one column. `None` is "unknown", never "zero".
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,12 +42,6 @@ impl TableStatistics {
     }
 }
 
-// A fixed seed: the sketch of the same data is the same in every process.
-type Sketch = HyperLogLogPlus<[u8], BuildHasherDefault<DefaultHasher>>;
-
-/// 2^12 registers: 1.6 % standard error.
-const SKETCH_PRECISION: u8 = 12;
-
 /// Exact rows, bytes, null fractions and min/max, and sketched distinct counts, of data at hand.
 pub fn collect_statistics<'a>(schema: &Schema, batches: impl Iterator<Item = &'a RecordBatch>) -> TableStatistics {
     let mut rows = 0;
@@ -76,12 +69,13 @@ struct Column {
 
 impl Column {
     fn new() -> Self {
-        Column { sketch: Sketch::new(SKETCH_PRECISION, BuildHasherDefault::default()).ok(), nulls: 0, range: None }
+        Column { sketch: Sketch::new(), nulls: 0, range: None }
     }
 
     fn add(&mut self, array: &ArrayRef) {
         self.nulls += array.logical_null_count();
-        for value in axis_values(array) {
+        // NaN lies nowhere on the axis.
+        for value in axis_values(array).into_iter().filter(|value| !value.is_nan()) {
             let (min, max) = self.range.unwrap_or((value, value));
             self.range = Some((min.min(value), max.max(value)));
         }
@@ -103,7 +97,7 @@ impl Column {
     }
 
     fn finish(self, rows: usize) -> ColumnStatistics {
-        let distinct = self.sketch.map(|mut sketch| sketch.count().round().min((rows - self.nulls) as f64));
+        let distinct = self.sketch.map(|sketch| sketch.distinct().min((rows - self.nulls) as f64));
         ColumnStatistics {
             distinct,
             min: self.range.map(|range| range.0),

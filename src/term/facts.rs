@@ -11,7 +11,7 @@ pub struct Facts {
     /// Output columns that are never null.
     pub not_null: ColumnSet,
     /// Sets of columns of which no two rows agree (nulls taken as equal); the empty set says "at
-    /// most one row". At most [`MAX_KEYS`], none a superset of another.
+    /// most one row". At most `MAX_KEYS`, none a superset of another.
     pub keys: SmallVec<[ColumnSet; 2]>,
     /// At most so many rows.
     pub max_rows: Option<u64>,
@@ -199,10 +199,10 @@ impl Facts {
         if left_at_most_once && !kind.nulls_right() {
             right.keys.iter().for_each(|key| facts.add_key(key.clone()));
         }
-        if kind == JoinKind::Inner || !left.keys.iter().chain(&right.keys).any(ColumnSet::is_empty) {
-            if let (Some(a), Some(b)) = (left.keys.first(), right.keys.first()) {
-                facts.add_key(a.union(b));
-            }
+        if (kind == JoinKind::Inner || !left.keys.iter().chain(&right.keys).any(ColumnSet::is_empty))
+            && let (Some(a), Some(b)) = (left.keys.first(), right.keys.first())
+        {
+            facts.add_key(a.union(b));
         }
         if kind == JoinKind::Inner {
             facts.max_rows = left.max_rows.zip(right.max_rows).and_then(|(a, b)| a.checked_mul(b));

@@ -7,6 +7,7 @@
 
 mod column;
 mod facts;
+pub mod interpret;
 mod physical;
 mod rel;
 mod scalars;

@@ -307,7 +307,8 @@ impl Terms {
                 all()
             }
             ScalarOp::Between { negated: false } => self.propagates_null(node.args[0]),
-            ScalarOp::InList { .. } => self.propagates_null(node.args[0]),
+            // Over an empty list, even null is not in it.
+            ScalarOp::InList { .. } if node.args.len() > 1 => self.propagates_null(node.args[0]),
             ScalarOp::Call(function) if function.strict => all(),
             _ => ColumnSet::new(),
         }

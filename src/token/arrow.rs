@@ -201,6 +201,9 @@ fn put_values(array: &dyn Array, tokenizer: &mut Tokenizer) {
         }
         Dictionary(_, _) => {
             let dictionary = array.as_any_dictionary();
+            if dictionary.values().is_empty() {
+                return; // Then every row is null, and the validity has said so.
+            }
             let keys = dictionary.normalized_keys();
             for row in valid_rows(array) {
                 put_item(&dictionary.values().slice(keys[row], 1), tokenizer);

@@ -14,6 +14,7 @@
 
 mod arrow;
 mod determinism;
+#[allow(clippy::module_inception, reason = "one noun per file, and here the noun is the token")]
 mod token;
 mod tokenize;
 mod tokenizer;

@@ -36,7 +36,15 @@ macro_rules! tokenize_as {
 tokenize_as! {
     u8 => put_u64 as u64, u16 => put_u64 as u64, u32 => put_u64 as u64, u64 => put_u64 as u64,
     i8 => put_i64 as i64, i16 => put_i64 as i64, i32 => put_i64 as i64, i64 => put_i64 as i64,
-    i128 => put_i128 as i128, f32 => put_f64 as f64, f64 => put_f64 as f64, bool => put_bool as bool,
+    i128 => put_i128 as i128, f64 => put_f64 as f64, bool => put_bool as bool,
+}
+
+impl Tokenize for f32 {
+    fn tokenize(&self, tokenizer: &mut Tokenizer) {
+        tokenizer.put_record("f32");
+        // Its own bits: widening would make one NaN of two.
+        tokenizer.put_u64(u64::from(self.to_bits()));
+    }
 }
 
 impl Tokenize for usize {
@@ -139,7 +147,7 @@ macro_rules! tokenize_tuple {
     ($($name:ident $index:tt),+) => {
         impl<$($name: Tokenize),+> Tokenize for ($($name,)+) {
             fn tokenize(&self, tokenizer: &mut Tokenizer) {
-                tokenizer.put_sequence([$($index),+].len());
+                tokenizer.put_tuple([$($index),+].len());
                 $(self.$index.tokenize(tokenizer);)+
             }
         }

@@ -22,6 +22,7 @@ pub(super) enum Tag {
     Record = 12,
     Unit = 13,
     Wide = 14,
+    Tuple = 15,
 }
 
 /// Feeds typed, length-prefixed fields into one BLAKE3 hash.
@@ -103,6 +104,11 @@ impl Tokenizer {
     /// Begins a sequence of `len` values, which follow.
     pub fn put_sequence(&mut self, len: usize) {
         self.fixed(Tag::Sequence, &(len as u64).to_le_bytes());
+    }
+
+    /// Begins a tuple of `len` fields, which follow.
+    pub fn put_tuple(&mut self, len: usize) {
+        self.fixed(Tag::Tuple, &(len as u64).to_le_bytes());
     }
 
     /// Begins a map of `len` entries, which follow in key order.
