@@ -221,8 +221,9 @@ fn rule(compiler: &mut Compiler<'_>, datum: &Datum, doc: String) -> Option<Rule>
                 }
             }
             ("if" | "when", [condition]) => {
+                let text = compiler.text[condition.span.start..condition.span.end].to_owned();
                 if let Some((condition, _)) = compiler.expression(condition, Some(Sort::Bool)) {
-                    stages.push(Stage::Guard { condition, soundness: *clause == "if" });
+                    stages.push(Stage::Guard { condition, text, soundness: *clause == "if" });
                 }
             }
             ("let", _) => compiler.arity(part.span, "let", "a variable and a value", content.len()),

@@ -115,12 +115,6 @@ fn upper(
 }
 
 functions! {
-    fact "decomposable" (Aggregates) -> Bool,
-        "Whether the results of parts give the whole: count, min, max and exact sums, none of distinct values.",
-        |terms, args| {
-            let calls = &terms.aggregate(args.aggregates(0)?).aggregates;
-            Some(Value::Bool(calls.iter().all(|(_, call)| decomposes(terms, call))))
-        };
     fact "halved" (Aggregates) -> Bool, "Whether an aggregate is itself a half that `part-aggregate` or `whole-aggregate` made.",
         |terms, args| {
             let calls = &terms.aggregate(args.aggregates(0)?).aggregates;
@@ -140,7 +134,7 @@ functions! {
             };
             Some(Value::Bool(calls.iter().all(|(_, call)| null(call))))
         };
-    make "part-aggregate" (Aggregates Columns) -> Aggregates, "The lower half: the parts, grouped by these columns.",
+    make "part-aggregate" (Aggregates Columns) -> Aggregates, "The lower half, grouped by these columns: parts of count, min, max and exact sums, none of distinct values.",
         |terms, args| {
             let group = args.columns(1)?;
             let parts = parts(terms, args.aggregates(0)?, group)?;
