@@ -174,8 +174,9 @@ fn normalized(terms: &mut Terms, term: TermId) -> (TermId, Vec<String>) {
     let rules = RuleSet::builtin().by_phase(Phase::Normalize);
     let mut term = term;
     let mut fired = Vec::new();
-    while let Some((rule, next)) =
-        rules.iter().find_map(|rule| rule.rewrites(terms, term).into_iter().find(|next| *next != term).map(|next| (rule, next)))
+    while let Some((rule, next)) = rules
+        .iter()
+        .find_map(|rule| rule.rewrites(terms, term).into_iter().find(|next| *next != term).map(|next| (rule, next)))
     {
         fired.push(rule.name().to_owned());
         assert!(fired.len() < 1000, "normalization does not end: {fired:?}");
@@ -253,7 +254,10 @@ fn errors_point_at_the_place_and_suggest() {
         ("filter (a = 1", "1:8: this bracket is never closed"),
         ("filter (a = 1) (t", "1:16: this parenthesis is never closed"),
         ("filter (a + 1) t", "1:8: a condition must be Boolean, not Int64"),
-        ("join outer (a = x) t u", "1:6: expected a kind of join (inner, left, right, full, semi, anti, null-aware-anti), found `outer`"),
+        (
+            "join outer (a = x) t u",
+            "1:6: expected a kind of join (inner, left, right, full, semi, anti, null-aware-anti), found `outer`",
+        ),
         ("aggregate [a] [s := (summ b)] t", "1:21: no function `summ` for these arguments; did you mean `sum`?"),
         ("limit many t", "1:7: expected a number of rows, found `many`"),
         ("filter (a = 1) w", "1:16: no table `w`"),

@@ -1,6 +1,6 @@
 //! The rules that ship: they load, and do what their examples say.
 
-use leafhold::rules::{Phase, RuleSet};
+use leafhold::rules::{Phase, Registry, RuleSet};
 use leafhold::verify::{VerifyError, verify, verify_guards};
 
 /// Fillings of each example.
@@ -121,4 +121,20 @@ fn sets_are_changed_by_name_and_known_by_token() {
     assert_eq!(RuleSet::parse(RuleSet::builtin_files()).unwrap().token(), rules.token());
     let error = rules.without(&["merge-sort"]).unwrap_err();
     assert_eq!(error.to_string(), "no rule `merge-sort`; did you mean `merge-sorts`?");
+}
+
+#[test]
+fn the_readme_lists_every_function() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/planner-rules/README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let (head, tail) = readme.split_once("\n| function | gives |\n|---|---|\n").unwrap();
+    let (_, tail) = tail.split_once("\n\n").unwrap();
+    let registry = Registry::core();
+    let rows = registry.functions().map(|function| format!("| `{function}` | {} |", function.doc));
+    let rows = rows.collect::<Vec<_>>().join("\n");
+    let expected = format!("{head}\n| function | gives |\n|---|---|\n{rows}\n\n{tail}");
+    if std::env::var_os("LEAFHOLD_BLESS").is_some() {
+        std::fs::write(path, &expected).unwrap();
+    }
+    assert!(std::fs::read_to_string(path).unwrap() == expected, "LEAFHOLD_BLESS=1 writes the table of functions");
 }

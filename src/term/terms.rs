@@ -448,9 +448,9 @@ impl Terms {
     pub fn is_identity(&self, projection: ProjectionId, outputs: &ColumnSet) -> bool {
         let columns = self.projection(projection);
         columns.len() == outputs.len()
-            && columns.iter().all(|(column, scalar)| {
-                self.as_column(*scalar) == Some(*column) && outputs.contains(*column)
-            })
+            && columns
+                .iter()
+                .all(|(column, scalar)| self.as_column(*scalar) == Some(*column) && outputs.contains(*column))
     }
 
     /// Interns an aggregate; keys and aggregates are sorted by column.

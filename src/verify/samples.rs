@@ -52,7 +52,9 @@ fn value(numbers: &mut Numbers, data_type: &DataType) -> Value {
         kind if kind.is_unsigned_integer() => Value::Int(kind.clone(), i128::from(whole.unsigned_abs())),
         DataType::Float32 | DataType::Float64 => Value::Float(data_type.clone(), whole as f64),
         DataType::Decimal128(precision, scale) => Value::decimal(i128::from(whole), *precision, *scale),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Value::Text(["", "a", "b"][(whole + 1) as usize].into()),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            Value::Text(["", "a", "b"][(whole + 1) as usize].into())
+        }
         DataType::Date32 => Value::Date(whole as i32),
         _ => Value::Null,
     }

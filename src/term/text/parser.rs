@@ -36,9 +36,9 @@ pub fn parse(text: &str, tables: &Tables, functions: Arc<dyn Functions>) -> Resu
 /// # Errors
 /// As [`parse`].
 pub fn parse_into(terms: &mut Terms, text: &str, tables: &Tables) -> Result<TermId, NotationError> {
-    let lexemes = lex(text).map_err(|(span, what)| NotationError::new(text, span, NotationErrorKind::Unclosed(what)))?;
-    let lexemes: Vec<_> =
-        lexemes.into_iter().filter(|lexeme| !matches!(lexeme.kind, LexemeKind::Comment(_))).collect();
+    let lexemes =
+        lex(text).map_err(|(span, what)| NotationError::new(text, span, NotationErrorKind::Unclosed(what)))?;
+    let lexemes: Vec<_> = lexemes.into_iter().filter(|lexeme| !matches!(lexeme.kind, LexemeKind::Comment(_))).collect();
     let mut reader = Reader { text, lexemes: &lexemes, at: 0, tables };
     let syntax = reader.relation(0)?;
     if let Some(lexeme) = reader.lexemes.get(reader.at) {
@@ -83,8 +83,9 @@ impl Reader<'_> {
     fn datum(&mut self, expected: &str) -> Result<Datum, NotationError> {
         read(self.lexemes, &mut self.at).map_err(|error| match error {
             DatumError::End => self.at_end(expected),
-            DatumError::Unexpected((span, found)) => {
-                self.error(span, NotationErrorKind::Expected { expected: expected.to_owned(), found })
+            DatumError::Unexpected { span, expected: close, found } => {
+                let expected = close.map_or(expected.to_owned(), |close| format!("`{close}`"));
+                self.error(span, NotationErrorKind::Expected { expected, found })
             }
             DatumError::Unclosed(span) => self.error(span, NotationErrorKind::Unclosed("bracket")),
             DatumError::TooDeep(span) => self.error(span, NotationErrorKind::TooDeep(MAX_DEPTH)),
@@ -226,9 +227,9 @@ impl Builder<'_> {
         };
         let known = of_table(self.terms);
         // A bare name is the first reading that this text has not used.
-        let wanted = copy.map(|copy| copy - 1).unwrap_or_else(|| {
-            known.iter().position(|get| !self.read.contains(get)).unwrap_or(known.len())
-        });
+        let wanted = copy
+            .map(|copy| copy - 1)
+            .unwrap_or_else(|| known.iter().position(|get| !self.read.contains(get)).unwrap_or(known.len()));
         while of_table(self.terms).len() <= wanted {
             let leaf = leaf.clone();
             let same = self.terms.gets().iter().find(|spec| spec.leaf.name() == name).map(|spec| spec.index);

@@ -3,9 +3,7 @@ use std::fmt::Write;
 
 use arrow_schema::DataType;
 
-use super::super::{
-    AggregateId, ColumnId, GetId, ProjectionId, RelOp, ScalarId, SortId, TermId, Terms, UnionId,
-};
+use super::super::{AggregateId, ColumnId, GetId, ProjectionId, RelOp, ScalarId, SortId, TermId, Terms, UnionId};
 use crate::expr::{AggregateCall, DataTypeKey, Literal, Scalar, ScalarOp, SortKey};
 
 /// The term on several lines: one operator per line, inputs indented by two.
@@ -118,7 +116,18 @@ fn reading(terms: &Terms, get: GetId, seen: &mut Vec<GetId>) -> String {
 
 /// The words that begin a relation.
 pub(super) const OPERATORS: [&str; 13] = [
-    "get", "empty", "project", "filter", "join", "join-set", "aggregate", "distinct", "sort", "limit", "top-k", "union",
+    "get",
+    "empty",
+    "project",
+    "filter",
+    "join",
+    "join-set",
+    "aggregate",
+    "distinct",
+    "sort",
+    "limit",
+    "top-k",
+    "union",
     "barrier",
 ];
 

@@ -109,9 +109,11 @@ impl Scalars<'_> {
     }
 
     fn operation(&self, datum: &Datum, items: &[Datum]) -> Result<Typed, NotationError> {
-        let infix = items.iter().enumerate().skip(1).find_map(|(at, item)| {
-            item.word().and_then(BinaryOp::from_symbol).map(|op| (at, op))
-        });
+        let infix = items
+            .iter()
+            .enumerate()
+            .skip(1)
+            .find_map(|(at, item)| item.word().and_then(BinaryOp::from_symbol).map(|op| (at, op)));
         if let Some((at, op)) = infix {
             let left = self.scalars(&items[..at])?;
             let right = self.scalars(&items[at + 1..])?;
@@ -179,7 +181,10 @@ impl Scalars<'_> {
         // A type is taken as it stands in the text, up to the parenthesis that closes the cast.
         let text = self.text[first.span.start..datum.span.end - 1].trim();
         let to = DataType::from_str(text).map_err(|_| {
-            self.error(Span { start: first.span.start, end: datum.span.end - 1 }, NotationErrorKind::UnknownType(text.to_owned()))
+            self.error(
+                Span { start: first.span.start, end: datum.span.end - 1 },
+                NotationErrorKind::UnknownType(text.to_owned()),
+            )
         })?;
         let operand = self.scalar(operand)?;
         // The null of a type is a constant like any other.
@@ -229,7 +234,26 @@ fn literal(literal: Literal) -> Typed {
 }
 
 const OPERATIONS: [&str; 22] = [
-    "and", "or", "not", "negate", "is-null", "is-not-null", "is-true", "cast", "try-cast", "case", "case-of",
-    "case-no-else", "case-of-no-else", "in", "not-in", "between", "not-between", "like", "not-like", "ilike", "not-ilike",
+    "and",
+    "or",
+    "not",
+    "negate",
+    "is-null",
+    "is-not-null",
+    "is-true",
+    "cast",
+    "try-cast",
+    "case",
+    "case-of",
+    "case-no-else",
+    "case-of-no-else",
+    "in",
+    "not-in",
+    "between",
+    "not-between",
+    "like",
+    "not-like",
+    "ilike",
+    "not-ilike",
     "date",
 ];
