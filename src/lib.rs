@@ -68,3 +68,4 @@ pub mod rules;
 pub mod run;
 pub mod term;
 pub mod token;
+pub mod verify;

@@ -66,7 +66,9 @@ pub enum RuleErrorKind {
     )]
     BareKind(String),
     /// A list form without a list in the pattern to take it from.
-    #[error("`{0}` stands for the list that the pattern matched, but the pattern has {1}; use exactly one `[.. ..]` of that sort")]
+    #[error(
+        "`{0}` stands for the list that the pattern matched, but the pattern has {1}; use exactly one `[.. ..]` of that sort"
+    )]
     NoList(String, &'static str),
     /// A part that a rule must have.
     #[error("rule `{rule}` has no `{clause}`: {why}")]
@@ -96,7 +98,9 @@ pub enum RuleErrorKind {
     #[error("rule `{0}` has no law; write above it, after `;;`, why it holds and why each guard is there")]
     NoLaw(String),
     /// An input of a physical operator of which nothing is required.
-    #[error("`requires` does not say what `{0}` needs: `({0} any)`, `({0} single)`, `({0} replicated)` or `({0} (hashed-by ..))`")]
+    #[error(
+        "`requires` does not say what `{0}` needs: `({0} any)`, `({0} single)`, `({0} replicated)` or `({0} (hashed-by ..))`"
+    )]
     NoRequirement(String),
 }
 

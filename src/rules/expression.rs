@@ -16,7 +16,11 @@ pub(super) enum Expression {
     Or(Vec<Expression>),
     Not(Box<Expression>),
     /// A matched list of conjuncts with the matched one replaced or, for `None`, left out.
-    Conjuncts { list: Slot, place: Slot, with: Option<Box<Expression>> },
+    Conjuncts {
+        list: Slot,
+        place: Slot,
+        with: Option<Box<Expression>>,
+    },
     /// `(hashed-by list)`; rows that agree on no column are all rows.
     HashedBy(Box<Expression>),
 }

@@ -102,7 +102,7 @@ pub(super) enum Replacement {
 #[derive(Clone)]
 pub(super) enum Stage {
     Let(Slot, Expression),
-    Guard { condition: Expression, soundness: bool },
+    Guard { condition: Expression, text: String, soundness: bool },
 }
 
 /// A checked and compiled rule.
@@ -178,6 +178,14 @@ impl Rule {
     /// Terms that it must leave alone.
     pub fn nots(&self) -> &[String] {
         &self.nots
+    }
+
+    /// The guards as written, in order; `true` for those of soundness (`if`).
+    pub fn guards(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.stages.iter().filter_map(|stage| match stage {
+            Stage::Guard { text, soundness, .. } => Some((text.as_str(), *soundness)),
+            Stage::Let(..) => None,
+        })
     }
 
     /// The operator that a node must have for the rule to match it: what a driver indexes rules by.

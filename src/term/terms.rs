@@ -309,7 +309,8 @@ impl Terms {
                 all()
             }
             ScalarOp::Between { negated: false } => self.propagates_null(node.args[0]),
-            ScalarOp::InList { .. } => self.propagates_null(node.args[0]),
+            // Over an empty list, even null is not in it.
+            ScalarOp::InList { .. } if node.args.len() > 1 => self.propagates_null(node.args[0]),
             ScalarOp::Call(function) if function.strict => all(),
             _ => ColumnSet::new(),
         }
@@ -449,9 +450,9 @@ impl Terms {
     pub fn is_identity(&self, projection: ProjectionId, outputs: &ColumnSet) -> bool {
         let columns = self.projection(projection);
         columns.len() == outputs.len()
-            && columns.iter().all(|(column, scalar)| {
-                self.as_column(*scalar) == Some(*column) && outputs.contains(*column)
-            })
+            && columns
+                .iter()
+                .all(|(column, scalar)| self.as_column(*scalar) == Some(*column) && outputs.contains(*column))
     }
 
     /// Interns an aggregate; keys and aggregates are sorted by column.

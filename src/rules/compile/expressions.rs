@@ -27,7 +27,9 @@ impl Compiler<'_> {
                 return Some((Expression::Slot(slot), sort?));
             }
             let constant = constant(word, expected);
-            if constant.is_none() {
+            if constant.is_none() && expected == Some(Sort::Kind) {
+                self.unknown(datum.span, "kind of join", word, JoinKind::ALL.map(JoinKind::name));
+            } else if constant.is_none() {
                 self.expected("a variable, a number, or `(function ..)`", datum);
             }
             return constant.map(|(value, sort)| (Expression::Constant(value), sort));
@@ -72,8 +74,10 @@ impl Compiler<'_> {
                 match self.find(&place_name(name)) {
                     Some((slot, _)) => Some((Expression::Slot(slot), Sort::Count)),
                     None => {
-                        let what = format!("{} (sort {})", item.describe(), sort.map_or("unknown".into(), |s| s.to_string()));
-                        let kind = RuleErrorKind::Expected { expected: "the variable of an `each`".into(), found: what };
+                        let what =
+                            format!("{} (sort {})", item.describe(), sort.map_or("unknown".into(), |s| s.to_string()));
+                        let kind =
+                            RuleErrorKind::Expected { expected: "the variable of an `each`".into(), found: what };
                         self.error(item.span, kind);
                         None
                     }

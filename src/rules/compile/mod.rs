@@ -14,16 +14,11 @@ use super::operator::Operator;
 use super::registry::Registry;
 use super::rule::{Example, Keeps, Phase, Replacement, Rule, Stage};
 use super::value::Sort;
-use crate::term::text::{Datum, DatumError, DatumKind, LexemeKind, MAX_DEPTH, Span, lex, place, read};
+use crate::term::text::{Datum, DatumError, DatumKind, Lexeme, LexemeKind, MAX_DEPTH, Span, lex, place, read};
 use scope::{Compiler, Labelled};
 
 /// The rules of a file that are right, each with its place; what is wrong is added to the errors.
-pub(super) fn compile(
-    file: &str,
-    text: &str,
-    registry: &Registry,
-    errors: &mut Vec<RuleError>,
-) -> Vec<(Rule, Span)> {
+pub(super) fn compile(file: &str, text: &str, registry: &Registry, errors: &mut Vec<RuleError>) -> Vec<(Rule, Span)> {
     let mut report = |span, kind| errors.push(RuleError::new(file, text, span, kind));
     let lexemes = match lex(text) {
         Ok(lexemes) => lexemes,
@@ -50,7 +45,11 @@ pub(super) fn compile(
         }
         let doc = if line == law_line + 1 { law.join("\n") } else { String::new() };
         law.clear();
-        match read(&lexemes, &mut at) {
+        // A rule ends, at the latest, before the next line that begins one: a bracket that is never
+        // closed does not hide the rest of the file.
+        let begins = |lexeme: &Lexeme| lexeme.kind == LexemeKind::Open('(') && lexeme.indent == Some(0);
+        let end = (at + 1..lexemes.len()).find(|next| begins(&lexemes[*next])).unwrap_or(lexemes.len());
+        match read(&lexemes[..end], &mut at) {
             Ok(datum) => {
                 // A comment behind the rule is no law of the next one.
                 law_line = 0;
@@ -58,20 +57,16 @@ pub(super) fn compile(
             }
             Err(error) => {
                 let (span, kind) = match error {
-                    DatumError::Unexpected((span, found)) => {
-                        (span, RuleErrorKind::Expected { expected: "a rule".to_owned(), found })
+                    DatumError::Unexpected { span, expected, found } => {
+                        let expected = expected.map_or("a rule".to_owned(), |close| format!("`{close}`"));
+                        (span, RuleErrorKind::Expected { expected, found })
                     }
                     DatumError::Unclosed(span) => (span, RuleErrorKind::Unclosed("bracket")),
                     DatumError::TooDeep(span) => (span, RuleErrorKind::TooDeep(MAX_DEPTH)),
                     DatumError::End => break,
                 };
                 report(span, kind);
-                // What follows is read again from the next line that begins a rule.
-                let next = lexemes.iter().enumerate().skip(at).find(|(_, lexeme)| {
-                    lexeme.kind == LexemeKind::Open('(') && lexeme.indent == Some(0) && lexeme.span.start > span.start
-                });
-                let Some((next, _)) = next else { break };
-                at = next;
+                at = end;
             }
         }
     }
@@ -88,9 +83,8 @@ pub(super) fn compile(
     rules
 }
 
-const CLAUSES: [&str; 12] = [
-    "phase", "keeps", "priority", "tables", "match", "let", "if", "when", "replace", "requires", "example", "not",
-];
+const CLAUSES: [&str; 12] =
+    ["phase", "keeps", "priority", "tables", "match", "let", "if", "when", "replace", "requires", "example", "not"];
 
 #[derive(Default)]
 struct Clauses<'d> {
@@ -183,7 +177,8 @@ fn rule(compiler: &mut Compiler<'_>, datum: &Datum, doc: String) -> Option<Rule>
         }
     };
     if let Some(phase) = phase {
-        let verb = name_text.split_once('-').is_some_and(|(verb, rest)| phase.verbs().contains(&verb) && !rest.is_empty());
+        let verb =
+            name_text.split_once('-').is_some_and(|(verb, rest)| phase.verbs().contains(&verb) && !rest.is_empty());
         if !verb {
             let verbs = phase.verbs().to_vec();
             compiler.error(name.span, RuleErrorKind::Verb { name: name_text.to_owned(), verbs });
@@ -205,7 +200,11 @@ fn rule(compiler: &mut Compiler<'_>, datum: &Datum, doc: String) -> Option<Rule>
         }),
     };
     match clauses.matched {
-        Some(pattern) => compiler.pattern(pattern),
+        Some(pattern) => {
+            let errors = compiler.errors.len();
+            compiler.pattern(pattern);
+            compiler.incomplete = compiler.errors.len() > errors;
+        }
         None => missing(compiler, "match", "it is the pattern"),
     }
     let mut stages = Vec::new();
@@ -221,8 +220,9 @@ fn rule(compiler: &mut Compiler<'_>, datum: &Datum, doc: String) -> Option<Rule>
                 }
             }
             ("if" | "when", [condition]) => {
+                let text = compiler.text[condition.span.start..condition.span.end].to_owned();
                 if let Some((condition, _)) = compiler.expression(condition, Some(Sort::Bool)) {
-                    stages.push(Stage::Guard { condition, soundness: *clause == "if" });
+                    stages.push(Stage::Guard { condition, text, soundness: *clause == "if" });
                 }
             }
             ("let", _) => compiler.arity(part.span, "let", "a variable and a value", content.len()),

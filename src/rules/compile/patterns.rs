@@ -137,9 +137,9 @@ impl Compiler<'_> {
             self.expected("the kinds that the rule holds for: `{inner left}`", part.datum);
             return None;
         };
-        let kinds = names.iter().filter_map(|name| {
-            self.choice(name, "kind of join", JoinKind::ALL.map(|kind| (kind.name(), kind)))
-        });
+        let kinds = names
+            .iter()
+            .filter_map(|name| self.choice(name, "kind of join", JoinKind::ALL.map(|kind| (kind.name(), kind))));
         let kinds = kinds.collect();
         Some(Test::OneOf(kinds, self.declare(label, Some(Sort::Kind))?))
     }

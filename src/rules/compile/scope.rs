@@ -28,6 +28,8 @@ pub(super) struct Compiler<'a> {
     pub errors: Vec<RuleError>,
     /// The variables, by slot. `None` is the sort of one whose definition is wrong.
     variables: Vec<(String, Option<Sort>)>,
+    /// Whether the pattern has errors: then variables may be missing because of them.
+    pub incomplete: bool,
     pub root: Option<NodeTest>,
     pub steps: Vec<Step>,
     pub lists: Vec<MatchedList>,
@@ -43,6 +45,7 @@ impl<'a> Compiler<'a> {
             registry,
             errors: Vec::new(),
             variables,
+            incomplete: false,
             root: None,
             steps: Vec::new(),
             lists: Vec::new(),
@@ -169,7 +172,7 @@ impl<'a> Compiler<'a> {
     pub fn bound(&mut self, datum: &Datum) -> Option<(Slot, Option<Sort>)> {
         let name = datum.word()?;
         let found = self.find(name);
-        if found.is_none() {
+        if found.is_none() && !self.incomplete {
             let names: Vec<String> =
                 self.variables.iter().map(|(name, _)| name.clone()).filter(|name| name.starts_with('?')).collect();
             self.unknown(datum.span, "variable", name, names.iter().map(String::as_str));

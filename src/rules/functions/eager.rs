@@ -75,12 +75,7 @@ fn together(function: &AggregateFunction) -> AggregateFunction {
 }
 
 /// The upper aggregate and the projection that gives its results their types.
-fn upper(
-    terms: &mut Terms,
-    whole: AggregateId,
-    group: &ColumnSet,
-    outer: bool,
-) -> Option<(AggregateId, ProjectionId)> {
+fn upper(terms: &mut Terms, whole: AggregateId, group: &ColumnSet, outer: bool) -> Option<(AggregateId, ProjectionId)> {
     let kept = terms.aggregate(whole).group.clone();
     let mut columns: Vec<(ColumnId, ScalarId)> = Vec::new();
     for column in &kept {
@@ -95,8 +90,12 @@ fn upper(
             let null = terms.scalar(ScalarOp::IsNull, [arg]);
             arg = terms.scalar(ScalarOp::Case { operand: false, otherwise: true }, [null, missing, arg]);
         }
-        let whole_call =
-            TermAggregate { function: together(&call.function), args: [arg].into_iter().collect(), distinct: false, filter: None };
+        let whole_call = TermAggregate {
+            function: together(&call.function),
+            args: [arg].into_iter().collect(),
+            distinct: false,
+            filter: None,
+        };
         let kind = terms.scalar_facts(arg).data_type.clone();
         let data_type = terms.functions().aggregate_type(&whole_call.function, &[kind])?;
         // A decimal sum of sums is wider than the sum: it gets a column of its own, and is cast.
@@ -115,12 +114,6 @@ fn upper(
 }
 
 functions! {
-    fact "decomposable" (Aggregates) -> Bool,
-        "Whether the results of parts give the whole: count, min, max and exact sums, none of distinct values.",
-        |terms, args| {
-            let calls = &terms.aggregate(args.aggregates(0)?).aggregates;
-            Some(Value::Bool(calls.iter().all(|(_, call)| decomposes(terms, call))))
-        };
     fact "halved" (Aggregates) -> Bool, "Whether an aggregate is itself a half that `part-aggregate` or `whole-aggregate` made.",
         |terms, args| {
             let calls = &terms.aggregate(args.aggregates(0)?).aggregates;
@@ -140,7 +133,7 @@ functions! {
             };
             Some(Value::Bool(calls.iter().all(|(_, call)| null(call))))
         };
-    make "part-aggregate" (Aggregates Columns) -> Aggregates, "The lower half: the parts, grouped by these columns.",
+    make "part-aggregate" (Aggregates Columns) -> Aggregates, "The lower half, grouped by these columns: parts of count, min, max and exact sums, none of distinct values.",
         |terms, args| {
             let group = args.columns(1)?;
             let parts = parts(terms, args.aggregates(0)?, group)?;

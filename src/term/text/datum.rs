@@ -26,15 +26,12 @@ pub(crate) enum DatumError {
     /// Nothing is left.
     End,
     /// A closing bracket that nothing opened, or of another kind.
-    Unexpected(Found),
+    Unexpected { span: Span, expected: Option<char>, found: String },
     /// An opening bracket whose partner is missing.
     Unclosed(Span),
     /// Deeper than [`MAX_DEPTH`].
     TooDeep(Span),
 }
-
-/// A lexeme's place and description.
-pub(crate) type Found = (Span, String);
 
 impl Datum {
     pub fn word(&self) -> Option<&str> {
@@ -95,7 +92,8 @@ fn read_nested(lexemes: &[Lexeme], at: &mut usize, depth: usize) -> Result<Datum
         LexemeKind::Quoted(text) => DatumKind::Quoted(text.clone()),
         LexemeKind::Text(text) => DatumKind::Text(text.clone()),
         LexemeKind::Close(_) | LexemeKind::Comment(_) => {
-            return Err(DatumError::Unexpected((lexeme.span, lexeme.describe())));
+            let (span, found) = (lexeme.span, lexeme.describe());
+            return Err(DatumError::Unexpected { span, expected: None, found });
         }
         LexemeKind::Open(open) => {
             let mut items = Vec::new();
@@ -108,7 +106,10 @@ fn read_nested(lexemes: &[Lexeme], at: &mut usize, depth: usize) -> Result<Datum
                         let span = lexeme.span.to(next.span);
                         return Ok(Datum { kind: DatumKind::List(*open, items), span });
                     }
-                    LexemeKind::Close(_) => return Err(DatumError::Unexpected((next.span, next.describe()))),
+                    LexemeKind::Close(_) => {
+                        let (span, expected) = (next.span, Some(partner(*open)));
+                        return Err(DatumError::Unexpected { span, expected, found: next.describe() });
+                    }
                     _ => items.push(read_nested(lexemes, at, depth + 1).map_err(|error| match error {
                         DatumError::End => DatumError::Unclosed(lexeme.span),
                         other => other,

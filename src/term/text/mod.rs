@@ -46,4 +46,4 @@ pub use printer::{
 pub use tables::Tables;
 
 pub(crate) use datum::{Datum, DatumError, DatumKind, MAX_DEPTH, read};
-pub(crate) use lexer::{LexemeKind, Span, lex, place};
+pub(crate) use lexer::{Lexeme, LexemeKind, Span, lex, place};

@@ -39,7 +39,7 @@ pub fn parse_into(terms: &mut Terms, text: &str, tables: &Tables) -> Result<Term
     let lexemes =
         lex(text).map_err(|(span, what)| NotationError::new(text, span, NotationErrorKind::Unclosed(what)))?;
     let lexemes: Vec<_> = lexemes.into_iter().filter(|lexeme| !matches!(lexeme.kind, LexemeKind::Comment(_))).collect();
-    let mut reader = Reader { text, lexemes: &lexemes, at: 0 };
+    let mut reader = Reader { text, lexemes: &lexemes, at: 0, tables };
     let syntax = reader.relation(0)?;
     if let Some(lexeme) = reader.lexemes.get(reader.at) {
         return Err(reader.expected("the end", lexeme));
@@ -61,6 +61,7 @@ struct Reader<'a> {
     text: &'a str,
     lexemes: &'a [Lexeme],
     at: usize,
+    tables: &'a Tables,
 }
 
 impl Reader<'_> {
@@ -82,8 +83,9 @@ impl Reader<'_> {
     fn datum(&mut self, expected: &str) -> Result<Datum, NotationError> {
         read(self.lexemes, &mut self.at).map_err(|error| match error {
             DatumError::End => self.at_end(expected),
-            DatumError::Unexpected((span, found)) => {
-                self.error(span, NotationErrorKind::Expected { expected: expected.to_owned(), found })
+            DatumError::Unexpected { span, expected: close, found } => {
+                let expected = close.map_or(expected.to_owned(), |close| format!("`{close}`"));
+                self.error(span, NotationErrorKind::Expected { expected, found })
             }
             DatumError::Unclosed(span) => self.error(span, NotationErrorKind::Unclosed("bracket")),
             DatumError::TooDeep(span) => self.error(span, NotationErrorKind::TooDeep(MAX_DEPTH)),
@@ -114,6 +116,10 @@ impl Reader<'_> {
             }
             LexemeKind::Word(word) if OPERATORS.contains(&word.as_str()) => self.operator(word, &lexeme, depth),
             LexemeKind::Word(name) | LexemeKind::Quoted(name) => {
+                let table = split_copy(name).0;
+                if self.tables.get(table).is_none() {
+                    return Err(self.error(lexeme.span, unknown_table(table, self.tables, &OPERATORS)));
+                }
                 let datum = Datum { kind: DatumKind::Word(name.clone()), span: lexeme.span };
                 Ok(Syntax { op: "get".to_owned(), payload: vec![datum], inputs: Vec::new(), span: lexeme.span })
             }
@@ -211,15 +217,9 @@ impl Builder<'_> {
         let (DatumKind::Word(word) | DatumKind::Quoted(word)) = &datum.kind else {
             return Err(self.expected("a table", datum));
         };
-        let (name, copy) = match word.rsplit_once(':').map(|(name, copy)| (name, copy.parse::<usize>())) {
-            Some((name, Ok(copy))) if copy > 0 && copy <= MAX_COPIES => (name, Some(copy)),
-            _ => (word.as_str(), None),
-        };
+        let (name, copy) = split_copy(word);
         let Some(leaf) = self.tables.get(name) else {
-            let near = nearest(name, self.tables.names()).map(|near| format!("; did you mean `{near}`?"));
-            let all = || format!("; there are {}", self.tables.names().collect::<Vec<_>>().join(", "));
-            let hint = near.unwrap_or_else(all);
-            return Err(self.error(datum.span, NotationErrorKind::UnknownTable { name: name.to_owned(), hint }));
+            return Err(self.error(datum.span, unknown_table(name, self.tables, &[])));
         };
         let of_table = |terms: &Terms| -> Vec<GetId> {
             let gets = terms.gets().iter().enumerate().filter(|(_, spec)| spec.leaf.name() == name);
@@ -470,6 +470,21 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// A table's name, and which of its readings is meant.
+fn split_copy(word: &str) -> (&str, Option<usize>) {
+    match word.rsplit_once(':').map(|(name, copy)| (name, copy.parse::<usize>())) {
+        Some((name, Ok(copy))) if copy > 0 && copy <= MAX_COPIES => (name, Some(copy)),
+        _ => (word, None),
+    }
+}
+
+fn unknown_table(name: &str, tables: &Tables, operators: &[&str]) -> NotationErrorKind {
+    let near = nearest(name, tables.names().chain(operators.iter().copied()));
+    let all = || format!("; there are {}", tables.names().collect::<Vec<_>>().join(", "));
+    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_else(all);
+    NotationErrorKind::UnknownTable { name: name.to_owned(), hint }
 }
 
 /// More readings of one table than anybody writes.

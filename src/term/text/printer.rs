@@ -3,10 +3,8 @@ use std::fmt::Write;
 
 use arrow_schema::DataType;
 
-use super::super::{
-    AggregateId, ColumnId, GetId, ProjectionId, RelOp, ScalarId, SortId, TermId, Terms, UnionId,
-};
-use crate::expr::{DataTypeKey, Literal, Scalar, ScalarOp};
+use super::super::{AggregateId, ColumnId, GetId, ProjectionId, RelOp, ScalarId, SortId, TermId, Terms, UnionId};
+use crate::expr::{AggregateCall, DataTypeKey, Literal, Scalar, ScalarOp, SortKey};
 
 /// The term on several lines: one operator per line, inputs indented by two.
 pub fn print(terms: &Terms, term: TermId) -> String {
@@ -206,9 +204,14 @@ pub fn print_projection(terms: &Terms, projection: ProjectionId) -> String {
 pub fn print_aggregate(terms: &Terms, spec: AggregateId) -> String {
     let spec = terms.aggregate(spec);
     let calls = spec.aggregates.iter().map(|(column, call)| {
-        let call = terms.call_tree(call);
-        let named: Result<_, Infallible> = call.try_map(&mut |column| Ok(name(terms, *column)));
-        format!("{} := {}", name(terms, *column), named.unwrap_or_else(|never| match never {}))
+        let args = call.args.iter().map(|arg| named(terms, &terms.tree(*arg)));
+        let call = AggregateCall {
+            function: call.function.clone(),
+            args: args.collect(),
+            distinct: call.distinct,
+            filter: call.filter.map(|filter| named(terms, &terms.tree(filter))),
+        };
+        format!("{} := {call}", name(terms, *column))
     });
     let calls = calls.collect::<Vec<_>>().join(" ");
     format!("{} [{calls}]", print_columns(terms, spec.group.iter().copied()))
@@ -217,8 +220,8 @@ pub fn print_aggregate(terms: &Terms, spec: AggregateId) -> String {
 /// Sort keys: `[a desc, b]`.
 pub fn print_sort(terms: &Terms, keys: SortId) -> String {
     let keys = terms.sort_keys(keys).iter().map(|key| {
-        let named: Result<_, Infallible> = terms.sort_tree(key).try_map(&mut |column| Ok(name(terms, *column)));
-        named.unwrap_or_else(|never| match never {}).to_string()
+        let scalar = named(terms, &terms.tree(key.scalar));
+        SortKey { scalar, descending: key.descending, nulls_first: key.nulls_first }.to_string()
     });
     format!("[{}]", keys.collect::<Vec<_>>().join(", "))
 }
