@@ -166,7 +166,7 @@ fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool) -> Result<
             return Ok(Arc::new(join.with_projection(Some(plain))?));
         }
         if let Some(filter) = any.downcast_ref::<FilterExec>() {
-            return Ok(Arc::new(filter.with_projection(Some(plain))?));
+            return Ok(Arc::new(FilterExecBuilder::from(filter).apply_projection(Some(plain))?.build()?));
         }
     }
     let schema = input.schema();
