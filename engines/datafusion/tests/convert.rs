@@ -32,21 +32,83 @@ fn every_query_of_the_benchmark_converts_without_a_barrier() {
     }
 }
 
+fn small() -> Session {
+    let fields = vec![Field::new("id", DataType::Int64, true), Field::new("price", DataType::Float64, true)];
+    let schema = Arc::new(Schema::new(fields));
+    let mut catalog = Catalog::new();
+    catalog.add("items", Leaf::Values(Values::empty(schema.clone())));
+    catalog.add("orders", Leaf::Values(Values::empty(schema)));
+    Session::new(catalog)
+}
+
+fn names(expr: &Expr) -> Vec<String> {
+    expr.schema().fields().iter().map(|field| field.name().clone()).collect()
+}
+
 #[test]
-fn planning_time() {
-    let session = benchmark();
-    for round in 0..3 {
-        let mut total = std::time::Duration::ZERO;
-        for (name, sql) in tpch::QUERIES {
-            let plan = session.bind(sql).unwrap();
-            let start = std::time::Instant::now();
-            session.to_expr(&plan).unwrap();
-            let took = start.elapsed();
-            if round == 2 {
-                println!("{name} {took:?}");
-            }
-            total += took;
-        }
-        println!("total {total:?}");
+fn what_leafhold_cannot_read_is_a_barrier_with_visible_inputs() {
+    let session = small();
+    let window = "select id, rank() over (order by price) as r from items where price > 1";
+    let frame = session.frame(window).unwrap();
+    assert_eq!(barriers(frame.expr()), [("window".to_owned(), 1)]);
+    let filters = frame.expr().post_order().iter().filter(|node| matches!(node.op(), Op::Filter(_))).count();
+    assert_eq!(filters, 1, "the filter below the window stays visible");
+    assert_eq!(names(frame.expr()), ["id", "r"]);
+    // A subquery that does not decorrelate: its table is an input, too.
+    let left = "select id, (select max(o.price) from orders o where o.id > i.id) from items i";
+    let frame = session.frame(left).unwrap();
+    let inputs: usize = barriers(frame.expr()).iter().map(|(_, inputs)| inputs).sum();
+    assert!(barriers(frame.expr()).is_empty() || inputs == 2, "{:?}", barriers(frame.expr()));
+    let recursive = "with recursive n as (select 1 as k union all select k + 1 from n where k < 3) select k from n";
+    assert_eq!(barriers(session.frame(recursive).unwrap().expr()), [("recursivequery".to_owned(), 0)]);
+}
+
+#[test]
+fn names_that_clash_are_told_apart() {
+    let session = small();
+    let frame = session.frame("select i.id, o.id, i.price from items i join orders o on i.id = o.id").unwrap();
+    assert_eq!(names(frame.expr()), ["id", "o.id", "price"]);
+    let frame = session.frame("select * from items i join orders o using (id)").unwrap();
+    assert_eq!(frame.schema().fields().len(), 3);
+    assert_eq!(names(session.frame("select sum(price), count(*) from items").unwrap().expr()).len(), 2);
+}
+
+#[test]
+fn constants_are_folded() {
+    let session = small();
+    let frame = session.frame("select id from items where id > 1 + 10 and price is not null").unwrap();
+    let filter = frame.expr().post_order().iter().find_map(|node| match node.op() {
+        Op::Filter(predicate) => Some(predicate.to_string()),
+        _ => None,
+    });
+    assert_eq!(filter.as_deref(), Some("(and (id > 11) (is-not-null price))"));
+}
+
+#[track_caller]
+fn refused(sql: &str, expected: &str) {
+    let error = small().frame(sql).err().map(|error| error.to_string());
+    assert_eq!(error.as_deref(), Some(expected), "{sql}");
+}
+
+#[test]
+fn bad_sql_is_told_where_and_what_to_do() {
+    refused(
+        "select id from itms",
+        "no table `itms`; did you mean `items`?\n  --> line 1, column 16\n1 | select id from itms\n  |                ^",
+    );
+    refused(
+        "select pirce\nfrom items",
+        "no column `pirce`; did you mean `price`?\n  --> line 1, column 8\n1 | select pirce\n  |        ^",
+    );
+    refused("insert into items values (1, 2.0)", "only queries can be planned, not Insert Into");
+    for sql in ["selec 1", "select (1", "", "select 1;;select", "select id from items group by", "select 'a"] {
+        let error = small().frame(sql).err().unwrap_or_else(|| panic!("`{sql}` is no query")).to_string();
+        assert!(!error.contains("backtrace") && !error.contains("ParserError"), "{error}");
+    }
+    for sql in
+        ["select price + id + 'a' + true from items", "select sum(id, id, id) from items", "select f(id) from items"]
+    {
+        let error = small().frame(sql).err().unwrap_or_else(|| panic!("`{sql}` types")).to_string();
+        assert!(!error.contains("backtrace"), "{error}");
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn columns(table: TpchTable, scale: f64) -> Vec<Column> {
                 integer("p_size", drawn(n, 50.0), (1.0, 50.0)),
                 text("p_container", drawn(n, 40.0)),
                 money("p_retailprice", prices, (cheapest, dearest)),
-                text("p_comment", drawn(n, PART_COMMENTS)),
+                text("p_comment", drawn(n, part_comments(n))),
             ]
         }
         TpchTable::Supplier => vec![
@@ -130,7 +130,7 @@ pub(super) fn columns(table: TpchTable, scale: f64) -> Vec<Column> {
             // A third of the customers never orders.
             key("o_custkey", drawn(n, customers * 2.0 / 3.0), (1.0, customers)),
             text("o_orderstatus", drawn(n, 3.0)),
-            money("o_totalprice", drawn(n, 28_000_000.0), (850.0, 555_000.0)),
+            money("o_totalprice", drawn(n, 28_000_000.0), (850.0, 510_000.0)),
             day("o_orderdate", drawn(n, LAST_ORDER - FIRST_ORDER + 1.0), (FIRST_ORDER, LAST_ORDER)),
             text("o_orderpriority", drawn(n, 5.0)),
             text("o_clerk", drawn(n, (1000.0 * scale).floor().max(1000.0))),
@@ -138,14 +138,14 @@ pub(super) fn columns(table: TpchTable, scale: f64) -> Vec<Column> {
             text("o_comment", n),
         ],
         TpchTable::LineItem => {
-            let (_, cheapest, dearest) = retail_prices(parts);
+            let (prices, cheapest, dearest) = retail_prices(parts);
             vec![
                 key("l_orderkey", orders, (1.0, 4.0 * orders)),
                 key("l_partkey", drawn(n, parts), (1.0, parts)),
                 key("l_suppkey", drawn(n, suppliers), (1.0, suppliers)),
                 integer("l_linenumber", 7.0, (1.0, 7.0)),
                 money("l_quantity", drawn(n, 50.0), (1.0, 50.0)),
-                money("l_extendedprice", drawn(n, EXTENDED_PRICES), (cheapest, 50.0 * dearest)),
+                money("l_extendedprice", drawn(n, extended_prices(prices)), (cheapest, 50.0 * dearest)),
                 money("l_discount", drawn(n, 11.0), (0.0, 0.1)),
                 money("l_tax", drawn(n, 9.0), (0.0, 0.08)),
                 text("l_returnflag", drawn(n, 3.0)),
@@ -156,17 +156,28 @@ pub(super) fn columns(table: TpchTable, scale: f64) -> Vec<Column> {
                 day("l_receiptdate", drawn(n, 2555.0), (FIRST_ORDER + 2.0, LAST_ORDER + 151.0)),
                 text("l_shipinstruct", drawn(n, 4.0)),
                 text("l_shipmode", drawn(n, 7.0)),
-                text("l_comment", drawn(n, LINE_COMMENTS)),
+                text("l_comment", drawn(n, line_comments(n))),
             ]
         }
     }
 }
 
-/// Short comments repeat: as many as these, drawn equally likely, would.
-const PART_COMMENTS: f64 = 210_000.0;
-const LINE_COMMENTS: f64 = 9_900_000.0;
-/// A quantity times a price, in cents: many products are equal.
-const EXTENDED_PRICES: f64 = 940_000.0;
+/// Short comments repeat, some more often than others: `n` of them are like `n` drawn from this many
+/// equally likely ones. Fitted to generated data of three scales.
+fn part_comments(n: f64) -> f64 {
+    64_000.0 * (n / 20_000.0).sqrt()
+}
+
+/// As [`part_comments`]; square roots alone, since those are the same on every machine.
+fn line_comments(n: f64) -> f64 {
+    let x = n / 600_000.0;
+    2_400_000.0 * x.sqrt() * x.sqrt().sqrt().sqrt()
+}
+
+/// Distinct products of 50 quantities and so many prices: the denser the prices, the more coincide.
+fn extended_prices(prices: f64) -> f64 {
+    50.0 * prices * (1.0 - prices / 220_000.0)
+}
 
 /// Distinct values, smallest and largest of the prices that the specification gives to parts 1 to `parts`:
 /// `(90000 + (key / 10) mod 20001 + 100 (key mod 1000)) / 100`.
