@@ -5,6 +5,7 @@
 //! [`collect`] does all of it for a plan. Whatever happens, the [`RunReport`] has exactly one
 //! [`TaskEvent`] per planned task, and a run that fails returns it inside its [`RunError`].
 
+mod closing;
 mod collect;
 mod data;
 mod error;
@@ -16,6 +17,7 @@ mod observer;
 mod report;
 mod report_text;
 mod schedule;
+mod wiring;
 mod worker;
 
 pub use collect::{Collected, collect};
