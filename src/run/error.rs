@@ -61,6 +61,9 @@ pub enum RunCause {
     /// The operating system gave no thread.
     #[error("no worker thread could be started: {0}")]
     Threads(String),
+    /// A worker panicked outside of any kernel.
+    #[error("a worker panicked: {0}")]
+    Worker(String),
     /// The graph contradicts itself.
     #[error("this task graph cannot run: {0}")]
     Graph(String),

@@ -101,7 +101,7 @@ impl Running for LocalRun {
             }
         }
         let result = self.shared.schedule.lock().result.take();
-        let panicked = RunCause::Graph("a worker panicked".to_owned());
-        result.unwrap_or_else(|| Err(Box::new(RunError { cause: panicked, report: RunReport::default() })))
+        let lost = RunCause::Worker("the books were never closed".to_owned());
+        result.unwrap_or_else(|| Err(Box::new(RunError { cause: lost, report: RunReport::default() })))
     }
 }

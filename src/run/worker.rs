@@ -43,8 +43,18 @@ impl Drop for Arrival {
 }
 
 impl Shared {
-    /// The life of a worker: whatever is to be done, until the run is over.
+    /// The life of a worker. Code that runs kernels contains their panics; should anything else panic,
+    /// such as foreign code that runs when data are dropped, the run fails and ends.
     pub(super) fn work(&self, name: &Arc<str>, workers: usize) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.take_turns(name))) {
+            self.schedule.lock().fail(0, RunCause::Worker(panic_text(&*panic)));
+            self.stop();
+        }
+        self.leave(workers);
+    }
+
+    /// Does whatever is to be done, until the run is over.
+    fn take_turns(&self, name: &Arc<str>) {
         loop {
             let mut schedule = self.schedule.lock();
             let job = loop {
@@ -64,10 +74,9 @@ impl Shared {
             match job {
                 Some(Job::Arrival(index)) => self.receive(index),
                 Some(Job::Task(task)) => self.execute(task, name),
-                None => break,
+                None => return,
             }
         }
-        self.leave(workers);
     }
 
     /// Asks everything to stop.

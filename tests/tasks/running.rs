@@ -232,3 +232,41 @@ fn the_report_reads_as_a_table_and_as_json() {
         assert!(event.ended <= collected.report.wall);
     }
 }
+
+/// A table of two partitions.
+#[derive(Debug)]
+struct Table(arrow_schema::SchemaRef, leafhold::leaf::TableStatistics);
+
+impl leafhold::leaf::ScanSource for Table {
+    fn token(&self) -> leafhold::token::Token {
+        leafhold::token::tokenize("table")
+    }
+    fn schema(&self) -> arrow_schema::SchemaRef {
+        self.0.clone()
+    }
+    fn partitions(&self) -> usize {
+        2
+    }
+    fn statistics(&self) -> &leafhold::leaf::TableStatistics {
+        &self.1
+    }
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+#[test]
+fn scans_read_the_partition_of_their_task() {
+    use leafhold::leaf::{Leaf, Scan};
+    let mut builder = Builder::default();
+    let read = builder.values(&[numbers(0..1), numbers(0..1)]);
+    let source = Arc::new(Table(crate::plans::two_columns(), Default::default()));
+    builder.leaves[0] = Leaf::Scan(Scan::new("table", source));
+    // The other side has one partition and is no part of the scan's tasks.
+    let other = builder.values(&[numbers(0..1)]);
+    let join = builder.join(&read, &other);
+    let graph = lower(&builder.plan(&join)).unwrap();
+    let scans: Vec<_> = graph.graph.node_weights().filter(|task| task.fragment.label.starts_with("scan")).collect();
+    assert_eq!(scans.iter().map(|task| task.partition).collect::<Vec<_>>(), [0, 1]);
+    assert!(graph.outputs.iter().all(|output| graph.task(*output).inputs.len() == 1));
+}

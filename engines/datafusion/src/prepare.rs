@@ -1,0 +1,73 @@
+//! What DataFusion does to a bound plan before Leafhold reads it: type coercion, and subqueries into joins.
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::analyzer::Analyzer;
+use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
+use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
+use datafusion::optimizer::optimizer::{OptimizerContext, OptimizerRule};
+use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
+use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
+
+use crate::engine;
+
+static ANALYZER: LazyLock<Analyzer> = LazyLock::new(Analyzer::new);
+
+/// The plan with types coerced and, where DataFusion knows how, without subqueries.
+pub(crate) fn prepare(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let options = engine::state().config_options();
+    let plan = ANALYZER.execute_and_check(plan, options, |_, _| {})?;
+    if !has_subqueries(&plan)? {
+        return Ok(plan);
+    }
+    let rules: [&dyn OptimizerRule; 4] = [
+        &RewriteSetComparison::new(),
+        &DecorrelatePredicateSubquery::new(),
+        &ScalarSubqueryToJoin::new(),
+        &DecorrelateLateralJoin::new(),
+    ];
+    let context = OptimizerContext::new_with_config_options(Arc::clone(options)).without_query_execution_start_time();
+    let mut plan = plan;
+    for rule in rules {
+        // A rule that fails says that it does not know this query: what is left becomes a barrier.
+        let rewritten = plan.clone().transform_down(|node| rule.rewrite(node, &context));
+        if let Ok(rewritten) = rewritten {
+            plan = rewritten.data;
+        }
+    }
+    Ok(plan)
+}
+
+/// Whether an expression anywhere in the plan holds a subquery, or a join is lateral.
+fn has_subqueries(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply(|node| {
+        found |= matches!(node, LogicalPlan::Subquery(_));
+        if !found {
+            node.apply_expressions(|expr| {
+                found |= holds_subquery(expr);
+                Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+            })?;
+        }
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
+}
+
+/// Whether an expression holds a subquery or a reference to an outer query.
+pub(crate) fn holds_subquery(expr: &Expr) -> bool {
+    expr.exists(|expr| {
+        Ok(matches!(
+            expr,
+            Expr::Exists(_)
+                | Expr::InSubquery(_)
+                | Expr::ScalarSubquery(_)
+                | Expr::SetComparison(_)
+                | Expr::OuterReferenceColumn(_, _)
+        ))
+    })
+    .unwrap_or(true)
+}
