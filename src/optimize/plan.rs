@@ -163,6 +163,18 @@ pub struct PlanNode {
     pub cost: f64,
 }
 
+impl Drop for PlanNode {
+    /// Drops the inputs from a list instead of the stack (law I4).
+    fn drop(&mut self) {
+        let mut pending = std::mem::take(&mut self.inputs);
+        while let Some(input) = pending.pop() {
+            if let Some(mut node) = Arc::into_inner(input) {
+                pending.append(&mut node.inputs);
+            }
+        }
+    }
+}
+
 /// A column of a plan.
 #[derive(Clone, Debug)]
 pub struct PlanColumn {
