@@ -41,7 +41,7 @@ pub struct Explored {
 
 /// Applies the exploration rules until nothing new is found or a budget is used up. Within a round
 /// all matches are found before any is applied, so the order of rules cannot decide what is found.
-pub fn explore(graph: &mut Graph, rules: &RuleIndex<'_>, budgets: &Budgets, fired: &mut Fired) -> Explored {
+pub fn explore(graph: &mut Graph, rules: &RuleIndex, budgets: &Budgets, fired: &mut Fired) -> Explored {
     let mut explored = Explored::default();
     loop {
         let mut found = Vec::new();
@@ -49,7 +49,7 @@ pub fn explore(graph: &mut Graph, rules: &RuleIndex<'_>, budgets: &Budgets, fire
             for node in graph.nodes(class) {
                 for rule in rules.of(node.op) {
                     let matches = rule.matches(graph, class, node);
-                    found.extend(matches.into_iter().map(|bindings| (class, *rule, bindings)));
+                    found.extend(matches.into_iter().map(|bindings| (class, rule, bindings)));
                 }
             }
         }
@@ -60,7 +60,7 @@ pub fn explore(graph: &mut Graph, rules: &RuleIndex<'_>, budgets: &Budgets, fire
                 return explored;
             }
             let nodes = graph.size();
-            let Some(new) = rule.apply(graph, class, &bindings) else { continue };
+            let Some(new) = rule.apply(graph, class, bindings) else { continue };
             if graph.unite(class, new) || graph.size() > nodes {
                 fired.count(rule.name());
                 changed = true;
@@ -81,7 +81,7 @@ pub fn explore(graph: &mut Graph, rules: &RuleIndex<'_>, budgets: &Budgets, fire
 /// The physical alternatives that the implementation rules propose for every class.
 pub fn implement(
     graph: &mut Graph,
-    rules: &RuleIndex<'_>,
+    rules: &RuleIndex,
     fired: &mut Fired,
 ) -> Vec<(ClassId, Vec<Alternative<ClassId>>)> {
     let mut alternatives = Vec::new();
@@ -90,7 +90,7 @@ pub fn implement(
         for node in graph.nodes(class).to_vec() {
             for rule in rules.of(node.op) {
                 for bindings in rule.matches(graph, class, &node) {
-                    if let Some(alternative) = rule.implement(graph, class, &bindings) {
+                    if let Some(alternative) = rule.implement(graph, class, bindings) {
                         fired.count(rule.name());
                         proposed.push(alternative);
                     }

@@ -6,22 +6,24 @@
 //! disjunction implies for one relation of a join filters that relation.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::simplify::{implied, simplify};
 use super::trace::Fired;
 use crate::expr::JoinKind;
-use crate::rules::{Phase, Rule, RuleSet};
+use crate::rules::{Operator, Phase, Rule, RuleSet};
 use crate::term::{AggregateSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey, Terms};
 
 /// Rules of one phase by the operator at their root, in canonical order.
-pub struct RuleIndex<'r> {
-    by_operator: HashMap<&'static str, Vec<&'r Rule>>,
+#[derive(Clone)]
+pub struct RuleIndex {
+    by_operator: HashMap<Operator, Vec<Arc<Rule>>>,
 }
 
-impl<'r> RuleIndex<'r> {
+impl RuleIndex {
     /// The rules of a phase; smaller priorities first, then canonical order.
-    pub fn new(rules: &'r RuleSet, phase: Phase) -> Self {
-        let mut by_operator: HashMap<&'static str, Vec<&Rule>> = HashMap::new();
+    pub fn new(rules: &RuleSet, phase: Phase) -> Self {
+        let mut by_operator: HashMap<Operator, Vec<Arc<Rule>>> = HashMap::new();
         for rule in rules.by_phase(phase) {
             by_operator.entry(rule.root_operator()).or_default().push(rule);
         }
@@ -30,8 +32,8 @@ impl<'r> RuleIndex<'r> {
     }
 
     /// The rules that may match a node.
-    pub fn of(&self, op: RelOp) -> &[&'r Rule] {
-        self.by_operator.get(op.name()).map_or(&[], Vec::as_slice)
+    pub fn of(&self, op: RelOp) -> &[Arc<Rule>] {
+        self.by_operator.get(&Operator::of(op)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -47,7 +49,7 @@ pub struct Normalized {
 }
 
 /// Brings a term to its normal form with at most `budget` rewrites. No recursion on depth.
-pub fn normalize(terms: &mut Terms, root: TermId, rules: &RuleIndex<'_>, budget: u64, fired: &mut Fired) -> Normalized {
+pub fn normalize(terms: &mut Terms, root: TermId, rules: &RuleIndex, budget: u64, fired: &mut Fired) -> Normalized {
     let mut normalizer =
         Normalizer { terms, rules, fired, normal: HashMap::new(), derived: HashSet::new(), steps: 0, budget };
     let root = normalizer.run(root);
@@ -56,7 +58,7 @@ pub fn normalize(terms: &mut Terms, root: TermId, rules: &RuleIndex<'_>, budget:
 
 struct Normalizer<'a> {
     terms: &'a mut Terms,
-    rules: &'a RuleIndex<'a>,
+    rules: &'a RuleIndex,
     fired: &'a mut Fired,
     /// From each term met so far to its normal form.
     normal: HashMap<TermId, TermId>,
@@ -127,7 +129,7 @@ impl Normalizer<'_> {
         }
         for rule in self.rules.of(node.op) {
             for bindings in rule.matches(&*self.terms, id, &node) {
-                let Some(next) = rule.apply(self.terms, id, &bindings) else { continue };
+                let Some(next) = rule.apply(self.terms, id, bindings) else { continue };
                 if next != id {
                     self.steps += 1;
                     self.fired.count(rule.name());

@@ -1,4 +1,6 @@
-use crate::term::{Facts, RelNode, TermId, Terms};
+use smallvec::SmallVec;
+
+use crate::term::{Facts, PredicatesId, ProjectionId, RelNode, RelOp, TermId, Terms};
 
 /// Where rules look for relations: terms, where an id is one node, or the e-graph, where an id is a
 /// class of equal nodes. One pattern program runs over both.
@@ -23,6 +25,27 @@ pub trait Plant: Forest {
 
     /// Adds a node as it is.
     fn add(&mut self, node: RelNode<Self::Id>) -> Self::Id;
+
+    /// A filter as a rule writes it; one without conjuncts is its input.
+    fn plant_filter(&mut self, predicates: PredicatesId, input: Self::Id) -> Self::Id {
+        match self.terms().predicates(predicates).is_empty() {
+            true => input,
+            false => self.add(RelNode::new(RelOp::Filter(predicates), [input])),
+        }
+    }
+
+    /// A projection as a rule writes it; one that keeps all columns and computes none is its input.
+    fn plant_project(&mut self, projection: ProjectionId, input: Self::Id) -> Self::Id {
+        match self.terms().is_identity(projection, &self.facts(input).outputs) {
+            true => input,
+            false => self.add(RelNode::new(RelOp::Project(projection), [input])),
+        }
+    }
+
+    /// A join-set as a rule writes it.
+    fn plant_join_set(&mut self, predicates: PredicatesId, inputs: SmallVec<[Self::Id; 4]>) -> Self::Id {
+        self.add(RelNode::new(RelOp::JoinSet(predicates), inputs))
+    }
 }
 
 impl Forest for Terms {
@@ -41,6 +64,7 @@ impl Forest for Terms {
     }
 }
 
+/// Terms have normal forms: their constructors flatten filters and join-sets.
 impl Plant for Terms {
     fn terms_mut(&mut self) -> &mut Terms {
         self
@@ -48,5 +72,15 @@ impl Plant for Terms {
 
     fn add(&mut self, node: RelNode<TermId>) -> TermId {
         Terms::add(self, node)
+    }
+
+    fn plant_filter(&mut self, predicates: PredicatesId, input: TermId) -> TermId {
+        let conjuncts = self.predicates(predicates).to_vec();
+        self.filter(input, conjuncts)
+    }
+
+    fn plant_join_set(&mut self, predicates: PredicatesId, inputs: SmallVec<[TermId; 4]>) -> TermId {
+        let conjuncts = self.predicates(predicates).to_vec();
+        self.join_set(inputs, conjuncts)
     }
 }

@@ -39,6 +39,7 @@ pub struct Terms {
     columns: Vec<ColumnInfo>,
     names: HashMap<Name, ColumnId>,
     derived: HashMap<crate::token::Token, ColumnId>,
+    derived_columns: ColumnSet,
     scalars: IndexSet<ScalarNode>,
     scalar_facts: Vec<ScalarFacts>,
     predicates: IndexSet<Vec<ScalarId>>,
@@ -62,6 +63,7 @@ impl Terms {
             columns: Vec::new(),
             names: HashMap::new(),
             derived: HashMap::new(),
+            derived_columns: ColumnSet::new(),
             scalars: IndexSet::new(),
             scalar_facts: Vec::new(),
             predicates: IndexSet::new(),
@@ -116,7 +118,13 @@ impl Terms {
         }
         let column = self.add_column(name, data_type, nullable);
         self.derived.insert(token, column);
+        self.derived_columns.insert(column);
         column
+    }
+
+    /// Whether a column is one that a rule made by [`Terms::derived_column`].
+    pub fn is_derived(&self, column: ColumnId) -> bool {
+        self.derived_columns.contains(column)
     }
 
     /// What is known of a column.
@@ -282,24 +290,24 @@ impl Terms {
                 let sets = node.args.iter().map(|arg| self.rejects_null(*arg));
                 sets.reduce(|a, b| a.intersection(&b)).unwrap_or_default()
             }
-            ScalarOp::IsNotNull => self.null_propagating(node.args[0]),
+            ScalarOp::IsNotNull => self.propagates_null(node.args[0]),
             ScalarOp::IsTrue => self.rejects_null(node.args[0]),
-            _ => self.null_propagating(scalar),
+            _ => self.propagates_null(scalar),
         }
     }
 
-    /// The columns of which a null makes the scalar null.
-    fn null_propagating(&self, scalar: ScalarId) -> ColumnSet {
+    /// The columns of which a null makes the scalar null. Sound, not complete.
+    pub fn propagates_null(&self, scalar: ScalarId) -> ColumnSet {
         let node = self.node(scalar);
-        let all = || node.args.iter().fold(ColumnSet::new(), |set, arg| set.union(&self.null_propagating(*arg)));
+        let all = || node.args.iter().fold(ColumnSet::new(), |set, arg| set.union(&self.propagates_null(*arg)));
         match &node.op {
             ScalarOp::Column(column) => ColumnSet::of(*column),
             ScalarOp::Binary(BinaryOp::IsDistinctFrom | BinaryOp::IsNotDistinctFrom) => ColumnSet::new(),
             ScalarOp::Binary(_) | ScalarOp::Not | ScalarOp::Negate | ScalarOp::Cast { .. } | ScalarOp::Like { .. } => {
                 all()
             }
-            ScalarOp::Between { negated: false } => self.null_propagating(node.args[0]),
-            ScalarOp::InList { .. } => self.null_propagating(node.args[0]),
+            ScalarOp::Between { negated: false } => self.propagates_null(node.args[0]),
+            ScalarOp::InList { .. } => self.propagates_null(node.args[0]),
             ScalarOp::Call(function) if function.strict => all(),
             _ => ColumnSet::new(),
         }
@@ -433,6 +441,15 @@ impl Terms {
     /// The computed columns of a projection, ascending.
     pub fn projection(&self, projection: ProjectionId) -> &[Computed] {
         &self.projections[projection.0 as usize]
+    }
+
+    /// Whether a projection of an input that gives these columns is that input: all kept, none computed.
+    pub fn is_identity(&self, projection: ProjectionId, outputs: &ColumnSet) -> bool {
+        let columns = self.projection(projection);
+        columns.len() == outputs.len()
+            && columns.iter().all(|(column, scalar)| {
+                self.as_column(*scalar) == Some(*column) && outputs.contains(*column)
+            })
     }
 
     /// Interns an aggregate; keys and aggregates are sorted by column.

@@ -45,5 +45,5 @@ pub use printer::{
 };
 pub use tables::Tables;
 
-pub(crate) use datum::{Datum, DatumError, DatumKind, read};
+pub(crate) use datum::{Datum, DatumError, DatumKind, MAX_DEPTH, read};
 pub(crate) use lexer::{LexemeKind, Span, lex, place};

@@ -270,6 +270,8 @@ impl Builder<'_> {
                     // declared ones tells their types.
                     columns.push(self.declared(name, item)?);
                 }
+                // Outputs are sets: one order stands for all.
+                columns.sort();
                 RelOp::Empty(self.terms.intern_columns(columns))
             }
             "project" => RelOp::Project(self.projection(&payload[0], &scope, inputs[0])?),

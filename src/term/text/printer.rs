@@ -1,8 +1,12 @@
 use std::convert::Infallible;
 use std::fmt::Write;
 
-use super::super::{AggregateId, ColumnId, GetId, ProjectionId, RelOp, ScalarId, SortId, TermId, Terms, UnionId};
-use crate::expr::{Scalar, ScalarOp};
+use arrow_schema::DataType;
+
+use super::super::{
+    AggregateId, ColumnId, GetId, ProjectionId, RelOp, ScalarId, SortId, TermId, Terms, UnionId,
+};
+use crate::expr::{DataTypeKey, Literal, Scalar, ScalarOp};
 
 /// The term on several lines: one operator per line, inputs indented by two.
 pub fn print(terms: &Terms, term: TermId) -> String {
@@ -147,7 +151,22 @@ fn name(terms: &Terms, column: ColumnId) -> String {
 
 fn named(terms: &Terms, scalar: &Scalar<ColumnId>) -> Scalar<String> {
     let named: Result<_, Infallible> = scalar.try_map(&mut |column| Ok(name(terms, *column)));
-    named.unwrap_or_else(|never| match never {})
+    typed_nulls(named.unwrap_or_else(|never| match never {}))
+}
+
+/// Nulls with their types, as the parser reads them: a bare `null` is of no type.
+fn typed_nulls(mut scalar: Scalar<String>) -> Scalar<String> {
+    match &scalar.op {
+        ScalarOp::Literal(literal) if literal.is_null() && *literal.data_type() != DataType::Null => {
+            let to = DataTypeKey(literal.data_type().clone());
+            let null = Scalar::literal(Literal::null(&DataType::Null));
+            Scalar::new(ScalarOp::Cast { to, safe: false }, [null])
+        }
+        _ => {
+            scalar.args = scalar.args.into_iter().map(typed_nulls).collect();
+            scalar
+        }
+    }
 }
 
 /// A scalar with column names.

@@ -187,6 +187,10 @@ impl Scalars<'_> {
             )
         })?;
         let operand = self.scalar(operand)?;
+        // The null of a type is a constant like any other.
+        if matches!(&operand.0.op, ScalarOp::Literal(literal) if *literal.data_type() == DataType::Null) {
+            return Ok(literal(Literal::null(&to)));
+        }
         self.build(datum.span, ScalarOp::Cast { to: DataTypeKey(to), safe }, vec![operand])
     }
 

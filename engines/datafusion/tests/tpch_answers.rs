@@ -1,0 +1,87 @@
+//! Every TPC-H answer equals DataFusion's on the same data: decimals exact, floats to 1e-9.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use datafusion::common::ScalarValue;
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use leafhold::leaf::Leaf;
+use leafhold::optimize::Planner;
+use leafhold::run::{LocalExecutor, collect};
+use leafhold_datafusion::{Catalog, DataFusionKernels, EngineFunctions, Session, tpch};
+
+const SCALE: f64 = 0.1;
+
+/// One set of live tables for both engines.
+fn tables() -> Vec<(&'static str, Leaf)> {
+    tpch::tables(SCALE, 4).unwrap()
+}
+
+fn peer(tables: &[(&'static str, Leaf)]) -> SessionContext {
+    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+    for (name, leaf) in tables {
+        let partitions = leaf.futures().iter().map(|future| future.wait().unwrap().to_vec()).collect();
+        let table = MemTable::try_new(leaf.schema().clone(), partitions).unwrap();
+        context.register_table(*name, Arc::new(table)).unwrap();
+    }
+    context
+}
+
+type Row = Vec<ScalarValue>;
+
+fn rows(batches: &[RecordBatch]) -> Vec<Row> {
+    let value = |column: &ArrayRef, row: usize| ScalarValue::try_from_array(column, row).unwrap();
+    let row = |batch: &RecordBatch, at: usize| batch.columns().iter().map(|column| value(column, at)).collect();
+    batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |at| row(batch, at))).collect()
+}
+
+fn same(ours: &Row, theirs: &Row) -> bool {
+    ours.len() == theirs.len()
+        && ours.iter().zip(theirs).all(|(a, b)| match (a, b) {
+            (ScalarValue::Float64(Some(a)), ScalarValue::Float64(Some(b))) => {
+                (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+            }
+            (a, b) => a == b,
+        })
+}
+
+#[test]
+fn the_22_answers_are_those_of_datafusion() {
+    let tables = tables();
+    let context = peer(&tables);
+    let mut catalog = Catalog::new();
+    tables.iter().for_each(|(name, leaf)| catalog.add(*name, leaf.clone()));
+    let session = Session::new(catalog);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let mut wrong: HashMap<&str, String> = HashMap::new();
+    for (name, sql) in tpch::QUERIES {
+        let theirs = runtime.block_on(async { context.sql(sql).await.unwrap().collect().await.unwrap() });
+        let expr = session.to_expr(&session.bind(sql).unwrap()).unwrap();
+        let plan = Planner::new(Arc::new(EngineFunctions)).plan(&expr).unwrap();
+        for threads in [1, 2] {
+            let executor = LocalExecutor::new(Arc::new(DataFusionKernels::default()), threads);
+            let ours = match collect(&plan, &executor) {
+                Ok(collected) => rows(&collected.batches),
+                Err(error) => {
+                    wrong.insert(name, error.to_string());
+                    continue;
+                }
+            };
+            let theirs = rows(&theirs);
+            let (mut a, mut b) = (ours.clone(), theirs.clone());
+            // Rows that tie in the query's order may come in any order.
+            let key = |row: &Row| row.iter().map(|value| format!("{value:.6?}")).collect::<Vec<_>>();
+            a.sort_by_cached_key(key);
+            b.sort_by_cached_key(key);
+            if a.len() != b.len() || !a.iter().zip(&b).all(|(a, b)| same(a, b)) {
+                let differ = a.iter().zip(&b).find(|(a, b)| !same(a, b));
+                wrong.insert(name, format!("{} rows, theirs {}; first: {differ:?}", a.len(), b.len()));
+            } else if !ours.iter().zip(&theirs).all(|(a, b)| same(a, b)) {
+                wrong.insert(name, "another order".to_owned());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

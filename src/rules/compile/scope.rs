@@ -1,0 +1,200 @@
+use super::super::error::{RuleError, RuleErrorKind};
+use super::super::pattern::{NodeTest, Pattern, ROOT, Slot, Step, Test};
+use super::super::registry::Registry;
+use super::super::value::Sort;
+use crate::expr::nearest;
+use crate::term::text::{Datum, DatumKind, Span};
+
+/// A part of a pattern or a right side, with the variable that names it.
+#[derive(Clone, Copy)]
+pub(super) struct Labelled<'d> {
+    pub label: Option<&'d Datum>,
+    pub datum: &'d Datum,
+}
+
+/// A `[.. x ..]` of the pattern: where the list and the position of its element are bound.
+#[derive(Clone, Copy)]
+pub(super) struct MatchedList {
+    pub sort: Sort,
+    pub list: Slot,
+    pub place: Slot,
+}
+
+/// The state of compiling one rule.
+pub(super) struct Compiler<'a> {
+    pub file: &'a str,
+    pub text: &'a str,
+    pub registry: &'a Registry,
+    pub errors: Vec<RuleError>,
+    /// The variables, by slot. `None` is the sort of one whose definition is wrong.
+    variables: Vec<(String, Option<Sort>)>,
+    pub root: Option<NodeTest>,
+    pub steps: Vec<Step>,
+    pub lists: Vec<MatchedList>,
+}
+
+impl<'a> Compiler<'a> {
+    pub fn new(file: &'a str, text: &'a str, registry: &'a Registry) -> Self {
+        let mut variables = vec![(String::new(), None); ROOT];
+        variables.push(("?root".to_owned(), Some(Sort::Rel)));
+        Compiler {
+            file,
+            text,
+            registry,
+            errors: Vec::new(),
+            variables,
+            root: None,
+            steps: Vec::new(),
+            lists: Vec::new(),
+        }
+    }
+
+    pub fn finish(&mut self) -> Option<Pattern> {
+        let root = self.root.take()?;
+        Some(Pattern { root, steps: std::mem::take(&mut self.steps), slots: self.variables.len() })
+    }
+
+    // ---- errors ----------------------------------------------------------------------------
+
+    pub fn error(&mut self, span: Span, kind: RuleErrorKind) {
+        self.errors.push(RuleError::new(self.file, self.text, span, kind));
+    }
+
+    pub fn expected(&mut self, expected: &str, found: &Datum) {
+        let kind = RuleErrorKind::Expected { expected: expected.to_owned(), found: found.describe() };
+        self.error(found.span, kind);
+    }
+
+    pub fn arity(&mut self, span: Span, what: &str, expected: &str, found: usize) {
+        self.error(span, RuleErrorKind::Arity { what: what.to_owned(), expected: expected.to_owned(), found });
+    }
+
+    pub fn unknown<'n>(
+        &mut self,
+        span: Span,
+        what: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = &'n str>,
+    ) {
+        let mut known: Vec<&str> = known.into_iter().collect();
+        known.dedup();
+        let hint = match nearest(name, known.iter().copied()) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None if known.is_empty() => String::new(),
+            None if known.len() > 16 => String::new(),
+            None => format!("; there are {}", known.join(", ")),
+        };
+        self.error(span, RuleErrorKind::Unknown { what, name: name.to_owned(), hint });
+    }
+
+    /// One of some words.
+    pub fn choice<T: Copy, const N: usize>(
+        &mut self,
+        datum: &Datum,
+        what: &'static str,
+        choices: [(&'static str, T); N],
+    ) -> Option<T> {
+        let Some(word) = datum.word() else {
+            self.expected(what, datum);
+            return None;
+        };
+        let chosen = choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice);
+        if chosen.is_none() {
+            self.unknown(datum.span, what, word, choices.map(|(name, _)| name));
+        }
+        chosen
+    }
+
+    pub fn quoted(&mut self, datum: &Datum) -> Option<String> {
+        match &datum.kind {
+            DatumKind::Quoted(text) => Some(text.clone()),
+            _ => {
+                self.expected("a text in double quotes", datum);
+                None
+            }
+        }
+    }
+
+    // ---- variables -------------------------------------------------------------------------
+
+    /// A variable without a name, or with one that no rule can write.
+    pub fn hidden(&mut self, name: String, sort: Sort) -> Slot {
+        self.variables.push((name, Some(sort)));
+        self.variables.len() - 1
+    }
+
+    pub fn find(&self, name: &str) -> Option<(Slot, Option<Sort>)> {
+        let slot = self.variables.iter().rposition(|(known, _)| known == name)?;
+        Some((slot, self.variables[slot].1))
+    }
+
+    /// A new variable.
+    pub fn declare(&mut self, datum: &Datum, sort: Option<Sort>) -> Option<Slot> {
+        let name = match datum.word() {
+            Some(word) if word.len() > 1 && word.starts_with('?') => word,
+            _ => {
+                self.expected("a variable such as `?x`", datum);
+                return None;
+            }
+        };
+        let name = name.trim_end_matches(':').to_owned();
+        if self.find(&name).is_some() {
+            self.error(datum.span, RuleErrorKind::Duplicate(name));
+            return None;
+        }
+        self.variables.push((name, sort));
+        Some(self.variables.len() - 1)
+    }
+
+    /// A variable or `_` in the pattern: its first occurrence binds, later ones compare.
+    pub fn test(&mut self, datum: &Datum, sort: Sort) -> Option<Test> {
+        if datum.word() == Some("_") {
+            return Some(Test::Any);
+        }
+        let name = datum.word().map(|word| word.trim_end_matches(':'));
+        match name.and_then(|name| self.find(name)) {
+            Some((slot, known)) => {
+                if let Some(known) = known.filter(|known| *known != sort) {
+                    let what = datum.describe();
+                    self.error(datum.span, RuleErrorKind::Sort { what, expected: sort, found: known });
+                    return None;
+                }
+                Some(Test::Same(slot))
+            }
+            None => self.declare(datum, Some(sort)).map(Test::Bind),
+        }
+    }
+
+    /// A variable that is bound, of a sort.
+    pub fn bound(&mut self, datum: &Datum) -> Option<(Slot, Option<Sort>)> {
+        let name = datum.word()?;
+        let found = self.find(name);
+        if found.is_none() {
+            let names: Vec<String> =
+                self.variables.iter().map(|(name, _)| name.clone()).filter(|name| name.starts_with('?')).collect();
+            self.unknown(datum.span, "variable", name, names.iter().map(String::as_str));
+        }
+        found
+    }
+
+    /// The one matched list of a sort, for a `[.. x ..]` on the right side.
+    pub fn matched_list(&mut self, datum: &Datum, sort: Sort) -> Option<MatchedList> {
+        let lists: Vec<_> = self.lists.iter().filter(|list| list.sort == sort).copied().collect();
+        match lists.as_slice() {
+            [only] => Some(*only),
+            lists => {
+                let has = if lists.is_empty() { "none" } else { "several" };
+                self.error(datum.span, RuleErrorKind::NoList("[.. ..]".to_owned(), has));
+                None
+            }
+        }
+    }
+}
+
+/// What stands between the dots of `[.. x ..]`.
+pub(super) fn between_dots(datum: &Datum) -> Option<&[Datum]> {
+    match datum.list('[')? {
+        [first, middle @ .., last] if first.word() == Some("..") && last.word() == Some("..") => Some(middle),
+        _ => None,
+    }
+}

@@ -1,0 +1,63 @@
+use super::functions;
+use crate::expr::Volatility;
+use crate::rules::value::Value;
+use crate::term::{ColumnSet, PredicatesId, ScalarId, Terms};
+
+pub(super) fn stable(terms: &Terms, scalar: ScalarId) -> bool {
+    terms.scalar_facts(scalar).volatility < Volatility::Volatile
+}
+
+/// Whether a conjunct can be evaluated over these columns alone, as often as one likes.
+fn within(terms: &Terms, conjunct: ScalarId, columns: &ColumnSet) -> bool {
+    stable(terms, conjunct) && terms.scalar_facts(conjunct).columns.is_subset(columns)
+}
+
+fn part(terms: &mut Terms, all: PredicatesId, keep: impl Fn(&Terms, ScalarId) -> bool) -> PredicatesId {
+    let kept: Vec<_> = terms.predicates(all).iter().copied().filter(|conjunct| keep(terms, *conjunct)).collect();
+    terms.intern_predicates(kept)
+}
+
+functions! {
+    fact "trivial" (Predicates) -> Bool, "Whether there is no conjunct.",
+        |terms, args| Some(Value::Bool(terms.predicates(args.predicates(0)?).is_empty()));
+    fact "stable" (Predicates) -> Bool, "Whether no conjunct calls a volatile function.",
+        |terms, args| {
+            Some(Value::Bool(terms.predicates(args.predicates(0)?).iter().all(|conjunct| stable(terms, *conjunct))))
+        };
+    fact "never" (Predicates) -> Bool, "Whether a conjunct is the constant false or null.",
+        |terms, args| {
+            let never = |conjunct: &ScalarId| {
+                terms.as_literal(*conjunct).is_some_and(|literal| literal.is_null() || literal.as_bool() == Some(false))
+            };
+            Some(Value::Bool(terms.predicates(args.predicates(0)?).iter().any(never)))
+        };
+    make "within" (Predicates Columns) -> Predicates, "The stable conjuncts that read these columns alone.",
+        |terms, args| {
+            let columns = args.columns(1)?;
+            Some(Value::Predicates(part(terms, args.predicates(0)?, |terms, one| within(terms, one, columns))))
+        };
+    make "beyond" (Predicates Columns) -> Predicates, "The conjuncts that `within` leaves.",
+        |terms, args| {
+            let columns = args.columns(1)?;
+            Some(Value::Predicates(part(terms, args.predicates(0)?, |terms, one| !within(terms, one, columns))))
+        };
+    make "movable" (Predicates) -> Predicates, "The stable conjuncts.",
+        |terms, args| Some(Value::Predicates(part(terms, args.predicates(0)?, stable)));
+    make "fixed" (Predicates) -> Predicates, "The volatile conjuncts, which stay where they are.",
+        |terms, args| Some(Value::Predicates(part(terms, args.predicates(0)?, |terms, one| !stable(terms, one))));
+    make "conjoin" (Predicates Predicates) -> Predicates, "The conjuncts of both.",
+        |terms, args| {
+            let mut both = terms.predicates(args.predicates(0)?).to_vec();
+            both.extend(terms.predicates(args.predicates(1)?));
+            Some(Value::Predicates(terms.intern_predicates(both)))
+        };
+    fact "rejects-nulls" (Predicates Columns) -> Bool,
+        "Whether a conjunct is never true of a row in which all these columns are null.",
+        |terms, args| {
+            let columns = args.columns(1)?;
+            let rejects = |conjunct: &ScalarId| terms.rejects_null(*conjunct).intersects(columns);
+            Some(Value::Bool(terms.predicates(args.predicates(0)?).iter().any(rejects)))
+        };
+    fact "never-null" (Scalar Rel) -> Bool, "Whether a scalar over a relation is never null.",
+        |terms, args| Some(Value::Bool(terms.never_null(args.scalar(0)?, &args.rel(1)?.not_null)));
+}

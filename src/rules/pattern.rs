@@ -1,0 +1,219 @@
+use smallvec::{SmallVec, smallvec};
+
+use super::forest::Forest;
+use super::operator::Operator;
+use super::value::{Given, Value};
+use crate::expr::{JoinKind, ScalarOp};
+use crate::term::{ColumnId, RelNode, ScalarId, Terms};
+
+/// What the variables of a rule are bound to, by their index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bindings<I> {
+    pub(super) values: SmallVec<[Value<I>; 8]>,
+}
+
+/// The index of a variable.
+pub(super) type Slot = usize;
+
+/// The variable that stands for the relation matched.
+pub(super) const ROOT: Slot = 0;
+
+/// What a place in a pattern asks of the value there.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Test {
+    /// Nothing.
+    Any,
+    /// Binds a variable.
+    Bind(Slot),
+    /// Equals what a variable is bound to.
+    Same(Slot),
+    /// Is this very value.
+    Is(Given),
+    /// Is one of these kinds of join; binds a variable.
+    OneOf(SmallVec<[JoinKind; 7]>, Slot),
+}
+
+impl Test {
+    fn accepts<I: Copy + Eq>(&self, value: Value<I>, values: &mut [Value<I>]) -> bool {
+        match self {
+            Test::Any => true,
+            Test::Bind(slot) => {
+                values[*slot] = value;
+                true
+            }
+            Test::Same(slot) => values[*slot] == value,
+            Test::Is(wanted) => value == wanted.lift(),
+            Test::OneOf(kinds, slot) => match value {
+                Value::Kind(kind) if kinds.contains(&kind) => {
+                    values[*slot] = value;
+                    true
+                }
+                _ => false,
+            },
+        }
+    }
+}
+
+/// What a pattern asks of the inputs of a node.
+#[derive(Clone, Debug)]
+pub(super) enum InputTests {
+    /// Exactly these.
+    Fixed(Vec<Test>),
+    /// Any number, bound as a list.
+    All(Test),
+}
+
+/// What a pattern asks of one node.
+#[derive(Clone, Debug)]
+pub(super) struct NodeTest {
+    pub operator: Operator,
+    pub parts: Vec<Test>,
+    pub inputs: InputTests,
+}
+
+/// Where the class of a nested pattern comes from: an input of a node that is already chosen.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    Input(usize, usize),
+    /// The input whose position a variable holds.
+    Place(usize, Slot),
+}
+
+/// One choice of the program. Nodes are numbered in the order in which they are chosen.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// Chooses a node of a class.
+    Node(Source, NodeTest),
+    /// Chooses an input of a node: its position, and what is asked of it.
+    Element { node: usize, place: Slot, test: Test },
+    /// Chooses a conjunct of a list: its position, and what is asked of it.
+    Conjunct { list: Slot, place: Slot, test: ScalarTest },
+}
+
+/// What a pattern asks of a scalar.
+#[derive(Clone, Debug)]
+pub(super) enum ScalarTest {
+    Var(Test),
+    Op(ScalarOp<ColumnId>, Vec<ScalarTest>),
+}
+
+impl ScalarTest {
+    fn accepts<I: Copy + Eq>(&self, terms: &Terms, scalar: ScalarId, values: &mut [Value<I>]) -> bool {
+        match self {
+            ScalarTest::Var(test) => test.accepts(Value::Scalar(scalar), values),
+            ScalarTest::Op(op, args) => {
+                let node = terms.node(scalar);
+                node.op == *op
+                    && node.args.len() == args.len()
+                    && args.iter().zip(&node.args).all(|(test, arg)| test.accepts(terms, *arg, values))
+            }
+        }
+    }
+}
+
+/// A compiled left side.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    pub root: NodeTest,
+    pub steps: Vec<Step>,
+    /// How many variables the whole rule has.
+    pub slots: usize,
+}
+
+impl NodeTest {
+    fn accepts<I: Copy + Eq>(&self, node: &RelNode<I>, values: &mut [Value<I>]) -> bool {
+        if Operator::of(node.op) != self.operator {
+            return false;
+        }
+        for (at, test) in self.parts.iter().enumerate() {
+            match (test, Operator::part(node.op, at)) {
+                (Test::Any, _) => {}
+                (test, Some(part)) if test.accepts(part.lift(), values) => {}
+                _ => return false,
+            }
+        }
+        match &self.inputs {
+            InputTests::All(Test::Any) => true,
+            InputTests::All(test) => test.accepts(Value::Rels(node.inputs.iter().copied().collect()), values),
+            InputTests::Fixed(tests) => {
+                tests.len() == node.inputs.len()
+                    && tests.iter().zip(&node.inputs).all(|(test, input)| test.accepts(Value::Rel(*input), values))
+            }
+        }
+    }
+}
+
+struct Machine<'a, F: Forest> {
+    forest: &'a F,
+    steps: &'a [Step],
+    nodes: SmallVec<[&'a RelNode<F::Id>; 4]>,
+    values: SmallVec<[Value<F::Id>; 8]>,
+    found: Vec<Bindings<F::Id>>,
+}
+
+impl Pattern {
+    /// All ways to match a node of a relation.
+    pub fn matches<F: Forest>(&self, forest: &F, root: F::Id, node: &RelNode<F::Id>) -> Vec<Bindings<F::Id>> {
+        if Operator::of(node.op) != self.root.operator {
+            return Vec::new();
+        }
+        let mut values: SmallVec<[Value<F::Id>; 8]> = smallvec![Value::Unbound; self.slots];
+        values[ROOT] = Value::Rel(root);
+        if !self.root.accepts(node, &mut values) {
+            return Vec::new();
+        }
+        let mut machine = Machine { forest, steps: &self.steps, nodes: smallvec![node], values, found: Vec::new() };
+        machine.run(0);
+        machine.found
+    }
+}
+
+impl<F: Forest> Machine<'_, F> {
+    /// Takes the choices from a step on, in every way. A variable is bound at the same step in every
+    /// run, and read at later ones only, so nothing needs to be undone.
+    fn run(&mut self, at: usize) {
+        let Some(step) = self.steps.get(at) else {
+            self.found.push(Bindings { values: self.values.clone() });
+            return;
+        };
+        match step {
+            Step::Node(source, test) => {
+                let input = match source {
+                    Source::Input(node, input) => self.nodes[*node].inputs.get(*input).copied(),
+                    Source::Place(node, place) => match self.values[*place] {
+                        Value::Count(Some(place)) => self.nodes[*node].inputs.get(place as usize).copied(),
+                        _ => None,
+                    },
+                };
+                let Some(input) = input else { return };
+                let forest = self.forest;
+                for node in forest.nodes(input) {
+                    if test.accepts(node, &mut self.values) {
+                        self.nodes.push(node);
+                        self.run(at + 1);
+                        self.nodes.pop();
+                    }
+                }
+            }
+            Step::Element { node, place, test } => {
+                let node = self.nodes[*node];
+                for (position, input) in node.inputs.iter().enumerate() {
+                    self.values[*place] = Value::Count(Some(position as u64));
+                    if test.accepts(Value::Rel(*input), &mut self.values) {
+                        self.run(at + 1);
+                    }
+                }
+            }
+            Step::Conjunct { list, place, test } => {
+                let Value::Predicates(list) = self.values[*list] else { return };
+                let terms = self.forest.terms();
+                for (position, conjunct) in terms.predicates(list).iter().enumerate() {
+                    self.values[*place] = Value::Count(Some(position as u64));
+                    if test.accepts(terms, *conjunct, &mut self.values) {
+                        self.run(at + 1);
+                    }
+                }
+            }
+        }
+    }
+}

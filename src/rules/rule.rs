@@ -1,0 +1,244 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::expression::Expression;
+use super::forest::{Forest, Plant};
+use super::operator::Operator;
+use super::pattern::{Bindings, Pattern, ROOT, Slot};
+use super::template::{PhysicalTemplate, Template};
+use super::value::Value;
+use crate::term::{Alternative, RelNode};
+
+/// When a rule is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Never worse: applied to terms until nothing changes.
+    Normalize,
+    /// An alternative whose merit depends on cost: added to the e-graph.
+    Explore,
+    /// A physical operator.
+    Implement,
+}
+
+impl Phase {
+    /// All of them, in their order.
+    pub const ALL: [Phase; 3] = [Phase::Normalize, Phase::Explore, Phase::Implement];
+
+    /// The phase's name in rules.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Normalize => "normalize",
+            Phase::Explore => "explore",
+            Phase::Implement => "implement",
+        }
+    }
+
+    /// The verbs that begin the names of its rules.
+    pub fn verbs(self) -> &'static [&'static str] {
+        match self {
+            Phase::Implement => &["implement"],
+            _ => &["push", "pull", "merge", "split", "eliminate", "fold", "prune", "infer", "convert", "generate"],
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What stays equal when a rule is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Keeps {
+    /// The rows, each as often as before.
+    Bag,
+    /// The rows and their order.
+    Ordered,
+    /// The distinct rows.
+    Set,
+    /// One of the results that a `limit` without an order allows.
+    OneOf,
+}
+
+impl Keeps {
+    /// All of them.
+    pub const ALL: [Keeps; 4] = [Keeps::Bag, Keeps::Ordered, Keeps::Set, Keeps::OneOf];
+
+    /// The name in rules.
+    pub fn name(self) -> &'static str {
+        match self {
+            Keeps::Bag => "bag",
+            Keeps::Ordered => "ordered",
+            Keeps::Set => "set",
+            Keeps::OneOf => "one-of",
+        }
+    }
+}
+
+impl fmt::Display for Keeps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A term and what the rule makes of it, as texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The term.
+    pub before: String,
+    /// What it becomes.
+    pub after: String,
+}
+
+/// What a rule puts in the place of what it matched.
+#[derive(Clone)]
+pub(super) enum Replacement {
+    Logical(Template),
+    Physical(PhysicalTemplate),
+}
+
+/// A `let`, an `if` or a `when`, in written order.
+#[derive(Clone)]
+pub(super) enum Stage {
+    Let(Slot, Expression),
+    Guard { condition: Expression, soundness: bool },
+}
+
+/// A checked and compiled rule.
+#[derive(Clone)]
+pub struct Rule {
+    pub(super) name: Arc<str>,
+    pub(super) phase: Phase,
+    pub(super) keeps: Keeps,
+    pub(super) priority: i32,
+    pub(super) doc: String,
+    pub(super) file: Arc<str>,
+    pub(super) line: usize,
+    pub(super) source: String,
+    pub(super) tables: Vec<(String, Vec<(String, arrow_schema::DataType, bool)>)>,
+    pub(super) examples: Vec<Example>,
+    pub(super) nots: Vec<String>,
+    pub(super) pattern: Pattern,
+    pub(super) stages: Vec<Stage>,
+    pub(super) replacement: Replacement,
+}
+
+impl Rule {
+    /// The name: a verb and what it is done to.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name, to keep.
+    pub fn shared_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// When it is tried.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// What stays equal.
+    pub fn keeps(&self) -> Keeps {
+        self.keeps
+    }
+
+    /// Rules of higher priority are tried first; 0 if the rule does not say.
+    pub fn priority(&self) -> i32 {
+        self.priority
+    }
+
+    /// Why it holds: the comment above it.
+    pub fn doc(&self) -> &str {
+        &self.doc
+    }
+
+    /// The file that it stands in.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The line where it begins, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The rule as it is written, without its law.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What it does, shown.
+    pub fn examples(&self) -> &[Example] {
+        &self.examples
+    }
+
+    /// Terms that it must leave alone.
+    pub fn nots(&self) -> &[String] {
+        &self.nots
+    }
+
+    /// The operator that a node must have for the rule to match it: what a driver indexes rules by.
+    pub fn root_operator(&self) -> Operator {
+        self.pattern.root.operator
+    }
+
+    /// The structural part: all ways in which the pattern fits a node of a relation.
+    pub fn matches<F: Forest>(&self, forest: &F, root: F::Id, node: &RelNode<F::Id>) -> Vec<Bindings<F::Id>> {
+        self.pattern.matches(forest, root, node)
+    }
+
+    /// Evaluates guards and builds the right side. `None` when a guard says no, a computed part has
+    /// no value, the result is the relation itself, or the rule is one of `implement`.
+    pub fn apply<P: Plant>(&self, plant: &mut P, root: P::Id, mut bindings: Bindings<P::Id>) -> Option<P::Id> {
+        let Replacement::Logical(template) = &self.replacement else { return None };
+        self.prepare(plant, root, &mut bindings)?;
+        template.build(plant, &mut bindings).filter(|built| *built != root)
+    }
+
+    /// Evaluates guards and proposes a physical operator. `None` as for [`Rule::apply`].
+    pub fn implement<P: Plant>(
+        &self,
+        plant: &mut P,
+        root: P::Id,
+        mut bindings: Bindings<P::Id>,
+    ) -> Option<Alternative<P::Id>> {
+        let Replacement::Physical(template) = &self.replacement else { return None };
+        self.prepare(plant, root, &mut bindings)?;
+        template.build(plant, &bindings)
+    }
+
+    /// The same rule without its `n`th soundness guard (`if`), counted from 0: what verification
+    /// must be able to refute. `None` when there are fewer.
+    pub fn without_guard(&self, n: usize) -> Option<Rule> {
+        let guards = self.stages.iter().enumerate();
+        let mut soundness = guards.filter(|(_, stage)| matches!(stage, Stage::Guard { soundness: true, .. }));
+        let at = soundness.nth(n)?.0;
+        let mut rule = self.clone();
+        rule.stages.remove(at);
+        Some(rule)
+    }
+
+    fn prepare<P: Plant>(&self, plant: &mut P, root: P::Id, bindings: &mut Bindings<P::Id>) -> Option<()> {
+        bindings.values[ROOT] = Value::Rel(root);
+        for stage in &self.stages {
+            match stage {
+                Stage::Let(slot, value) => bindings.values[*slot] = value.evaluate(plant, bindings)?,
+                Stage::Guard { condition, .. } => {
+                    if condition.evaluate(plant, bindings)? != Value::Bool(true) {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule").field("name", &self.name).field("phase", &self.phase).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+use std::sync::{Arc, LazyLock};
+
+use super::compile::compile;
+use super::error::{RuleError, RuleErrorKind, RuleErrors, UnknownRule};
+use super::registry::Registry;
+use super::rule::{Phase, Rule};
+use crate::expr::nearest;
+use crate::token::{Token, Tokenizer};
+
+/// The rules of an optimizer, in canonical order: by file, then as written.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    rules: Vec<Arc<Rule>>,
+    token: Token,
+}
+
+/// The rule base that ships.
+const BUILTIN: [(&str, &str); 11] = [
+    ("aggregate.rules", include_str!("../../planner-rules/aggregate.rules")),
+    ("barrier.rules", include_str!("../../planner-rules/barrier.rules")),
+    ("distinct.rules", include_str!("../../planner-rules/distinct.rules")),
+    ("empty.rules", include_str!("../../planner-rules/empty.rules")),
+    ("filter.rules", include_str!("../../planner-rules/filter.rules")),
+    ("join.rules", include_str!("../../planner-rules/join.rules")),
+    ("limit.rules", include_str!("../../planner-rules/limit.rules")),
+    ("project.rules", include_str!("../../planner-rules/project.rules")),
+    ("semi-join.rules", include_str!("../../planner-rules/semi-join.rules")),
+    ("sort.rules", include_str!("../../planner-rules/sort.rules")),
+    ("union.rules", include_str!("../../planner-rules/union.rules")),
+];
+
+impl RuleSet {
+    /// The rules that ship, compiled once.
+    ///
+    /// # Panics
+    /// When a shipped rule file is wrong: a bug that every test finds.
+    pub fn builtin() -> Arc<RuleSet> {
+        static SET: LazyLock<Arc<RuleSet>> = LazyLock::new(|| match RuleSet::parse(&BUILTIN) {
+            Ok(rules) => Arc::new(rules),
+            Err(errors) => panic!("{errors}"),
+        });
+        SET.clone()
+    }
+
+    /// The names and texts of the files that ship.
+    pub fn builtin_files() -> &'static [(&'static str, &'static str)] {
+        &BUILTIN
+    }
+
+    /// No rules.
+    pub fn empty() -> RuleSet {
+        RuleSet::of(Vec::new())
+    }
+
+    /// The rules of some files, given by name and text.
+    ///
+    /// # Errors
+    /// All that is wrong with all files: see [`RuleErrorKind`].
+    pub fn parse(files: &[(&str, &str)]) -> Result<RuleSet, RuleErrors> {
+        RuleSet::parse_with(files, &Registry::core())
+    }
+
+    /// The rules of some files that may call the functions of a registry.
+    ///
+    /// # Errors
+    /// As [`RuleSet::parse`].
+    pub fn parse_with(files: &[(&str, &str)], registry: &Registry) -> Result<RuleSet, RuleErrors> {
+        RuleSet::empty().with_more(files, registry)
+    }
+
+    /// These rules and those of more files.
+    ///
+    /// # Errors
+    /// As [`RuleSet::parse`]; a name that is taken is an error, too.
+    pub fn with_more(&self, files: &[(&str, &str)], registry: &Registry) -> Result<RuleSet, RuleErrors> {
+        let mut rules = self.rules.clone();
+        let mut errors: Vec<RuleError> = Vec::new();
+        for (file, text) in files {
+            for (rule, span) in compile(file, text, registry, &mut errors) {
+                if rules.iter().any(|known| known.name == rule.name) {
+                    let kind = RuleErrorKind::DuplicateRule(rule.name.to_string());
+                    errors.push(RuleError::new(file, text, span, kind));
+                } else {
+                    rules.push(Arc::new(rule));
+                }
+            }
+        }
+        if errors.is_empty() { Ok(RuleSet::of(rules)) } else { Err(RuleErrors(errors)) }
+    }
+
+    /// These rules without some, by name.
+    ///
+    /// # Errors
+    /// When there is no rule of a name.
+    pub fn without(&self, names: &[impl AsRef<str>]) -> Result<RuleSet, UnknownRule> {
+        for name in names {
+            let name = name.as_ref();
+            if self.get(name).is_none() {
+                let suggestion = nearest(name, self.rules.iter().map(|rule| rule.name())).map(str::to_owned);
+                return Err(UnknownRule { name: name.to_owned(), suggestion });
+            }
+        }
+        let kept = self.rules.iter().filter(|rule| !names.iter().any(|name| name.as_ref() == rule.name()));
+        Ok(RuleSet::of(kept.cloned().collect()))
+    }
+
+    /// All rules, in canonical order.
+    pub fn rules(&self) -> &[Arc<Rule>] {
+        &self.rules
+    }
+
+    /// The rules of a phase: those of higher priority first, otherwise in canonical order.
+    pub fn by_phase(&self, phase: Phase) -> Vec<Arc<Rule>> {
+        let mut rules: Vec<_> = self.rules.iter().filter(|rule| rule.phase == phase).cloned().collect();
+        rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
+        rules
+    }
+
+    /// The rule of a name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Rule>> {
+        self.rules.iter().find(|rule| rule.name() == name)
+    }
+
+    /// The identity of this set: the rules' texts, in order. Laws and file names do not count.
+    pub fn token(&self) -> Token {
+        self.token
+    }
+
+    fn of(rules: Vec<Arc<Rule>>) -> RuleSet {
+        let mut tokenizer = Tokenizer::new("rule-set");
+        tokenizer.put_sequence(rules.len());
+        rules.iter().for_each(|rule| tokenizer.put_str(&rule.source));
+        RuleSet { rules, token: tokenizer.finish() }
+    }
+}
