@@ -1,12 +1,15 @@
 //! Leafhold on DataFusion: SQL in, execution kernels, tables.
 //!
 //! * [`Session`] turns SQL over a [`Catalog`] of leaves into [`leafhold::expr::Expr`]s;
-//! * [`EngineFunctions`] are DataFusion's types, functions and constants.
+//! * [`EngineFunctions`] are DataFusion's types, functions and constants;
+//! * [`DataFusionKernels`] run fragments of plans on DataFusion's operators;
+//! * [`tpch`] generates the benchmark's tables as live futures, [`files`] reads Parquet and CSV.
 
 mod catalog;
 mod convert;
 mod engine;
 mod error;
+pub mod files;
 mod functions;
 mod kernels;
 mod prepare;
@@ -16,4 +19,5 @@ pub mod tpch;
 pub use catalog::Catalog;
 pub use error::{Place, SqlError};
 pub use functions::EngineFunctions;
+pub use kernels::DataFusionKernels;
 pub use session::Session;

@@ -1,1 +1,88 @@
+//! Fragments on DataFusion's operators.
+
+mod aggregate;
+mod barrier;
+mod concat;
+mod join;
+mod operators;
+mod output;
+mod runtime;
 pub(crate) mod scalar;
+mod source;
+
+use datafusion::common::DataFusionError;
+use futures::StreamExt;
+use leafhold::lower::Fragment;
+use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
+
+use crate::engine;
+use crate::files::FileError;
+
+/// Runs fragments on DataFusion's operators, each on the thread that calls.
+///
+/// One value serves any number of threads. A fragment sees one partition and runs to its end before
+/// [`run`](Kernels::run) returns; between batches it looks whether the run was cancelled. A thread that
+/// already drives a tokio runtime cannot call it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DataFusionKernels;
+
+impl Kernels for DataFusionKernels {
+    fn run(
+        &self,
+        fragment: &Fragment,
+        inputs: Vec<SlotData>,
+        context: &TaskContext,
+    ) -> Result<TaskOutput, KernelError> {
+        if context.is_cancelled() {
+            return Err(KernelError::Cancelled);
+        }
+        compute(fragment, inputs, context).map_err(|error| match context.is_cancelled() {
+            true => KernelError::Cancelled,
+            false => kernel_error(error, fragment),
+        })
+    }
+}
+
+fn compute(fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext) -> Result<TaskOutput, DataFusionError> {
+    let operators = operators::operators(fragment, inputs, context)?;
+    let (Some(root), Some(node)) = (operators.last(), fragment.nodes.last()) else {
+        return Err(DataFusionError::Internal("a fragment without nodes".into()));
+    };
+    let schema = output::outgoing(&node.schema, &root.schema());
+    let mut ports = output::Ports::new(&fragment.output, &schema)?;
+    let (ports, rows) = runtime::block_on(async {
+        let mut rows = 0u64;
+        let mut stream = root.execute(0, engine::task())?;
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            if context.is_cancelled() {
+                return Err(DataFusionError::Execution("cancelled".into()));
+            }
+            rows += batch.num_rows() as u64;
+            ports.push(output::renamed(batch, &schema)?)?;
+        }
+        Ok((ports.finish(&schema)?, rows))
+    })?;
+    let counted = operators.iter().map(|operator| operator.metrics()?.output_rows().map(|rows| rows as u64));
+    let mut node_rows: Vec<Option<u64>> = counted.collect();
+    if let Some(last) = node_rows.last_mut() {
+        *last = Some(rows);
+    }
+    Ok(TaskOutput { ports, node_rows })
+}
+
+fn kernel_error(error: DataFusionError, fragment: &Fragment) -> KernelError {
+    match error.find_root() {
+        DataFusionError::External(inner) => match inner.downcast_ref::<FileError>() {
+            Some(error) => KernelError::Read { source_name: error.path().to_owned(), message: error.reason() },
+            None => KernelError::Compute(inner.to_string()),
+        },
+        DataFusionError::NotImplemented(reason) | DataFusionError::Internal(reason) => KernelError::Unsupported {
+            operator: fragment.label.clone(),
+            reason: reason.lines().next().unwrap_or_default().to_owned(),
+        },
+        DataFusionError::ArrowError(error, _) => KernelError::Compute(error.to_string()),
+        DataFusionError::Execution(message) => KernelError::Compute(message.clone()),
+        other => KernelError::Compute(other.strip_backtrace().lines().next().unwrap_or_default().to_owned()),
+    }
+}

@@ -1,0 +1,43 @@
+/// Why a file is no table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be opened.
+    #[error("{path}: {reason}")]
+    Open {
+        /// The file.
+        path: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// Its content is not what its name or its first bytes promise.
+    #[error("{path}: not a readable {format} file: {reason}")]
+    Corrupt {
+        /// The file.
+        path: String,
+        /// `Parquet` or `CSV`.
+        format: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It has no columns.
+    #[error("{path}: no columns; a CSV file needs a line of column names")]
+    NoColumns {
+        /// The file.
+        path: String,
+    },
+}
+
+impl FileError {
+    /// The file.
+    pub fn path(&self) -> &str {
+        match self {
+            FileError::Open { path, .. } | FileError::Corrupt { path, .. } | FileError::NoColumns { path } => path,
+        }
+    }
+
+    /// What is wrong, without the path.
+    pub(crate) fn reason(&self) -> String {
+        let text = self.to_string();
+        text.strip_prefix(self.path()).map_or(text.clone(), |rest| rest.trim_start_matches(": ").to_owned())
+    }
+}

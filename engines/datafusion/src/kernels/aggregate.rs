@@ -1,0 +1,69 @@
+use std::sync::Arc;
+
+use arrow_schema::{Field, SchemaRef};
+use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
+use datafusion::physical_expr::expressions::{Column, Literal, cast};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
+use leafhold::expr::AggregateCall;
+use leafhold::term::AggregatePhase;
+
+use super::scalar::physical;
+use crate::engine;
+
+/// A phase of an aggregate over `input`. `argument_schema` is the schema over which the calls are written.
+pub(super) fn aggregate(
+    phase: AggregatePhase,
+    group: &[usize],
+    aggregates: &[AggregateCall<usize>],
+    argument_schema: SchemaRef,
+    input: Arc<dyn ExecutionPlan>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let mode = match phase {
+        AggregatePhase::Single => AggregateMode::Single,
+        AggregatePhase::Partial => AggregateMode::Partial,
+        AggregatePhase::Final => AggregateMode::Final,
+    };
+    let keys = group.iter().enumerate().map(|(at, column)| {
+        let name = format!("k{at}");
+        (Arc::new(Column::new(&name, *column)) as Arc<dyn PhysicalExpr>, name)
+    });
+    let calls = aggregates.iter().enumerate().map(|(at, call)| function(at, call, &argument_schema));
+    let calls = calls.collect::<Result<Vec<_>>>()?;
+    let filters = aggregates.iter().map(|call| match &call.filter {
+        Some(filter) if phase != AggregatePhase::Final => Ok(Some(physical(filter, &argument_schema)?)),
+        _ => Ok(None),
+    });
+    let filters = filters.collect::<Result<Vec<_>>>()?;
+    let group = PhysicalGroupBy::new_single(keys.collect());
+    Ok(Arc::new(AggregateExec::try_new(mode, group, calls, filters, input, argument_schema)?))
+}
+
+fn function(at: usize, call: &AggregateCall<usize>, schema: &SchemaRef) -> Result<Arc<AggregateFunctionExpr>> {
+    let name = call.function.name();
+    let Some(udaf) = engine::state().aggregate_functions().get(name) else {
+        return exec_err!("no aggregate function `{name}`");
+    };
+    let mut args = call.args.iter().map(|arg| physical(arg, schema)).collect::<Result<Vec<_>>>()?;
+    if args.is_empty() {
+        args.push(Arc::new(Literal::new(ScalarValue::Int64(Some(1)))));
+    }
+    let fields = args.iter().map(|arg| Ok(Arc::new(Field::new("arg", arg.data_type(schema)?, true))));
+    let fields = fields.collect::<Result<Vec<_>>>()?;
+    let wanted = fields_with_udf(&fields, udaf.as_ref())?;
+    let args = args.into_iter().zip(fields.iter().zip(&wanted)).map(|(arg, (found, wanted))| {
+        match found.data_type() == wanted.data_type() {
+            true => Ok(arg),
+            false => cast(arg, schema, wanted.data_type().clone()),
+        }
+    });
+    let expr = AggregateExprBuilder::new(udaf.clone(), args.collect::<Result<Vec<_>>>()?)
+        .schema(schema.clone())
+        .alias(format!("a{at}"))
+        .with_distinct(call.distinct)
+        .build()?;
+    Ok(Arc::new(expr))
+}

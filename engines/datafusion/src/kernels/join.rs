@@ -1,0 +1,136 @@
+//! Joins. DataFusion's build side is the left one: to build from the right, sides are swapped.
+
+use std::sync::Arc;
+
+use arrow_schema::{Schema, SchemaRef};
+use datafusion::common::{JoinSide, JoinType, NullEquality, Result, exec_err};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode};
+use leafhold::expr::{JoinKind, Scalar, ScalarOp};
+use leafhold::term::Side;
+
+use super::scalar::physical;
+
+type Input = Arc<dyn ExecutionPlan>;
+
+pub(super) fn hash_join(
+    kind: JoinKind,
+    keys: &[(Scalar<usize>, Scalar<usize>)],
+    residual: Option<&Scalar<usize>>,
+    build: Side,
+    left: Input,
+    right: Input,
+) -> Result<Input> {
+    let single_key = keys.len() == 1 && residual.is_none();
+    if kind == JoinKind::NullAwareAnti && !single_key {
+        return null_aware_by_pairs(keys, residual, left, right);
+    }
+    let swap = build == Side::Right && kind != JoinKind::NullAwareAnti;
+    let (left_schema, right_schema) = (left.schema(), right.schema());
+    let mut on = Vec::with_capacity(keys.len());
+    for (of_left, of_right) in keys {
+        let (of_left, of_right) = (physical(of_left, &left_schema)?, physical(of_right, &right_schema)?);
+        on.push(if swap { (of_right, of_left) } else { (of_left, of_right) });
+    }
+    let filter = residual.map(|scalar| join_filter(scalar, &left_schema, &right_schema, swap)).transpose()?;
+    let (kind_here, null_aware) = (join_type(kind), kind == JoinKind::NullAwareAnti);
+    let (lefts, rights) = (left_schema.fields().len(), right_schema.fields().len());
+    let (first, second, join_type, projection) = match swap {
+        false => (left, right, kind_here, None),
+        true => {
+            let back = kind.gives_right().then(|| (rights..rights + lefts).chain(0..rights).collect());
+            (right, left, kind_here.swap(), back)
+        }
+    };
+    Ok(Arc::new(HashJoinExec::try_new(
+        first,
+        second,
+        on,
+        filter,
+        &join_type,
+        projection,
+        PartitionMode::CollectLeft,
+        NullEquality::NullEqualsNothing,
+        null_aware,
+    )?))
+}
+
+pub(super) fn nested_loop_join(
+    kind: JoinKind,
+    condition: Option<&Scalar<usize>>,
+    left: Input,
+    right: Input,
+) -> Result<Input> {
+    if kind == JoinKind::Inner && condition.is_none() {
+        return Ok(Arc::new(CrossJoinExec::new(left, right)));
+    }
+    let condition = match (kind, condition) {
+        // No right row but those for which the condition is false: a null counts like a match.
+        (JoinKind::NullAwareAnti, Some(condition)) => Some(is_not_false(condition.clone())),
+        (_, condition) => condition.cloned(),
+    };
+    let (left_schema, right_schema) = (left.schema(), right.schema());
+    let filter = condition.map(|scalar| join_filter(&scalar, &left_schema, &right_schema, false)).transpose()?;
+    Ok(Arc::new(NestedLoopJoinExec::try_new(left, right, filter, &join_type(kind), None)?))
+}
+
+/// `NOT IN` of several columns, or with more conditions, which DataFusion's hash join does not know.
+fn null_aware_by_pairs(
+    keys: &[(Scalar<usize>, Scalar<usize>)],
+    residual: Option<&Scalar<usize>>,
+    left: Input,
+    right: Input,
+) -> Result<Input> {
+    let lefts = left.schema().fields().len();
+    let mut conjuncts = Vec::with_capacity(keys.len() + 1);
+    for (of_left, of_right) in keys {
+        let of_right = of_right.try_map(&mut |column| Ok::<_, datafusion::common::DataFusionError>(column + lefts))?;
+        conjuncts.push(Scalar::binary(leafhold::expr::BinaryOp::Eq, of_left.clone(), of_right));
+    }
+    conjuncts.extend(residual.cloned());
+    nested_loop_join(JoinKind::NullAwareAnti, Some(&Scalar::all(conjuncts)), left, right)
+}
+
+fn is_not_false(scalar: Scalar<usize>) -> Scalar<usize> {
+    let negated = Scalar::new(ScalarOp::Not, [scalar]);
+    Scalar::new(ScalarOp::Not, [Scalar::new(ScalarOp::IsTrue, [negated])])
+}
+
+fn join_type(kind: JoinKind) -> JoinType {
+    match kind {
+        JoinKind::Inner => JoinType::Inner,
+        JoinKind::Left => JoinType::Left,
+        JoinKind::Right => JoinType::Right,
+        JoinKind::Full => JoinType::Full,
+        JoinKind::Semi => JoinType::LeftSemi,
+        JoinKind::Anti | JoinKind::NullAwareAnti => JoinType::LeftAnti,
+    }
+}
+
+/// A condition over both inputs' columns, of which DataFusion wants a schema of just those it reads.
+fn join_filter(scalar: &Scalar<usize>, left: &SchemaRef, right: &SchemaRef, swap: bool) -> Result<JoinFilter> {
+    let lefts = left.fields().len();
+    let mut used: Vec<usize> = Vec::new();
+    scalar.for_each_column(&mut |column| used.push(*column));
+    used.sort_unstable();
+    used.dedup();
+    let mut fields = Vec::with_capacity(used.len());
+    let mut indices = Vec::with_capacity(used.len());
+    for column in &used {
+        let of_left = *column < lefts;
+        let index = if of_left { *column } else { column - lefts };
+        let schema = if of_left { left } else { right };
+        let Some(field) = schema.fields().get(index) else {
+            return exec_err!("a join condition reads column {column}, which neither input has");
+        };
+        fields.push(field.clone());
+        indices.push(ColumnIndex { index, side: if of_left != swap { JoinSide::Left } else { JoinSide::Right } });
+    }
+    let schema = Arc::new(Schema::new(fields));
+    let scalar = scalar.try_map(&mut |column| {
+        let position = used.binary_search(column);
+        position.map_err(|_| datafusion::common::DataFusionError::Internal("a column that was not seen".into()))
+    })?;
+    Ok(JoinFilter::new(physical(&scalar, &schema)?, indices, schema))
+}

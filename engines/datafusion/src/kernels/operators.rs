@@ -1,0 +1,176 @@
+//! A fragment as a tree of DataFusion's operators.
+
+use std::sync::Arc;
+
+use datafusion::common::{Result, exec_err};
+use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
+use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use leafhold::expr::{Scalar, ScalarOp, SortKey};
+use leafhold::lower::{Fragment, FragmentNode, FragmentOp};
+use leafhold::optimize::PhysicalOp;
+use leafhold::run::{SlotData, TaskContext};
+
+use super::source::{SourceData, SourceExec, numbered};
+use super::{aggregate, barrier, concat::ConcatExec, join, scalar};
+use crate::engine::BATCH_SIZE;
+use crate::files::FileTable;
+
+type Operator = Arc<dyn ExecutionPlan>;
+
+/// The operators of all nodes, in their order.
+pub(super) fn operators(fragment: &Fragment, mut inputs: Vec<SlotData>, task: &TaskContext) -> Result<Vec<Operator>> {
+    let mut uses = vec![0usize; fragment.nodes.len()];
+    fragment.nodes.iter().flat_map(|node| &node.inputs).for_each(|input| uses[*input] += 1);
+    let mut slots = vec![0usize; inputs.len()];
+    for node in &fragment.nodes {
+        if let FragmentOp::Input { slot, .. } | FragmentOp::MergeInput { slot, .. } = node.op
+            && let Some(count) = slots.get_mut(slot)
+        {
+            *count += 1;
+        }
+    }
+    let mut done: Vec<Operator> = Vec::with_capacity(fragment.nodes.len());
+    for node in &fragment.nodes {
+        let operator = match &node.op {
+            FragmentOp::Input { slot, columns } => {
+                let sources = take(&mut inputs, &mut slots, *slot)?;
+                let schema = incoming(&sources, columns.as_deref(), node)?;
+                let data = SourceData::Batches { sources, columns: columns.clone() };
+                Arc::new(SourceExec::new(&schema, vec![data], task)) as Operator
+            }
+            FragmentOp::MergeInput { slot, keys, fetch } => {
+                let sources = take(&mut inputs, &mut slots, *slot)?;
+                let schema = incoming(&sources, None, node)?;
+                let each =
+                    sources.into_iter().map(|source| SourceData::Batches { sources: vec![source], columns: None });
+                let source: Operator = Arc::new(SourceExec::new(&schema, each.collect(), task));
+                let order = ordering(keys, &source)?;
+                let fetch = fetch.map(|fetch| usize::try_from(fetch).unwrap_or(usize::MAX));
+                Arc::new(SortPreservingMergeExec::new(order, source).with_fetch(fetch))
+            }
+            FragmentOp::Scan { source, columns } => {
+                let Some(table) = source.as_any().downcast_ref::<FileTable>() else {
+                    return exec_err!("a table of another engine: {source:?}");
+                };
+                let schema = table.schema_ref().project(columns)?;
+                let data =
+                    SourceData::File { table: table.clone(), partition: task.partition, columns: columns.clone() };
+                Arc::new(SourceExec::new(&schema, vec![data], task))
+            }
+            FragmentOp::Empty => Arc::new(EmptyExec::new(numbered(&node.schema))),
+            FragmentOp::Compute { op, argument_schema } => {
+                let below = node.inputs.iter().map(|input| done[*input].clone()).collect();
+                let fusable = node.inputs.first().is_some_and(|input| uses[*input] == 1);
+                let argument_schema = argument_schema.as_ref().map(|schema| numbered(schema));
+                compute(op, argument_schema, below, fusable, node, task)?
+            }
+        };
+        done.push(operator);
+    }
+    Ok(done)
+}
+
+/// The data of a slot; the last node that reads it takes it.
+fn take(inputs: &mut [SlotData], uses: &mut [usize], slot: usize) -> Result<SlotData> {
+    let (Some(data), Some(uses)) = (inputs.get_mut(slot), uses.get_mut(slot)) else {
+        return exec_err!("the fragment reads slot {slot}, which the task does not have");
+    };
+    *uses -= 1;
+    Ok(if *uses == 0 { std::mem::take(data) } else { data.clone() })
+}
+
+/// The types that really arrive, which only the data knows when it is the state of an aggregate.
+fn incoming(sources: &SlotData, columns: Option<&[usize]>, node: &FragmentNode) -> Result<arrow_schema::Schema> {
+    let first = sources.iter().flat_map(|source| source.first()).next();
+    let Some(batch) = first else { return Ok(node.schema.as_ref().clone()) };
+    Ok(match columns {
+        Some(columns) => batch.schema().project(columns)?,
+        None => batch.schema().as_ref().clone(),
+    })
+}
+
+fn ordering(keys: &[SortKey<usize>], input: &Operator) -> Result<LexOrdering> {
+    match LexOrdering::new(scalar::sort_exprs(keys, &input.schema())?) {
+        Some(ordering) => Ok(ordering),
+        None => exec_err!("a sort without keys"),
+    }
+}
+
+fn compute(
+    op: &PhysicalOp<usize>,
+    argument_schema: Option<arrow_schema::SchemaRef>,
+    inputs: Vec<Operator>,
+    fusable: bool,
+    node: &FragmentNode,
+    task: &TaskContext,
+) -> Result<Operator> {
+    let count = inputs.len();
+    let mut inputs = inputs.into_iter();
+    let mut next = || match inputs.next() {
+        Some(input) => Ok(input),
+        None => exec_err!("`{}` with {count} inputs", op.name()),
+    };
+    Ok(match op {
+        PhysicalOp::Filter { predicate } => {
+            let input = next()?;
+            let predicate = scalar::physical(predicate, &input.schema())?;
+            Arc::new(FilterExecBuilder::new(predicate, input).with_batch_size(BATCH_SIZE).build()?)
+        }
+        PhysicalOp::Project { columns } => project(columns, next()?, fusable)?,
+        PhysicalOp::HashJoin { kind, keys, residual, build } => {
+            let (left, right) = (next()?, next()?);
+            join::hash_join(*kind, keys, residual.as_ref(), *build, left, right)?
+        }
+        PhysicalOp::NestedLoopJoin { kind, condition } => {
+            let (left, right) = (next()?, next()?);
+            join::nested_loop_join(*kind, condition.as_ref(), left, right)?
+        }
+        PhysicalOp::Aggregate { phase, group, aggregates } => {
+            let input = next()?;
+            let argument_schema = argument_schema.unwrap_or_else(|| input.schema());
+            aggregate::aggregate(*phase, group, aggregates, argument_schema, input)?
+        }
+        PhysicalOp::Sort { keys, fetch } => {
+            let input = next()?;
+            let fetch = fetch.map(|fetch| usize::try_from(fetch).unwrap_or(usize::MAX));
+            Arc::new(SortExec::new(ordering(keys, &input)?, input).with_fetch(fetch))
+        }
+        PhysicalOp::Limit { offset, fetch } => {
+            let size = |rows: u64| usize::try_from(rows).unwrap_or(usize::MAX);
+            Arc::new(GlobalLimitExec::new(next()?, size(*offset), fetch.map(size)))
+        }
+        PhysicalOp::Union => Arc::new(ConcatExec::new(&node.schema, inputs.collect())),
+        PhysicalOp::Barrier { barrier } => barrier::barrier(barrier, inputs.collect(), task)?,
+    })
+}
+
+/// Columns of the input, which a join or a filter below leaves out by itself, or computed ones.
+fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool) -> Result<Operator> {
+    let plain: Option<Vec<usize>> = columns
+        .iter()
+        .map(|column| match column.op {
+            ScalarOp::Column(column) => Some(column),
+            _ => None,
+        })
+        .collect();
+    if let (Some(plain), true) = (plain, fusable && !columns.is_empty()) {
+        let any: &dyn std::any::Any = &*input;
+        if let Some(join) = any.downcast_ref::<HashJoinExec>() {
+            return Ok(Arc::new(join.with_projection(Some(plain))?));
+        }
+        if let Some(filter) = any.downcast_ref::<FilterExec>() {
+            return Ok(Arc::new(filter.with_projection(Some(plain))?));
+        }
+    }
+    let schema = input.schema();
+    let columns =
+        columns.iter().enumerate().map(|(at, column)| Ok((scalar::physical(column, &schema)?, format!("c{at}"))));
+    Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Result<Vec<_>>>()?, input)?))
+}

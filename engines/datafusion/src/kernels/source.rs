@@ -1,0 +1,153 @@
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Field, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, exec_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use leafhold::leaf::PartitionData;
+use leafhold::run::TaskContext as LeafholdTask;
+
+use super::output::renamed;
+use crate::engine::BATCH_SIZE;
+use crate::files::FileTable;
+
+/// Batches on their way into operators: nothing is copied.
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
+/// What one partition of a [`SourceExec`] reads.
+#[derive(Clone, Debug)]
+pub(super) enum SourceData {
+    /// Data at hand, all of it in order; only these columns, when given.
+    Batches { sources: Vec<PartitionData>, columns: Option<Vec<usize>> },
+    /// A partition of a file.
+    File { table: FileTable, partition: usize, columns: Vec<usize> },
+}
+
+impl SourceData {
+    fn open(&self) -> Result<Batches> {
+        match self {
+            SourceData::Batches { sources, columns } => {
+                let columns = columns.clone();
+                let batches = sources
+                    .clone()
+                    .into_iter()
+                    .flat_map(|source| (0..source.len()).map(move |at| source[at].clone()).flat_map(slices));
+                Ok(Box::new(batches.map(move |batch| match &columns {
+                    Some(columns) => Ok(batch.project(columns)?),
+                    None => Ok(batch),
+                })))
+            }
+            SourceData::File { table, partition, columns } => {
+                let batches = table.read(*partition, columns).map_err(external)?;
+                Ok(Box::new(batches.map(|batch| batch.map_err(external))))
+            }
+        }
+    }
+}
+
+fn external(error: crate::files::FileError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// A batch in pieces that operators like; the buffers are shared.
+fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let rows = batch.num_rows();
+    let step = if rows > 2 * BATCH_SIZE { BATCH_SIZE } else { rows.max(1) };
+    (0..rows.max(1)).step_by(step).map(move |from| batch.slice(from, step.min(rows - from)))
+}
+
+/// The leaf of every fragment: data that is there, checked for cancellation at every batch.
+#[derive(Debug)]
+pub(super) struct SourceExec {
+    schema: SchemaRef,
+    partitions: Vec<SourceData>,
+    task: LeafholdTask,
+    metrics: ExecutionPlanMetricsSet,
+    properties: Arc<PlanProperties>,
+}
+
+impl SourceExec {
+    /// A source of columns of these types, whatever they are called and whether they hold nulls or not.
+    pub fn new(schema: &Schema, partitions: Vec<SourceData>, task: &LeafholdTask) -> Self {
+        let schema = numbered(schema);
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema.clone()),
+            Partitioning::UnknownPartitioning(partitions.len()),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        SourceExec {
+            schema,
+            partitions,
+            task: task.clone(),
+            metrics: ExecutionPlanMetricsSet::new(),
+            properties: Arc::new(properties),
+        }
+    }
+}
+
+/// The same types as columns `c0`, `c1`, .. that may hold nulls.
+pub(super) fn numbered(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().enumerate();
+    let fields = fields.map(|(at, field)| Field::new(format!("c{at}"), field.data_type().clone(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+impl DisplayAs for SourceExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SourceExec: partitions={}", self.partitions.len())
+    }
+}
+
+impl ExecutionPlan for SourceExec {
+    fn name(&self) -> &str {
+        "SourceExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let Some(source) = self.partitions.get(partition) else {
+            return exec_err!("partition {partition} of a source of {}", self.partitions.len());
+        };
+        let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
+        let (schema, task) = (self.schema.clone(), self.task.clone());
+        let batches = source.open()?.map(move |batch| {
+            if task.is_cancelled() {
+                return exec_err!("cancelled");
+            }
+            let batch = batch?;
+            rows.add(batch.num_rows());
+            renamed(batch, &schema)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), futures::stream::iter(batches))))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
