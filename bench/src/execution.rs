@@ -20,7 +20,7 @@ pub fn measure(args: &SuiteArgs) -> anyhow::Result<Report> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).build()?;
     let (session, theirs) = sessions(args.scale, threads)?;
     let planner = Planner::new(Arc::new(EngineFunctions));
-    let executor = LocalExecutor::new(Arc::new(DataFusionKernels::new()), threads);
+    let executor = LocalExecutor::new(Arc::new(DataFusionKernels), threads);
     let state = theirs.state();
     let mut rows = Vec::new();
     for (name, sql) in args.queries()? {

@@ -19,7 +19,7 @@ pub fn measure(args: &SuiteArgs) -> anyhow::Result<Report> {
     ensure!(args.scale == peers::SCALE, "the peers were measured at --scale {}", peers::SCALE);
     let (session, _) = sessions(args.scale, args.threads.get())?;
     let planner = Planner::new(Arc::new(EngineFunctions));
-    let executor = LocalExecutor::new(Arc::new(DataFusionKernels::new()), args.threads.get());
+    let executor = LocalExecutor::new(Arc::new(DataFusionKernels), args.threads.get());
     let peers = peers::c_out()?;
     let mut rows = Vec::new();
     for (name, sql) in args.queries()? {

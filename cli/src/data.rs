@@ -19,9 +19,8 @@ pub fn catalog(args: &InputArgs) -> Result<Catalog, CliError> {
             .map_err(|error| CliError::new(format!("--tpch: {error}")))?;
     }
     for table in &args.tables {
-        let leaf = files::open(&table.name, &table.path)
-            .map_err(|error| CliError::new(format!("--table {}: {error}", table.name)))?;
-        catalog.add(&table.name, leaf);
+        let leaf = files::table(&table.name, &table.path).map_err(CliError::of)?;
+        catalog.add(table.name.as_str(), leaf);
     }
     Ok(catalog)
 }

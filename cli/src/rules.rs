@@ -61,7 +61,8 @@ fn check(paths: &[PathBuf]) -> Result<(), CliError> {
     for rule in rules.rules() {
         examples += rule.examples().len();
         nots += rule.nots().len();
-        failures.extend(rule.check_examples().err().map(|error| format!("{}:{}: {error}", rule.file(), rule.line())));
+        let errors = rule.check_examples().into_iter();
+        failures.extend(errors.map(|error| format!("{}:{}: {error}", rule.file(), rule.line())));
     }
     if !failures.is_empty() {
         return Err(CliError::new(format!(

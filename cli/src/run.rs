@@ -47,6 +47,6 @@ fn plan_and_run(args: &RunArgs, screen: Screen) -> Result<(), CliError> {
 
 /// Runs a plan on this machine, with a progress bar.
 pub fn execute(plan: &Plan, args: &ExecutionArgs) -> Result<Collected, RunFailure> {
-    let executor = LocalExecutor::new(Arc::new(DataFusionKernels::new()), args.threads());
+    let executor = LocalExecutor::new(Arc::new(DataFusionKernels), args.threads());
     collect(plan, &executor.with_observer(Arc::new(Progress::new())))
 }
