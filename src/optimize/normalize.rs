@@ -21,13 +21,12 @@ pub struct RuleIndex {
 }
 
 impl RuleIndex {
-    /// The rules of a phase; smaller priorities first, then canonical order.
+    /// The rules of a phase: higher priorities first, then canonical order.
     pub fn new(rules: &RuleSet, phase: Phase) -> Self {
         let mut by_operator: HashMap<Operator, Vec<Arc<Rule>>> = HashMap::new();
         for rule in rules.by_phase(phase) {
             by_operator.entry(rule.root_operator()).or_default().push(rule);
         }
-        by_operator.values_mut().for_each(|rules| rules.sort_by_key(|rule| rule.priority()));
         RuleIndex { by_operator }
     }
 
