@@ -1,6 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow_schema::DataType;
+
 use super::expression::Expression;
 use super::forest::{Forest, Plant};
 use super::operator::Operator;
@@ -91,6 +93,9 @@ pub struct Example {
     pub after: String,
 }
 
+/// A table of a rule's own examples: its name, and the name, type and nullability of each column.
+pub(super) type ExampleTable = (String, Vec<(String, DataType, bool)>);
+
 /// What a rule puts in the place of what it matched.
 #[derive(Clone)]
 pub(super) enum Replacement {
@@ -116,7 +121,7 @@ pub struct Rule {
     pub(super) file: Arc<str>,
     pub(super) line: usize,
     pub(super) source: String,
-    pub(super) tables: Vec<(String, Vec<(String, arrow_schema::DataType, bool)>)>,
+    pub(super) tables: Vec<ExampleTable>,
     pub(super) examples: Vec<Example>,
     pub(super) nots: Vec<String>,
     pub(super) pattern: Pattern,

@@ -12,7 +12,7 @@ use arrow_schema::DataType;
 use super::error::{RuleError, RuleErrorKind};
 use super::operator::Operator;
 use super::registry::Registry;
-use super::rule::{Example, Keeps, Phase, Replacement, Rule, Stage};
+use super::rule::{Example, ExampleTable, Keeps, Phase, Replacement, Rule, Stage};
 use super::value::Sort;
 use crate::term::text::{Datum, DatumError, DatumKind, Lexeme, LexemeKind, MAX_DEPTH, Span, lex, place, read};
 use scope::{Compiler, Labelled};
@@ -289,17 +289,15 @@ fn rule(compiler: &mut Compiler<'_>, datum: &Datum, doc: String) -> Option<Rule>
     })
 }
 
-type Table = (String, Vec<(String, DataType, bool)>);
-
 /// `(name (column Type [not-null])*)`
-fn table(compiler: &mut Compiler<'_>, datum: &Datum) -> Option<Table> {
+fn table(compiler: &mut Compiler<'_>, datum: &Datum) -> Option<ExampleTable> {
     let Some((name, columns)) = datum.form() else {
         compiler.expected("`(table (column Type) ..)`", datum);
         return None;
     };
     let mut all = Vec::new();
     for column in columns {
-        let Some((column_name, [rest @ ..])) = column.form() else {
+        let Some((column_name, rest)) = column.form() else {
             compiler.expected("`(column Type)`", column);
             continue;
         };

@@ -11,9 +11,9 @@ pub struct NotationError {
     /// The column, from 1, in characters.
     pub column: usize,
     /// What is wrong.
-    pub kind: NotationErrorKind,
+    pub kind: Box<NotationErrorKind>,
     span: Span,
-    source_line: String,
+    source_line: Box<str>,
 }
 
 /// What can be wrong with the text of a term.
@@ -67,7 +67,7 @@ impl NotationError {
     pub(super) fn new(text: &str, span: Span, kind: impl Into<NotationErrorKind>) -> Self {
         let (line, column) = place(text, span.start);
         let source_line = text.lines().nth(line - 1).unwrap_or_default().to_owned();
-        NotationError { line, column, kind: kind.into(), span, source_line }
+        NotationError { line, column, kind: Box::new(kind.into()), span, source_line: source_line.into() }
     }
 
     /// The bytes of the text that are wrong.
