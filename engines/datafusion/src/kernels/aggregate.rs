@@ -27,10 +27,12 @@ pub(super) fn aggregate(
         AggregatePhase::Partial => AggregateMode::Partial,
         AggregatePhase::Final => AggregateMode::Final,
     };
-    let keys = group.iter().enumerate().map(|(at, column)| {
-        let name = format!("k{at}");
-        (Arc::new(Column::new(&name, *column)) as Arc<dyn PhysicalExpr>, name)
+    let schema = input.schema();
+    let keys = group.iter().enumerate().map(|(at, column)| match schema.fields().get(*column) {
+        Some(field) => Ok((Arc::new(Column::new(field.name(), *column)) as Arc<dyn PhysicalExpr>, format!("k{at}"))),
+        None => exec_err!("a key in column {column} of {}", schema.fields().len()),
     });
+    let keys = keys.collect::<Result<Vec<_>>>()?;
     let calls = aggregates.iter().enumerate().map(|(at, call)| function(at, call, &argument_schema));
     let calls = calls.collect::<Result<Vec<_>>>()?;
     let filters = aggregates.iter().map(|call| match &call.filter {
@@ -38,7 +40,7 @@ pub(super) fn aggregate(
         _ => Ok(None),
     });
     let filters = filters.collect::<Result<Vec<_>>>()?;
-    let group = PhysicalGroupBy::new_single(keys.collect());
+    let group = PhysicalGroupBy::new_single(keys);
     Ok(Arc::new(AggregateExec::try_new(mode, group, calls, filters, input, argument_schema)?))
 }
 
