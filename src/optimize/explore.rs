@@ -1,12 +1,14 @@
 //! Building the e-graph of a normalized term, and exploring it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use rustc_hash::FxBuildHasher;
 
 use super::graph::{ClassId, Graph, terms_in_order};
 use super::join_order::{JoinBudget, JoinUse, plant};
 use super::normalize::RuleIndex;
 use super::trace::{Budgets, Fired};
-use crate::rules::Forest;
+use crate::rules::{Bindings, Forest};
 use crate::term::{Alternative, RelNode, RelOp, TermId};
 
 /// Adds a normalized term: join-sets become the join trees that the enumerator finds.
@@ -43,6 +45,8 @@ pub struct Explored {
 /// all matches are found before any is applied, so the order of rules cannot decide what is found.
 pub fn explore(graph: &mut Graph, rules: &RuleIndex, budgets: &Budgets, fired: &mut Fired) -> Explored {
     let mut explored = Explored::default();
+    // What a match gave once it gives again: applied matches are not built anew in every round.
+    let mut applied: HashSet<(ClassId, &str, Bindings<ClassId>), FxBuildHasher> = HashSet::default();
     loop {
         let mut found = Vec::new();
         for class in graph.classes() {
@@ -57,18 +61,23 @@ pub fn explore(graph: &mut Graph, rules: &RuleIndex, budgets: &Budgets, fired: &
         for (class, rule, bindings) in found {
             if graph.size() >= budgets.nodes {
                 explored.exhausted = true;
-                return explored;
+                break;
+            }
+            let key = (class, rule.name(), bindings.clone());
+            if applied.contains(&key) {
+                continue;
             }
             let nodes = graph.size();
             let Some(new) = rule.apply(graph, class, bindings) else { continue };
+            applied.insert(key);
             if graph.unite(class, new) || graph.size() > nodes {
-                fired.count(rule.name());
+                fired.count(rule);
                 changed = true;
             }
         }
         graph.rebuild();
         explored.rounds += 1;
-        if !changed {
+        if !changed || explored.exhausted {
             return explored;
         }
         if explored.rounds >= budgets.rounds {
@@ -79,11 +88,7 @@ pub fn explore(graph: &mut Graph, rules: &RuleIndex, budgets: &Budgets, fired: &
 }
 
 /// The physical alternatives that the implementation rules propose for every class.
-pub fn implement(
-    graph: &mut Graph,
-    rules: &RuleIndex,
-    fired: &mut Fired,
-) -> Vec<(ClassId, Vec<Alternative<ClassId>>)> {
+pub fn implement(graph: &mut Graph, rules: &RuleIndex, fired: &mut Fired) -> Vec<(ClassId, Vec<Alternative<ClassId>>)> {
     let mut alternatives = Vec::new();
     for class in graph.classes() {
         let mut proposed: Vec<Alternative<ClassId>> = Vec::new();
@@ -91,7 +96,7 @@ pub fn implement(
             for rule in rules.of(node.op) {
                 for bindings in rule.matches(graph, class, &node) {
                     if let Some(alternative) = rule.implement(graph, class, bindings) {
-                        fired.count(rule.name());
+                        fired.count(rule);
                         proposed.push(alternative);
                     }
                 }

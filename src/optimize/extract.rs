@@ -4,7 +4,10 @@
 //! requirement that an alternative does not meet by itself is passed to the input whose partitions it keeps,
 //! or met by an enforcer that moves the rows. Partitioning is a property of a choice, never of a class.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 use smallvec::{SmallVec, smallvec};
 
 use super::cost::{CostModel, Movement, Sizes};
@@ -59,6 +62,24 @@ pub struct Best {
     pub rows: f64,
 }
 
+/// One way to reach a goal: what it costs by itself, and the goals that it needs.
+struct Way {
+    choice: Choice,
+    cost: f64,
+    /// The needed goals, by their place in the order of goals.
+    inputs: SmallVec<[usize; 2]>,
+}
+
+impl Way {
+    /// The goals that this way to reach `goal` needs.
+    fn goals(&self, goal: Goal) -> SmallVec<[Goal; 2]> {
+        match &self.choice {
+            Choice::Compute(candidate) => candidate.inputs.clone(),
+            Choice::Move(_) => smallvec![(goal.0, Required::Any)],
+        }
+    }
+}
+
 /// The chosen tree, as one best choice per goal.
 #[derive(Debug)]
 pub struct Extraction {
@@ -74,7 +95,7 @@ pub struct Extractor<'a> {
     cost: &'a dyn CostModel,
     partitions: f64,
     groups: Vec<Group>,
-    of_class: IndexMap<ClassId, GroupId>,
+    of_class: HashMap<ClassId, GroupId, FxBuildHasher>,
 }
 
 impl<'a> Extractor<'a> {
@@ -86,7 +107,7 @@ impl<'a> Extractor<'a> {
         alternatives: Vec<(ClassId, Vec<Alternative<ClassId>>)>,
     ) -> Self {
         let mut extractor =
-            Extractor { graph, cost, partitions: partitions as f64, groups: Vec::new(), of_class: IndexMap::new() };
+            Extractor { graph, cost, partitions: partitions as f64, groups: Vec::new(), of_class: HashMap::default() };
         for (class, _) in &alternatives {
             let id = extractor.groups.len();
             extractor.of_class.insert(*class, id);
@@ -141,85 +162,89 @@ impl<'a> Extractor<'a> {
     pub fn extract(&self, root: ClassId) -> Option<Extraction> {
         let root = (*self.of_class.get(&self.graph.find(root))?, Required::Any);
         let goals = self.goals(root);
-        let mut best: IndexMap<Goal, Best> = IndexMap::with_capacity(goals.len());
         // Inputs come before what uses them, so one pass suffices unless the graph has a cycle.
+        let mut best: Vec<Option<(f64, usize)>> = vec![None; goals.len()];
+        let cyclic =
+            goals.values().enumerate().any(|(at, ways)| ways.iter().any(|way| way.inputs.iter().any(|i| *i >= at)));
         loop {
             let mut better = false;
-            for goal in &goals {
-                better |= self.improve(*goal, &mut best);
+            for (at, ways) in goals.values().enumerate() {
+                for (which, way) in ways.iter().enumerate() {
+                    let below = way.inputs.iter().try_fold(way.cost, |sum, input| Some(sum + best[*input]?.0));
+                    if let Some(cost) = below.filter(|cost| best[at].is_none_or(|(known, _)| *cost < known)) {
+                        best[at] = Some((cost, which));
+                        better = true;
+                    }
+                }
             }
-            if !better {
+            if !better || !cyclic {
                 break;
             }
         }
+        let chosen = goals.into_iter().zip(best).filter_map(|((goal, mut ways), best)| {
+            let (cost, which) = best?;
+            Some((goal, Best { choice: ways.swap_remove(which).choice, cost, rows: self.groups[goal.0].rows }))
+        });
+        let best: IndexMap<Goal, Best> = chosen.collect();
         best.contains_key(&root).then_some(Extraction { root, best })
     }
 
-    /// Every goal that the root may lead to, inputs first.
-    fn goals(&self, root: Goal) -> Vec<Goal> {
-        let mut seen: std::collections::HashSet<Goal> = std::collections::HashSet::new();
-        let mut order = Vec::new();
+    /// Every goal that the root may lead to, inputs first, with all ways to reach it.
+    fn goals(&self, root: Goal) -> IndexMap<Goal, Vec<Way>, FxBuildHasher> {
+        let mut opened: HashMap<Goal, Vec<Way>, FxBuildHasher> = HashMap::default();
+        let mut order: IndexMap<Goal, Vec<Way>, FxBuildHasher> = IndexMap::default();
         let mut stack = vec![(root, false)];
         while let Some((goal, done)) = stack.pop() {
             if done {
-                order.push(goal);
+                order.insert(goal, opened.insert(goal, Vec::new()).unwrap_or_default());
                 continue;
             }
-            if !seen.insert(goal) {
+            if opened.contains_key(&goal) {
                 continue;
             }
+            let ways = self.ways(goal);
             stack.push((goal, true));
-            let (group, required) = goal;
-            for candidate in self.groups[group].candidates.iter().rev() {
-                for variant in self.variants(candidate, required) {
-                    stack.extend(variant.inputs.iter().rev().map(|input| (*input, false)));
-                }
-            }
-            if required != Required::Any {
-                stack.push(((group, Required::Any), false));
-            }
+            stack.extend(
+                ways.iter().rev().flat_map(|way| way.goals(goal).into_iter().rev()).map(|input| (input, false)),
+            );
+            opened.insert(goal, ways);
+        }
+        let resolved: Vec<Vec<SmallVec<[usize; 2]>>> = order
+            .iter()
+            .map(|(goal, ways)| {
+                let index = |input: Goal| order.get_index_of(&input).unwrap_or(usize::MAX);
+                ways.iter().map(|way| way.goals(*goal).into_iter().map(index).collect()).collect()
+            })
+            .collect();
+        for (ways, resolved) in order.values_mut().zip(resolved) {
+            ways.iter_mut().zip(resolved).for_each(|(way, inputs)| way.inputs = inputs);
         }
         order
     }
 
-    fn improve(&self, goal: Goal, best: &mut IndexMap<Goal, Best>) -> bool {
-        let (id, required) = goal;
-        let group = &self.groups[id];
-        let mut found: Option<Best> = best.get(&goal).cloned();
-        let mut better = false;
-        let mut offer = |choice: Choice, cost: f64| {
-            if found.as_ref().is_none_or(|known| cost < known.cost) {
-                found = Some(Best { choice, cost, rows: group.rows });
-                better = true;
-            }
-        };
-        for candidate in &group.candidates {
+    /// All ways to reach a goal, each with its own cost.
+    fn ways(&self, goal: Goal) -> Vec<Way> {
+        let (group, required) = goal;
+        let mut ways = Vec::new();
+        for candidate in &self.groups[group].candidates {
             for variant in self.variants(candidate, required) {
-                let inputs = variant.inputs.iter().map(|input| best.get(input));
-                let Some(inputs) = inputs.collect::<Option<SmallVec<[&Best; 4]>>>() else { continue };
-                let below: f64 = inputs.iter().map(|input| input.cost).sum();
-                let cost = below + self.own_cost(&variant, group.rows, &inputs);
-                offer(Choice::Compute(variant), cost);
+                let cost = self.own_cost(&variant, self.groups[group].rows);
+                ways.push(Way { choice: Choice::Compute(variant), cost, inputs: SmallVec::new() });
             }
         }
-        if required != Required::Any {
-            if let Some(from) = best.get(&(id, Required::Any)) {
-                let movement = match required {
-                    Required::Single => Movement::Gather,
-                    Required::Replicated => Movement::Broadcast,
-                    _ => Movement::Shuffle,
-                };
-                offer(Choice::Move(movement), from.cost + self.cost.movement(movement, from.rows, self.partitions));
-            }
-        }
-        if let Some(found) = found.filter(|_| better) {
-            best.insert(goal, found);
-        }
-        better
+        let movement = match required {
+            Required::Any => return ways,
+            Required::Single => Movement::Gather,
+            Required::Replicated => Movement::Broadcast,
+            Required::Hashed(_) => Movement::Shuffle,
+        };
+        let cost = self.cost.movement(movement, self.groups[group].rows, self.partitions);
+        ways.push(Way { choice: Choice::Move(movement), cost, inputs: SmallVec::new() });
+        ways
     }
 
-    fn own_cost(&self, candidate: &Candidate, output: f64, inputs: &[&Best]) -> f64 {
-        let rows: SmallVec<[f64; 4]> = inputs.iter().map(|input| input.rows).collect();
+    fn own_cost(&self, candidate: &Candidate, output: f64) -> f64 {
+        let rows: SmallVec<[f64; 4]> = candidate.inputs.iter().map(|(group, _)| self.groups[*group].rows).collect();
         let replicated: SmallVec<[bool; 4]> =
             candidate.inputs.iter().map(|(_, required)| *required == Required::Replicated).collect();
         let single = self.delivered(candidate) == Delivered::Single;

@@ -8,6 +8,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use rustc_hash::FxBuildHasher;
+
 use super::simplify::{implied, simplify};
 use super::trace::Fired;
 use crate::expr::JoinKind;
@@ -17,13 +19,13 @@ use crate::term::{AggregateSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey, 
 /// Rules of one phase by the operator at their root, in canonical order.
 #[derive(Clone)]
 pub struct RuleIndex {
-    by_operator: HashMap<Operator, Vec<Arc<Rule>>>,
+    by_operator: HashMap<Operator, Vec<Arc<Rule>>, FxBuildHasher>,
 }
 
 impl RuleIndex {
     /// The rules of a phase: higher priorities first, then canonical order.
     pub fn new(rules: &RuleSet, phase: Phase) -> Self {
-        let mut by_operator: HashMap<Operator, Vec<Arc<Rule>>> = HashMap::new();
+        let mut by_operator: HashMap<Operator, Vec<Arc<Rule>>, FxBuildHasher> = HashMap::default();
         for rule in rules.by_phase(phase) {
             by_operator.entry(rule.root_operator()).or_default().push(rule);
         }
@@ -50,7 +52,7 @@ pub struct Normalized {
 /// Brings a term to its normal form with at most `budget` rewrites. No recursion on depth.
 pub fn normalize(terms: &mut Terms, root: TermId, rules: &RuleIndex, budget: u64, fired: &mut Fired) -> Normalized {
     let mut normalizer =
-        Normalizer { terms, rules, fired, normal: HashMap::new(), derived: HashSet::new(), steps: 0, budget };
+        Normalizer { terms, rules, fired, normal: HashMap::default(), derived: HashSet::default(), steps: 0, budget };
     let root = normalizer.run(root);
     Normalized { root, steps: normalizer.steps, exhausted: normalizer.steps >= budget }
 }
@@ -60,9 +62,9 @@ struct Normalizer<'a> {
     rules: &'a RuleIndex,
     fired: &'a mut Fired,
     /// From each term met so far to its normal form.
-    normal: HashMap<TermId, TermId>,
+    normal: HashMap<TermId, TermId, FxBuildHasher>,
     /// Predicates that were derived for a relation: each once, wherever they have moved since.
-    derived: HashSet<(ScalarId, ScalarId)>,
+    derived: HashSet<(ScalarId, ScalarId), FxBuildHasher>,
     steps: u64,
     budget: u64,
 }
@@ -131,7 +133,7 @@ impl Normalizer<'_> {
                 let Some(next) = rule.apply(self.terms, id, bindings) else { continue };
                 if next != id {
                     self.steps += 1;
-                    self.fired.count(rule.name());
+                    self.fired.count(rule);
                     return Some(next);
                 }
             }

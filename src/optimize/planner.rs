@@ -54,9 +54,28 @@ pub enum PlanError {
 pub struct Planner {
     functions: Arc<dyn Functions>,
     rules: Arc<RuleSet>,
+    phases: Arc<Phases>,
     cost: Arc<dyn CostModel>,
     target_partitions: usize,
     budgets: Budgets,
+}
+
+/// The rules of each phase, indexed once per rule set.
+struct Phases {
+    normalize: RuleIndex,
+    explore: RuleIndex,
+    implement: RuleIndex,
+}
+
+impl Phases {
+    fn of(rules: &RuleSet) -> Arc<Self> {
+        let index = |phase| RuleIndex::new(rules, phase);
+        Arc::new(Phases {
+            normalize: index(Phase::Normalize),
+            explore: index(Phase::Explore),
+            implement: index(Phase::Implement),
+        })
+    }
 }
 
 /// Partitions that hashed exchanges make when nobody says otherwise. A constant, never the number of cores:
@@ -66,9 +85,11 @@ pub const DEFAULT_PARTITIONS: usize = 4;
 impl Planner {
     /// A planner with the shipped rules and default prices.
     pub fn new(functions: Arc<dyn Functions>) -> Self {
+        let rules = RuleSet::builtin();
         Planner {
             functions,
-            rules: RuleSet::builtin(),
+            phases: Phases::of(&rules),
+            rules,
             cost: Arc::new(DefaultCost),
             target_partitions: DEFAULT_PARTITIONS,
             budgets: Budgets::default(),
@@ -77,6 +98,7 @@ impl Planner {
 
     /// The same planner with other rules.
     pub fn with_rules(mut self, rules: Arc<RuleSet>) -> Self {
+        self.phases = Phases::of(&rules);
         self.rules = rules;
         self
     }
@@ -108,8 +130,8 @@ impl Planner {
     pub fn normalize(&self, expr: &Expr) -> (Terms, TermId) {
         let mut terms = Terms::new(self.functions.clone());
         let resolved = resolve(expr, &mut terms);
-        let rules = RuleIndex::new(&self.rules, Phase::Normalize);
-        let normal = normalize(&mut terms, resolved.root, &rules, self.budgets.rewrites, &mut Fired::default());
+        let normal =
+            normalize(&mut terms, resolved.root, &self.phases.normalize, self.budgets.rewrites, &mut Fired::default());
         (terms, normal.root)
     }
 
@@ -122,8 +144,7 @@ impl Planner {
         let mut terms = Terms::new(self.functions.clone());
         let Resolved { root, output } = resolve(expr, &mut terms);
 
-        let rules = RuleIndex::new(&self.rules, Phase::Normalize);
-        let normal = normalize(&mut terms, root, &rules, self.budgets.rewrites, &mut fired);
+        let normal = normalize(&mut terms, root, &self.phases.normalize, self.budgets.rewrites, &mut fired);
         cap(&mut caps, "rewrites", normal.steps, self.budgets.rewrites, normal.exhausted);
 
         let mut estimator = Estimator::new(&terms);
@@ -133,8 +154,7 @@ impl Planner {
         let root = build(&mut graph, normal.root, &self.budgets, &mut joins);
         cap(&mut caps, "join-pairs", joins.pairs as u64, self.budgets.join_pairs as u64, joins.exceeded);
 
-        let rules = RuleIndex::new(&self.rules, Phase::Explore);
-        let explored = explore(&mut graph, &rules, &self.budgets, &mut fired);
+        let explored = explore(&mut graph, &self.phases.explore, &self.budgets, &mut fired);
         cap(
             &mut caps,
             "rounds",
@@ -145,8 +165,7 @@ impl Planner {
         let size = graph.size();
         cap(&mut caps, "e-nodes", size as u64, self.budgets.nodes as u64, size >= self.budgets.nodes);
 
-        let rules = RuleIndex::new(&self.rules, Phase::Implement);
-        let alternatives = implement(&mut graph, &rules, &mut fired);
+        let alternatives = implement(&mut graph, &self.phases.implement, &mut fired);
         if let Some(violation) = graph.violation() {
             return Err(PlanError::Tripwire(violation.to_owned()));
         }

@@ -1,29 +1,28 @@
 //! What the optimizer counts: rules that fired, and budgets.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use super::CapUse;
-use crate::rules::RuleSet;
+use crate::rules::{Rule, RuleSet};
 
 /// How often each rule fired: matched, passed its guards, and changed a term, added an e-node or
 /// proposed an alternative.
 #[derive(Debug, Default)]
-pub struct Fired(IndexMap<String, u64>);
+pub struct Fired(HashMap<Arc<str>, u64, FxBuildHasher>);
 
 impl Fired {
     /// Counts one firing.
-    pub fn count(&mut self, rule: &str) {
-        match self.0.get_mut(rule) {
-            Some(count) => *count += 1,
-            None => {
-                self.0.insert(rule.to_owned(), 1);
-            }
-        }
+    pub fn count(&mut self, rule: &Rule) {
+        *self.0.entry(rule.shared_name().clone()).or_default() += 1;
     }
 
     /// The counts in canonical rule order.
-    pub fn in_order(mut self, rules: &RuleSet) -> IndexMap<String, u64> {
-        let counted = rules.rules().iter().filter_map(|rule| self.0.swap_remove_entry(rule.name()));
+    pub fn in_order(self, rules: &RuleSet) -> IndexMap<String, u64> {
+        let counted = rules.rules().iter().filter_map(|rule| Some((rule.name().to_owned(), *self.0.get(rule.name())?)));
         counted.collect()
     }
 }

@@ -7,7 +7,7 @@ use crate::expr::{JoinKind, ScalarOp};
 use crate::term::{ColumnId, RelNode, ScalarId, Terms};
 
 /// What the variables of a rule are bound to, by their index.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bindings<I> {
     pub(super) values: SmallVec<[Value<I>; 8]>,
 }

@@ -61,7 +61,7 @@ pub enum Never {}
 
 /// What a variable is bound to; `R` is what a relation is here: an id in bindings, its facts in the
 /// arguments of functions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value<R> {
     /// Not bound yet.
     Unbound,

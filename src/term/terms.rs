@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::DataType;
 use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
 use super::rel::Computed;
@@ -17,6 +18,9 @@ use crate::expr::{
     infer_op,
 };
 use crate::token::{Tokenize, tokenize};
+
+/// Values by the order in which they came. The hash is fixed and fast; nobody sees its order.
+type Interned<T> = IndexSet<T, FxBuildHasher>;
 
 /// A term of [`Terms`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,21 +41,21 @@ pub struct ColumnInfo {
 pub struct Terms {
     functions: Arc<dyn Functions>,
     columns: Vec<ColumnInfo>,
-    names: HashMap<Name, ColumnId>,
-    derived: HashMap<crate::token::Token, ColumnId>,
+    names: HashMap<Name, ColumnId, FxBuildHasher>,
+    derived: HashMap<crate::token::Token, ColumnId, FxBuildHasher>,
     derived_columns: ColumnSet,
-    scalars: IndexSet<ScalarNode>,
+    scalars: Interned<ScalarNode>,
     scalar_facts: Vec<ScalarFacts>,
-    predicates: IndexSet<Vec<ScalarId>>,
-    projections: IndexSet<Vec<Computed>>,
-    aggregates: IndexSet<AggregateSpec>,
-    sorts: IndexSet<Vec<TermSortKey>>,
-    column_lists: IndexSet<Vec<ColumnId>>,
-    keys: IndexSet<Vec<JoinKey>>,
-    unions: IndexSet<UnionSpec>,
+    predicates: Interned<Vec<ScalarId>>,
+    projections: Interned<Vec<Computed>>,
+    aggregates: Interned<AggregateSpec>,
+    sorts: Interned<Vec<TermSortKey>>,
+    column_lists: Interned<Vec<ColumnId>>,
+    keys: Interned<Vec<JoinKey>>,
+    unions: Interned<UnionSpec>,
     gets: Vec<GetSpec>,
     barriers: Vec<BarrierSpec>,
-    nodes: IndexSet<RelNode<TermId>>,
+    nodes: Interned<RelNode<TermId>>,
     facts: Vec<Facts>,
 }
 
@@ -61,21 +65,21 @@ impl Terms {
         Terms {
             functions,
             columns: Vec::new(),
-            names: HashMap::new(),
-            derived: HashMap::new(),
+            names: HashMap::default(),
+            derived: HashMap::default(),
             derived_columns: ColumnSet::new(),
-            scalars: IndexSet::new(),
+            scalars: Interned::default(),
             scalar_facts: Vec::new(),
-            predicates: IndexSet::new(),
-            projections: IndexSet::new(),
-            aggregates: IndexSet::new(),
-            sorts: IndexSet::new(),
-            column_lists: IndexSet::new(),
-            keys: IndexSet::new(),
-            unions: IndexSet::new(),
+            predicates: Interned::default(),
+            projections: Interned::default(),
+            aggregates: Interned::default(),
+            sorts: Interned::default(),
+            column_lists: Interned::default(),
+            keys: Interned::default(),
+            unions: Interned::default(),
             gets: Vec::new(),
             barriers: Vec::new(),
-            nodes: IndexSet::new(),
+            nodes: Interned::default(),
             facts: Vec::new(),
         }
     }

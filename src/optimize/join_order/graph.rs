@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
+use rustc_hash::FxBuildHasher;
+
 use crate::expr::{BinaryOp, ScalarOp, Volatility};
 use crate::optimize::estimate::Estimator;
 use crate::optimize::simplify::implied;
@@ -32,7 +34,7 @@ pub struct JoinGraph<'a> {
     /// Pairs of relations that several equalities connect, with what independence underestimates.
     corrections: Vec<(RelationSet, f64)>,
     neighbours: Vec<RelationSet>,
-    rows: HashMap<RelationSet, f64>,
+    rows: HashMap<RelationSet, f64, FxBuildHasher>,
 }
 
 impl<'a> JoinGraph<'a> {
@@ -50,7 +52,7 @@ impl<'a> JoinGraph<'a> {
             conjuncts: Vec::new(),
             corrections: Vec::new(),
             neighbours: vec![0; relations.len()],
-            rows: HashMap::new(),
+            rows: HashMap::default(),
         };
         let equalities = graph.sort_conjuncts(terms, conjuncts);
         graph.close(terms, equalities);

@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use rustc_hash::FxBuildHasher;
+
 use super::graph::{JoinGraph, MAX_RELATIONS, bit};
 use super::{Relation, RelationSet, csg_cmp_pairs, greedy};
 use crate::expr::JoinKind;
@@ -88,7 +90,7 @@ fn plant_some(
             (left, right, knowledge.terms.intern_predicates(conjuncts), joins.rows(left | right))
         })
         .collect();
-    let mut classes: HashMap<RelationSet, ClassId> =
+    let mut classes: HashMap<RelationSet, ClassId, FxBuildHasher> =
         inputs.iter().enumerate().map(|(at, class)| (bit(at), *class)).collect();
     for (left, right, predicates, rows) in planned {
         let node = RelNode::new(RelOp::Join(JoinKind::Inner, predicates), [classes[&left], classes[&right]]);
@@ -108,7 +110,7 @@ fn plant_some(
 
 /// The joins of the tree of least C_out, inner ones first. The pairs come with smaller unions first.
 fn best_tree(joins: &mut JoinGraph<'_>, pairs: &[(RelationSet, RelationSet)]) -> Vec<(RelationSet, RelationSet)> {
-    let mut best: HashMap<RelationSet, (f64, (RelationSet, RelationSet))> = HashMap::new();
+    let mut best: HashMap<RelationSet, (f64, (RelationSet, RelationSet)), FxBuildHasher> = HashMap::default();
     for (left, right) in pairs {
         let below = |set: &RelationSet| best.get(set).map_or(0.0, |(cost, _)| *cost);
         let cost = below(left) + below(right) + joins.rows(left | right);
