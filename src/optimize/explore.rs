@@ -79,11 +79,7 @@ pub fn explore(graph: &mut Graph, rules: &RuleIndex, budgets: &Budgets, fired: &
 }
 
 /// The physical alternatives that the implementation rules propose for every class.
-pub fn implement(
-    graph: &mut Graph,
-    rules: &RuleIndex,
-    fired: &mut Fired,
-) -> Vec<(ClassId, Vec<Alternative<ClassId>>)> {
+pub fn implement(graph: &mut Graph, rules: &RuleIndex, fired: &mut Fired) -> Vec<(ClassId, Vec<Alternative<ClassId>>)> {
     let mut alternatives = Vec::new();
     for class in graph.classes() {
         let mut proposed: Vec<Alternative<ClassId>> = Vec::new();
