@@ -1,8 +1,6 @@
 //! `leafhold rules`.
 
-mod common;
-
-use common::leafhold;
+use crate::process::leafhold;
 
 #[test]
 fn rules_are_listed_shown_and_checked() {

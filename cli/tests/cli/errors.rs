@@ -1,8 +1,6 @@
 //! Bad input gives a message with the place, exit code 1 (2 for usage), and nothing else.
 
-mod common;
-
-use common::{TempFile, leafhold, with_input};
+use crate::process::{TempFile, leafhold, with_input};
 
 #[test]
 fn usage() {

@@ -1,8 +1,6 @@
 //! `leafhold explain`, for people and for programs.
 
-mod common;
-
-use common::leafhold;
+use crate::process::leafhold;
 use serde_json::Value;
 
 fn json(args: &[&str]) -> Value {

@@ -1,0 +1,7 @@
+//! The binary, as a user meets it.
+
+mod errors;
+mod explain;
+mod process;
+mod rules;
+mod run;
