@@ -4,8 +4,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use super::{Executor, RunFailure, RunReport};
+use crate::expr::Frame;
 use crate::lower::lower;
-use crate::optimize::{Plan, PlanOp};
+use crate::optimize::{Plan, PlanError, PlanOp, Planner};
 
 /// The result of a plan, in this process.
 #[derive(Clone, Debug)]
@@ -40,6 +41,28 @@ pub fn collect(plan: &Plan, executor: &dyn Executor) -> Result<Collected, RunFai
     let batches = outcome.partitions.iter().flat_map(|partition| partition.iter());
     let batches = batches.filter(|batch| batch.num_rows() > 0).cloned().collect();
     Ok(Collected { schema: outcome.schema, batches, report: outcome.report })
+}
+
+/// Why a frame gave no rows.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// There is no plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The plan did not run to its end.
+    #[error(transparent)]
+    Run(#[from] RunFailure),
+}
+
+impl Frame {
+    /// Plans the frame, runs it, and gathers its rows. The frame keeps its futures, so it can be collected
+    /// again, also after its maker has let go of every handle.
+    ///
+    /// # Errors
+    /// No plan, or a run that failed (with its report inside).
+    pub fn collect(&self, planner: &Planner, executor: &dyn Executor) -> Result<Collected, CollectError> {
+        Ok(collect(&planner.plan(self.expr())?, executor)?)
+    }
 }
 
 /// An exchange only moves rows: it gives what its input gave, however many tasks read it.

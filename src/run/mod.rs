@@ -20,7 +20,7 @@ mod schedule;
 mod wiring;
 mod worker;
 
-pub use collect::{Collected, collect};
+pub use collect::{CollectError, Collected, collect};
 pub use error::{RunCause, RunError, RunFailure};
 pub use event::{TaskEvent, TaskState};
 pub use executor::{Canceller, Executor, Outcome, Run, Running};
