@@ -2,8 +2,8 @@
 //!
 //! Terms are hash-consed, so "already normal" is one lookup, and normalizing twice is normalizing once.
 //! Beside the rules there are native steps, which keep normal forms that a rule would have to repeat for
-//! every operator: constants fold, filters above inner joins become join conditions, and what a
-//! disjunction implies for one relation of a join filters that relation.
+//! every operator: constants fold, and what a disjunction implies for one relation of a join filters
+//! that relation.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -150,10 +150,7 @@ impl Normalizer<'_> {
             }
             RelOp::Filter(predicates) => {
                 let conjuncts = self.terms.predicates(predicates).to_vec();
-                match self.terms.term(inputs[0]).op {
-                    RelOp::JoinSet(_) => self.terms.join_set(inputs, conjuncts),
-                    _ => self.terms.filter(inputs[0], conjuncts),
-                }
+                self.terms.filter(inputs[0], conjuncts)
             }
             op => self.terms.add(RelNode::new(op, inputs)),
         }

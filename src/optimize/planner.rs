@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use arrow_schema::{Field, Schema, SchemaRef};
 use indexmap::IndexMap;
 
 use super::cost::{CostModel, DefaultCost};
@@ -14,9 +15,9 @@ use super::plan::{Plan, PlanColumn};
 use super::resolve::{Resolved, resolve};
 use super::shape::plan_shape;
 use super::trace::{Budgets, Fired, cap};
-use crate::expr::{Expr, Functions};
+use crate::expr::{Expr, Functions, Name};
 use crate::rules::{Phase, RuleSet};
-use crate::term::{TermId, Terms};
+use crate::term::{ColumnId, TermId, Terms};
 
 /// Why there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,13 +137,38 @@ impl Planner {
     }
 
     /// The cheapest plan that is found.
+    ///
+    /// # Errors
+    /// See [`PlanError`]; an expression that was built at all has a plan under the shipped rules.
     pub fn plan(&self, expr: &Expr) -> Result<Plan, PlanError> {
+        let mut terms = Terms::new(self.functions.clone());
+        let resolved = resolve(expr, &mut terms);
+        self.plan_resolved(terms, resolved, expr.schema().clone())
+    }
+
+    /// The cheapest plan of a term, such as one that was read from text: its columns in the order of their
+    /// ids, under the names that texts give them.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub fn plan_term(&self, terms: Terms, root: TermId) -> Result<Plan, PlanError> {
+        let facts = terms.facts(root);
+        let output: Vec<(Name, ColumnId)> =
+            facts.outputs.iter().map(|column| (terms.column(column).name.clone(), column)).collect();
+        let fields = output.iter().map(|(name, column)| {
+            let data_type = terms.column(*column).data_type.clone();
+            Field::new(&**name, data_type, !facts.not_null.contains(*column))
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        self.plan_resolved(terms, Resolved { root, output }, schema)
+    }
+
+    fn plan_resolved(&self, mut terms: Terms, resolved: Resolved, schema: SchemaRef) -> Result<Plan, PlanError> {
         if self.target_partitions == 0 {
             return Err(PlanError::Partitions(0));
         }
         let (mut fired, mut caps) = (Fired::default(), IndexMap::new());
-        let mut terms = Terms::new(self.functions.clone());
-        let Resolved { root, output } = resolve(expr, &mut terms);
+        let Resolved { root, output } = resolved;
 
         let normal = normalize(&mut terms, root, &self.phases.normalize, self.budgets.rewrites, &mut fired);
         cap(&mut caps, "rewrites", normal.steps, self.budgets.rewrites, normal.exhausted);
@@ -190,7 +216,7 @@ impl Planner {
             shape: plan_shape(&plan_root, &output, &leaves),
             root: plan_root,
             output,
-            schema: expr.schema().clone(),
+            schema,
             columns,
             leaves,
             target_partitions: self.target_partitions,

@@ -618,7 +618,8 @@ impl Terms {
                     all.extend(self.predicates(inner));
                     stack.extend(node.inputs.iter().rev());
                 }
-                RelOp::Filter(inner) if self.is_join(node.inputs[0]) => {
+                // Below a join's condition a volatile conjunct would be drawn another number of times.
+                RelOp::Filter(inner) if self.is_join(node.inputs[0]) && self.is_stable(inner) => {
                     all.extend(self.predicates(inner));
                     stack.push(node.inputs[0]);
                 }
@@ -673,6 +674,11 @@ impl Terms {
             true => input,
             false => self.add(RelNode::new(RelOp::Filter(predicates), [input])),
         }
+    }
+
+    fn is_stable(&self, predicates: PredicatesId) -> bool {
+        let volatility = |conjunct: &ScalarId| self.scalar_facts(*conjunct).volatility;
+        self.predicates(predicates).iter().all(|conjunct| volatility(conjunct) < Volatility::Volatile)
     }
 
     fn is_join(&self, term: TermId) -> bool {
