@@ -1,11 +1,12 @@
 //! Planning time: from the bound query to a physical plan.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
 use leafhold::lower::lower;
 use leafhold::optimize::Planner;
-use leafhold_datafusion::EngineFunctions;
+use leafhold_datafusion::{DataFusionKernels, EngineFunctions};
 
 use crate::SuiteArgs;
 use crate::measure::{Minimum, timed};
@@ -16,26 +17,32 @@ use crate::tables::sessions;
 pub const DATAFUSION: &str = "DataFusion 55.2";
 
 /// Ours is everything from the bound query to the plan, DataFusion's rules that run before it included;
-/// theirs is `optimize` and physical planning. Repetitions are interleaved, so that a slow moment of the
+/// theirs is `optimize` and physical planning. What follows in our case stands in columns of its own: the
+/// pre-pass (part of ours), lowering to tasks, and making DataFusion's operators of each distinct fragment. Repetitions are interleaved, so that a slow moment of the
 /// machine meets both.
 pub fn measure(args: &SuiteArgs) -> anyhow::Result<Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (ours, theirs) = sessions(args.scale, args.threads.get())?;
     let planner = Planner::new(Arc::new(EngineFunctions));
+    let kernels = DataFusionKernels;
     let state = theirs.state();
     let mut rows = Vec::new();
     for (name, sql) in args.queries()? {
         let case = format!("tpch/{name}");
         let bound = ours.bind(sql).with_context(|| case.clone())?;
         let peer_bound = runtime.block_on(state.create_logical_plan(sql)).with_context(|| case.clone())?;
-        let (mut our_time, mut their_time, mut prepass, mut lowering) =
-            (Minimum::default(), Minimum::default(), Minimum::default(), Minimum::default());
+        let [mut our_time, mut their_time, mut prepass, mut lowering, mut conversion] = [Minimum::default(); 5];
         for _ in 0..args.repetitions.get() {
             let (expr, expr_time) = timed(|| ours.to_expr(&bound)).with_context(|| case.clone())?;
             let (plan, plan_time) = timed(|| planner.plan(&expr)).with_context(|| case.clone())?;
             prepass.add(expr_time);
             our_time.add(expr_time + plan_time);
-            lowering.add(timed(|| lower(&plan)).with_context(|| case.clone())?.1);
+            let (graph, time) = timed(|| lower(&plan)).with_context(|| case.clone())?;
+            lowering.add(time);
+            let fragments: BTreeMap<_, _> =
+                graph.graph.node_weights().map(|task| (task.fragment.token, &task.fragment)).collect();
+            let convert = || fragments.values().try_for_each(|fragment| kernels.execution_plan(fragment).map(drop));
+            conversion.add(timed(convert).with_context(|| case.clone())?.1);
             let physical = || {
                 let optimized = state.optimize(&peer_bound)?;
                 runtime.block_on(state.query_planner().create_physical_plan(&optimized, &state))
@@ -44,7 +51,8 @@ pub fn measure(args: &SuiteArgs) -> anyhow::Result<Report> {
         }
         rows.push(Row::new(case.clone(), "planning_ms", our_time.get(), DATAFUSION, their_time.get()));
         rows.push(Row::alone(case.clone(), "prepass_ms", prepass.get()));
-        rows.push(Row::alone(case, "lowering_ms", lowering.get()));
+        rows.push(Row::alone(case.clone(), "lowering_ms", lowering.get()));
+        rows.push(Row::alone(case, "conversion_ms", conversion.get()));
     }
     rows.sort_by_key(|row| row.metric != "planning_ms");
     Ok(Report::new(rows))
