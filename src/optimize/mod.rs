@@ -1,7 +1,7 @@
 //! From expressions to the cheapest plan that the rules prove equal.
 //!
 //! The phases, each in a file of its own: [`resolve`] gives columns dense ids; `normalize` applies the
-//! rules that are never worse, to a fixpoint; [`join_order`] enumerates the join trees of join-sets;
+//! rules that are never worse, to a fixpoint; `join_order` enumerates the join trees of join-sets;
 //! `explore` lets the e-graph find alternatives whose merit depends on cost; `implement` proposes
 //! physical operators; `extract` takes the cheapest tree per class and required partitioning; `finish`
 //! prunes columns and builds the [`Plan`].
@@ -15,7 +15,7 @@ mod explore;
 mod extract;
 mod finish;
 mod graph;
-pub mod join_order;
+mod join_order;
 mod normalize;
 mod plan;
 mod planner;

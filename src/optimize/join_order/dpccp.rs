@@ -1,5 +1,4 @@
-use super::RelationSet;
-use super::graph::{JoinGraph, bit, members};
+use super::graph::{JoinGraph, RelationSet, bit, members};
 
 /// All pairs of connected, disjoint, adjacent sets of relations, each once, with pairs of smaller
 /// unions first; `None` when there are more than `budget`.
@@ -79,7 +78,7 @@ mod tests {
     use super::*;
     use crate::expr::{CoreFunctions, ScalarOp};
     use crate::optimize::estimate::Estimator;
-    use crate::optimize::join_order::Relation;
+    use crate::optimize::join_order::graph::Relation;
     use crate::term::{ColumnSet, Terms};
 
     /// The pairs of a graph with `n` relations and these edges.

@@ -1,5 +1,4 @@
-use super::RelationSet;
-use super::graph::{JoinGraph, bit};
+use super::graph::{JoinGraph, RelationSet, bit};
 
 /// The joins of one bushy tree, inner ones first: always the adjacent pair of least result, ties in
 /// written order (greedy operator ordering; Fegaras, DEXA 1998). O(relations^3).

@@ -2,8 +2,9 @@ use std::collections::HashMap;
 
 use rustc_hash::FxBuildHasher;
 
-use super::graph::{JoinGraph, MAX_RELATIONS, bit};
-use super::{Relation, RelationSet, csg_cmp_pairs, greedy};
+use super::dpccp::csg_cmp_pairs;
+use super::graph::{JoinGraph, MAX_RELATIONS, Relation, RelationSet, bit};
+use super::greedy::greedy;
 use crate::expr::JoinKind;
 use crate::optimize::graph::{ClassId, Graph};
 use crate::term::{RelNode, RelOp, ScalarId};
