@@ -4,11 +4,12 @@ mod aggregate;
 mod barrier;
 mod concat;
 mod join;
-mod operators;
-mod output;
+pub(crate) mod operators;
+pub(crate) mod output;
 mod runtime;
 pub(crate) mod scalar;
-mod source;
+pub(crate) mod shared;
+pub(crate) mod source;
 
 use std::sync::Arc;
 
