@@ -1,12 +1,11 @@
 //! Planning time: from the bound query to a physical plan.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
 use leafhold::lower::lower;
 use leafhold::optimize::Planner;
-use leafhold_datafusion::{DataFusionKernels, EngineFunctions};
+use leafhold_datafusion::{EngineFunctions, to_execution_plan};
 
 use crate::SuiteArgs;
 use crate::measure::{Minimum, timed};
@@ -18,13 +17,12 @@ pub const DATAFUSION: &str = "DataFusion 55.2";
 
 /// Ours is everything from the bound query to the plan, DataFusion's rules that run before it included;
 /// theirs is `optimize` and physical planning. What follows in our case stands in columns of its own: the
-/// pre-pass (part of ours), lowering to tasks, and making DataFusion's operators of each distinct fragment. Repetitions are interleaved, so that a slow moment of the
+/// pre-pass (part of ours), lowering to tasks, and making the plan one of DataFusion's own. Repetitions are interleaved, so that a slow moment of the
 /// machine meets both.
 pub fn measure(args: &SuiteArgs) -> anyhow::Result<Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (ours, theirs) = sessions(args.scale, args.threads.get())?;
     let planner = Planner::new(Arc::new(EngineFunctions));
-    let kernels = DataFusionKernels;
     let state = theirs.state();
     let mut rows = Vec::new();
     for (name, sql) in args.queries()? {
@@ -37,12 +35,8 @@ pub fn measure(args: &SuiteArgs) -> anyhow::Result<Report> {
             let (plan, plan_time) = timed(|| planner.plan(&expr)).with_context(|| case.clone())?;
             prepass.add(expr_time);
             our_time.add(expr_time + plan_time);
-            let (graph, time) = timed(|| lower(&plan)).with_context(|| case.clone())?;
-            lowering.add(time);
-            let fragments: BTreeMap<_, _> =
-                graph.graph.node_weights().map(|task| (task.fragment.token, &task.fragment)).collect();
-            let convert = || fragments.values().try_for_each(|fragment| kernels.execution_plan(fragment).map(drop));
-            conversion.add(timed(convert).with_context(|| case.clone())?.1);
+            lowering.add(timed(|| lower(&plan)).with_context(|| case.clone())?.1);
+            conversion.add(timed(|| to_execution_plan(&plan)).with_context(|| case.clone())?.1);
             let physical = || {
                 let optimized = state.optimize(&peer_bound)?;
                 runtime.block_on(state.query_planner().create_physical_plan(&optimized, &state))

@@ -317,8 +317,9 @@ fn expect_inputs(node: usize, plan_node: &PlanNode, expected: usize) -> Result<(
     }
 }
 
-/// Which columns an operator itself gives.
-fn layout_of(op: &PhysicalOp<usize>, node: &PlanNode, inputs: &[&[ColumnId]]) -> Vec<ColumnId> {
+/// Which columns an operator itself gives, over inputs that give these: for those who make operators of
+/// a plan's nodes. A partial aggregate's states follow what is listed.
+pub fn layout_of(op: &PhysicalOp<usize>, node: &PlanNode, inputs: &[&[ColumnId]]) -> Vec<ColumnId> {
     match op {
         PhysicalOp::Filter { .. } | PhysicalOp::Sort { .. } | PhysicalOp::Limit { .. } => inputs[0].to_vec(),
         PhysicalOp::HashJoin { kind, .. } | PhysicalOp::NestedLoopJoin { kind, .. } => match kind.gives_right() {
@@ -334,9 +335,12 @@ fn layout_of(op: &PhysicalOp<usize>, node: &PlanNode, inputs: &[&[ColumnId]]) ->
     }
 }
 
-/// The input of the partial aggregate that a final one completes.
-fn partial_input(at: usize, node: &PlanNode) -> Result<&PlanNode, LowerError> {
-    let mut below = &node.inputs[0];
+/// The input of the partial aggregate that a final one completes: the calls are written over its columns.
+///
+/// # Errors
+/// When there is no partial aggregate below the node.
+pub fn partial_input(at: usize, node: &PlanNode) -> Result<&PlanNode, LowerError> {
+    let mut below = node.inputs.first().ok_or(LowerError::NoPartial { node: at })?;
     while matches!(below.op, PlanOp::Exchange { .. }) {
         below = below.inputs.first().ok_or(LowerError::NoPartial { node: at })?;
     }

@@ -18,4 +18,5 @@ mod tokens;
 pub use error::LowerError;
 pub use fragment::{Fragment, FragmentNode, FragmentOp, FragmentOutput};
 pub use graph::{PortUse, Task, TaskGraph, TaskId, TaskInput};
-pub use lowering::lower;
+pub use lowering::{layout_of, lower, partial_input};
+pub use positions::{Positions, positional};

@@ -5,20 +5,17 @@ use crate::expr::{AggregateCall, Scalar, SortKey};
 use crate::optimize::PhysicalOp;
 use crate::term::ColumnId;
 
-/// Where the columns of an operator's input lie.
-pub(super) struct Positions {
+/// Where the columns of an operator's input lie. Every lookup fails for a column that no input gives.
+pub struct Positions {
     of: HashMap<ColumnId, usize>,
     operator: &'static str,
     node: usize,
 }
 
 impl Positions {
-    /// The positions of the columns of some layouts, one after the other.
-    pub(super) fn new<'a>(
-        operator: &'static str,
-        node: usize,
-        layouts: impl IntoIterator<Item = &'a [ColumnId]>,
-    ) -> Self {
+    /// The positions of the columns of some layouts, one after the other. `operator` and `node` are for
+    /// errors.
+    pub fn new<'a>(operator: &'static str, node: usize, layouts: impl IntoIterator<Item = &'a [ColumnId]>) -> Self {
         let mut of = HashMap::new();
         for (position, column) in layouts.into_iter().flatten().enumerate() {
             of.entry(*column).or_insert(position);
@@ -26,16 +23,19 @@ impl Positions {
         Positions { of, operator, node }
     }
 
-    pub(super) fn column(&self, column: ColumnId) -> Result<usize, LowerError> {
+    /// Where a column lies.
+    pub fn column(&self, column: ColumnId) -> Result<usize, LowerError> {
         let missing = || LowerError::MissingColumn { operator: self.operator, node: self.node, column };
         self.of.get(&column).copied().ok_or_else(missing)
     }
 
-    pub(super) fn columns(&self, columns: &[ColumnId]) -> Result<Vec<usize>, LowerError> {
+    /// Where columns lie.
+    pub fn columns(&self, columns: &[ColumnId]) -> Result<Vec<usize>, LowerError> {
         columns.iter().map(|column| self.column(*column)).collect()
     }
 
-    pub(super) fn scalar(&self, scalar: &Scalar<ColumnId>) -> Result<Scalar<usize>, LowerError> {
+    /// A scalar over positions.
+    pub fn scalar(&self, scalar: &Scalar<ColumnId>) -> Result<Scalar<usize>, LowerError> {
         scalar.try_map(&mut |column| self.column(*column))
     }
 
@@ -43,18 +43,23 @@ impl Positions {
         scalar.as_ref().map(|scalar| self.scalar(scalar)).transpose()
     }
 
-    pub(super) fn sort_keys(&self, keys: &[SortKey<ColumnId>]) -> Result<Vec<SortKey<usize>>, LowerError> {
+    /// Sort keys over positions.
+    pub fn sort_keys(&self, keys: &[SortKey<ColumnId>]) -> Result<Vec<SortKey<usize>>, LowerError> {
         keys.iter().map(|key| key.try_map(&mut |column| self.column(*column))).collect()
     }
 
-    pub(super) fn calls(&self, calls: &[AggregateCall<ColumnId>]) -> Result<Vec<AggregateCall<usize>>, LowerError> {
+    /// Aggregate calls over positions.
+    pub fn calls(&self, calls: &[AggregateCall<ColumnId>]) -> Result<Vec<AggregateCall<usize>>, LowerError> {
         calls.iter().map(|call| call.try_map(&mut |column| self.column(*column))).collect()
     }
 }
 
 /// The operator over positions in the layouts of its inputs. `arguments` is the layout over which the
 /// calls of a final aggregate are written.
-pub(super) fn positional(
+///
+/// # Errors
+/// When the operator uses a column that its inputs do not give.
+pub fn positional(
     op: &PhysicalOp<ColumnId>,
     node: usize,
     inputs: &[&[ColumnId]],

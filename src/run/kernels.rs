@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 
@@ -47,12 +48,21 @@ pub enum KernelError {
 }
 
 /// What a task may ask while it runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TaskContext {
     /// Which partition of its stage the task is.
     pub partition: usize,
     /// Set when the run is cancelled: check it between batches.
     pub cancelled: Arc<AtomicBool>,
+    /// When the run started: what `now()` answers in all of its tasks.
+    pub started: SystemTime,
+}
+
+impl Default for TaskContext {
+    /// The first partition of a run that starts now.
+    fn default() -> Self {
+        TaskContext { partition: 0, cancelled: Arc::default(), started: SystemTime::now() }
+    }
 }
 
 impl TaskContext {

@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -47,6 +47,7 @@ impl Executor for LocalExecutor {
             wake: Condvar::new(),
             cancelled: Arc::new(AtomicBool::new(false)),
             start: Instant::now(),
+            started: SystemTime::now(),
         });
         shared.observe(|observer| observer.on_submit(&submitted));
         let mut threads = Vec::with_capacity(self.threads);

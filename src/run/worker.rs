@@ -1,7 +1,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -19,6 +19,8 @@ pub(super) struct Shared {
     pub(super) wake: Condvar,
     pub(super) cancelled: Arc<AtomicBool>,
     pub(super) start: Instant,
+    /// When the run started, by the calendar; times in events are taken from `start`.
+    pub(super) started: SystemTime,
 }
 
 enum Job {
@@ -162,7 +164,8 @@ impl Shared {
         let (fragment, sources, context, place) = {
             let schedule = self.schedule.lock();
             let node = &schedule.graph[task];
-            let context = TaskContext { partition: node.partition, cancelled: self.cancelled.clone() };
+            let (cancelled, started) = (self.cancelled.clone(), self.started);
+            let context = TaskContext { partition: node.partition, cancelled, started };
             (node.fragment.clone(), schedule.inputs(task), context, (node.stage, node.partition))
         };
         let started = self.now();

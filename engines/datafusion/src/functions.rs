@@ -96,7 +96,7 @@ impl Functions for EngineFunctions {
                 Some(Arc::new(PhysicalLiteral::new(value)) as Arc<dyn PhysicalExpr>)
             })
             .collect::<Option<Vec<_>>>()?;
-        let expr = combine(op, args, &schema).ok()?;
+        let expr = combine(op, args, &schema, None).ok()?;
         let options = RecordBatchOptions::new().with_row_count(Some(1));
         let row = RecordBatch::try_new_with_options(Arc::new(schema), Vec::new(), &options).ok()?;
         let array = match expr.evaluate(&row).ok()? {

@@ -3,6 +3,7 @@
 //! * [`Session`] turns SQL over a [`Catalog`] of leaves into [`leafhold::expr::Expr`]s;
 //! * [`EngineFunctions`] are DataFusion's types, functions and constants;
 //! * [`DataFusionKernels`] run fragments of plans on DataFusion's operators;
+//! * [`to_execution_plan`] makes a whole plan one of DataFusion's own, for those who run these;
 //! * [`tpch`] generates the benchmark's tables as live futures, [`files`] reads Parquet and CSV.
 
 mod catalog;
@@ -12,6 +13,7 @@ mod error;
 pub mod files;
 mod functions;
 mod kernels;
+mod physical;
 mod prepare;
 mod session;
 pub mod tpch;
@@ -20,4 +22,5 @@ pub use catalog::Catalog;
 pub use error::{Place, SqlError};
 pub use functions::EngineFunctions;
 pub use kernels::DataFusionKernels;
+pub use physical::to_execution_plan;
 pub use session::Session;

@@ -215,6 +215,6 @@ fn errors_and_cancellation_are_told() {
     let run = |context: &TaskContext| DataFusionKernels.run(&fragment, vec![table(2, &left())], context).unwrap_err();
     let error = run(&TaskContext::default());
     assert!(error.to_string().to_lowercase().contains("divide by zero"), "{error}");
-    let cancelled = TaskContext { partition: 0, cancelled: Arc::new(AtomicBool::new(true)) };
+    let cancelled = TaskContext { cancelled: Arc::new(AtomicBool::new(true)), ..TaskContext::default() };
     assert_eq!(run(&cancelled), KernelError::Cancelled);
 }

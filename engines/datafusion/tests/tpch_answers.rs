@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, RecordBatch};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -61,7 +61,7 @@ fn the_22_answers_are_those_of_datafusion() {
         let expr = session.to_expr(&session.bind(sql).unwrap()).unwrap();
         let plan = Planner::new(Arc::new(EngineFunctions)).plan(&expr).unwrap();
         for threads in [1, 2] {
-            let executor = LocalExecutor::new(Arc::new(DataFusionKernels::default()), threads);
+            let executor = LocalExecutor::new(Arc::new(DataFusionKernels), threads);
             let ours = match collect(&plan, &executor) {
                 Ok(collected) => rows(&collected.batches),
                 Err(error) => {

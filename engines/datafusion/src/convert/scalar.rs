@@ -177,7 +177,8 @@ fn narrow(value: &Expr, items: &[Scalar], scope: &Scope<'_>) -> Option<(Scalar, 
     let (name, from) = scope.resolve(column)?;
     let exact = |kind: &DataType| kind.is_integer() || matches!(kind, DataType::Decimal128(_, _));
     let text = |kind: &DataType| matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-    let widened = !can_fail(&ScalarOp::<()>::Cast { to: DataTypeKey(to.clone()), safe: false }, &[from.clone()]);
+    let widened =
+        !can_fail(&ScalarOp::<()>::Cast { to: DataTypeKey(to.clone()), safe: false }, std::slice::from_ref(&from));
     if !widened || !((exact(&from) && exact(to)) || (text(&from) && text(to))) {
         return None;
     }

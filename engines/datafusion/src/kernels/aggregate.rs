@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow_schema::{Field, SchemaRef};
 use datafusion::common::{Result, ScalarValue, exec_err};
@@ -6,8 +7,8 @@ use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion::physical_expr::expressions::{Column, Literal, cast};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use leafhold::expr::AggregateCall;
 use leafhold::term::AggregatePhase;
 
@@ -21,10 +22,14 @@ pub(super) fn aggregate(
     aggregates: &[AggregateCall<usize>],
     argument_schema: SchemaRef,
     input: Arc<dyn ExecutionPlan>,
+    started: SystemTime,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    let partitioned = input.output_partitioning().partition_count() > 1;
     let mode = match phase {
+        AggregatePhase::Single if partitioned => AggregateMode::SinglePartitioned,
         AggregatePhase::Single => AggregateMode::Single,
         AggregatePhase::Partial => AggregateMode::Partial,
+        AggregatePhase::Final if partitioned => AggregateMode::FinalPartitioned,
         AggregatePhase::Final => AggregateMode::Final,
     };
     let schema = input.schema();
@@ -33,10 +38,10 @@ pub(super) fn aggregate(
         None => exec_err!("a key in column {column} of {}", schema.fields().len()),
     });
     let keys = keys.collect::<Result<Vec<_>>>()?;
-    let calls = aggregates.iter().enumerate().map(|(at, call)| function(at, call, &argument_schema));
+    let calls = aggregates.iter().enumerate().map(|(at, call)| function(at, call, &argument_schema, started));
     let calls = calls.collect::<Result<Vec<_>>>()?;
     let filters = aggregates.iter().map(|call| match &call.filter {
-        Some(filter) if phase != AggregatePhase::Final => Ok(Some(physical(filter, &argument_schema)?)),
+        Some(filter) if phase != AggregatePhase::Final => Ok(Some(physical(filter, &argument_schema, started)?)),
         _ => Ok(None),
     });
     let filters = filters.collect::<Result<Vec<_>>>()?;
@@ -44,12 +49,17 @@ pub(super) fn aggregate(
     Ok(Arc::new(AggregateExec::try_new(mode, group, calls, filters, input, argument_schema)?))
 }
 
-fn function(at: usize, call: &AggregateCall<usize>, schema: &SchemaRef) -> Result<Arc<AggregateFunctionExpr>> {
+fn function(
+    at: usize,
+    call: &AggregateCall<usize>,
+    schema: &SchemaRef,
+    started: SystemTime,
+) -> Result<Arc<AggregateFunctionExpr>> {
     let name = call.function.name();
     let Some(udaf) = engine::state().aggregate_functions().get(name) else {
         return exec_err!("no aggregate function `{name}`");
     };
-    let mut args = call.args.iter().map(|arg| physical(arg, schema)).collect::<Result<Vec<_>>>()?;
+    let mut args = call.args.iter().map(|arg| physical(arg, schema, started)).collect::<Result<Vec<_>>>()?;
     if args.is_empty() {
         args.push(Arc::new(Literal::new(ScalarValue::Int64(Some(1)))));
     }

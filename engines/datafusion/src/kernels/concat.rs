@@ -9,13 +9,14 @@ use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExp
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::{StreamExt, TryStreamExt};
 
+use super::operators::gathered;
 use super::output::renamed;
 use super::source::numbered;
 
-/// All rows of all inputs, one input after the other: a union within one partition, in an order that
+/// All rows of all inputs, one input after the other: a union partition by partition, in an order that
 /// does not depend on who is faster.
 #[derive(Debug)]
 pub(super) struct ConcatExec {
@@ -26,12 +27,18 @@ pub(super) struct ConcatExec {
 }
 
 impl ConcatExec {
-    /// The inputs have columns of the types of `schema`.
+    /// The inputs have columns of the types of `schema`, and all as many partitions; otherwise they are
+    /// gathered.
     pub fn new(schema: &Schema, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Self {
         let schema = numbered(schema);
+        let counts = inputs.iter().map(|input| input.output_partitioning().partition_count());
+        let partitions = counts.clone().max().unwrap_or(1);
+        let alike = counts.min().unwrap_or(1) == partitions;
+        let inputs = if alike { inputs } else { inputs.into_iter().map(gathered).collect() };
+        let partitions = if alike { partitions } else { 1 };
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema.clone()),
-            Partitioning::UnknownPartitioning(1),
+            Partitioning::UnknownPartitioning(partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
@@ -69,11 +76,12 @@ impl ExecutionPlan for ConcatExec {
         Ok(Arc::new(ConcatExec::new(&self.schema, inputs)))
     }
 
-    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let rows = MetricBuilder::new(&self.metrics).output_rows(0);
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
         let schema = self.schema.clone();
         // An input starts when those before it are done.
-        let streams = futures::stream::iter(self.inputs.clone()).map(move |input| input.execute(0, context.clone()));
+        let streams =
+            futures::stream::iter(self.inputs.clone()).map(move |input| input.execute(partition, context.clone()));
         let batches = streams.try_flatten().map(move |batch| {
             let batch = batch?;
             rows.add(batch.num_rows());

@@ -1,15 +1,18 @@
-//! Joins. DataFusion's build side is the left one: to build from the right, sides are swapped.
+//! Joins. DataFusion's build side is the left one: to build from the right, sides are swapped. Inputs of
+//! equally many partitions lie alike; otherwise the build side is gathered first.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow_schema::{Schema, SchemaRef};
 use datafusion::common::{JoinSide, JoinType, NullEquality, Result, exec_err};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use leafhold::expr::{JoinKind, Scalar, ScalarOp};
 use leafhold::term::Side;
 
+use super::operators::gathered;
 use super::scalar::physical;
 
 type Input = Arc<dyn ExecutionPlan>;
@@ -21,19 +24,21 @@ pub(super) fn hash_join(
     build: Side,
     left: Input,
     right: Input,
+    started: SystemTime,
 ) -> Result<Input> {
     let single_key = keys.len() == 1 && residual.is_none();
     if kind == JoinKind::NullAwareAnti && !single_key {
-        return null_aware_by_pairs(keys, residual, left, right);
+        return null_aware_by_pairs(keys, residual, left, right, started);
     }
     let swap = build == Side::Right && kind != JoinKind::NullAwareAnti;
     let (left_schema, right_schema) = (left.schema(), right.schema());
     let mut on = Vec::with_capacity(keys.len());
     for (of_left, of_right) in keys {
-        let (of_left, of_right) = (physical(of_left, &left_schema)?, physical(of_right, &right_schema)?);
+        let (of_left, of_right) =
+            (physical(of_left, &left_schema, started)?, physical(of_right, &right_schema, started)?);
         on.push(if swap { (of_right, of_left) } else { (of_left, of_right) });
     }
-    let filter = residual.map(|scalar| join_filter(scalar, &left_schema, &right_schema, swap)).transpose()?;
+    let filter = residual.map(|scalar| join_filter(scalar, &left_schema, &right_schema, swap, started)).transpose()?;
     let (kind_here, null_aware) = (join_type(kind), kind == JoinKind::NullAwareAnti);
     let (lefts, rights) = (left_schema.fields().len(), right_schema.fields().len());
     let (first, second, join_type, projection) = match swap {
@@ -43,6 +48,14 @@ pub(super) fn hash_join(
             (right, left, kind_here.swap(), back)
         }
     };
+    let partitions = |input: &Input| input.output_partitioning().partition_count();
+    let mode = match partitions(&first) > 1 && partitions(&first) == partitions(&second) && !null_aware {
+        true => PartitionMode::Partitioned,
+        false => PartitionMode::CollectLeft,
+    };
+    let first = if mode == PartitionMode::Partitioned { first } else { gathered(first) };
+    // Whether the other side holds a null is known when all of it was seen.
+    let second = if null_aware { gathered(second) } else { second };
     Ok(Arc::new(HashJoinExec::try_new(
         first,
         second,
@@ -50,7 +63,7 @@ pub(super) fn hash_join(
         filter,
         &join_type,
         projection,
-        PartitionMode::CollectLeft,
+        mode,
         NullEquality::NullEqualsNothing,
         null_aware,
     )?))
@@ -61,7 +74,9 @@ pub(super) fn nested_loop_join(
     condition: Option<&Scalar<usize>>,
     left: Input,
     right: Input,
+    started: SystemTime,
 ) -> Result<Input> {
+    let left = gathered(left);
     if kind == JoinKind::Inner && condition.is_none() {
         return Ok(Arc::new(CrossJoinExec::new(left, right)));
     }
@@ -71,7 +86,8 @@ pub(super) fn nested_loop_join(
         (_, condition) => condition.cloned(),
     };
     let (left_schema, right_schema) = (left.schema(), right.schema());
-    let filter = condition.map(|scalar| join_filter(&scalar, &left_schema, &right_schema, false)).transpose()?;
+    let filter =
+        condition.map(|scalar| join_filter(&scalar, &left_schema, &right_schema, false, started)).transpose()?;
     Ok(Arc::new(NestedLoopJoinExec::try_new(left, right, filter, &join_type(kind), None)?))
 }
 
@@ -81,6 +97,7 @@ fn null_aware_by_pairs(
     residual: Option<&Scalar<usize>>,
     left: Input,
     right: Input,
+    started: SystemTime,
 ) -> Result<Input> {
     let lefts = left.schema().fields().len();
     let mut conjuncts = Vec::with_capacity(keys.len() + 1);
@@ -89,7 +106,7 @@ fn null_aware_by_pairs(
         conjuncts.push(Scalar::binary(leafhold::expr::BinaryOp::Eq, of_left.clone(), of_right));
     }
     conjuncts.extend(residual.cloned());
-    nested_loop_join(JoinKind::NullAwareAnti, Some(&Scalar::all(conjuncts)), left, right)
+    nested_loop_join(JoinKind::NullAwareAnti, Some(&Scalar::all(conjuncts)), left, right, started)
 }
 
 fn is_not_false(scalar: Scalar<usize>) -> Scalar<usize> {
@@ -109,7 +126,13 @@ fn join_type(kind: JoinKind) -> JoinType {
 }
 
 /// A condition over both inputs' columns, of which DataFusion wants a schema of just those it reads.
-fn join_filter(scalar: &Scalar<usize>, left: &SchemaRef, right: &SchemaRef, swap: bool) -> Result<JoinFilter> {
+fn join_filter(
+    scalar: &Scalar<usize>,
+    left: &SchemaRef,
+    right: &SchemaRef,
+    swap: bool,
+    started: SystemTime,
+) -> Result<JoinFilter> {
     let lefts = left.fields().len();
     let mut used: Vec<usize> = Vec::new();
     scalar.for_each_column(&mut |column| used.push(*column));
@@ -132,5 +155,5 @@ fn join_filter(scalar: &Scalar<usize>, left: &SchemaRef, right: &SchemaRef, swap
         let position = used.binary_search(column);
         position.map_err(|_| datafusion::common::DataFusionError::Internal("a column that was not seen".into()))
     })?;
-    Ok(JoinFilter::new(physical(&scalar, &schema)?, indices, schema))
+    Ok(JoinFilter::new(physical(&scalar, &schema, started)?, indices, schema))
 }

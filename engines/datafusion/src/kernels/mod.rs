@@ -4,16 +4,14 @@ mod aggregate;
 mod barrier;
 mod concat;
 mod join;
-mod operators;
-mod output;
+pub(crate) mod operators;
+pub(crate) mod output;
 mod runtime;
 pub(crate) mod scalar;
-mod source;
-
-use std::sync::Arc;
+pub(crate) mod shared;
+pub(crate) mod source;
 
 use datafusion::common::DataFusionError;
-use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
 use leafhold::lower::Fragment;
 use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
@@ -46,28 +44,10 @@ impl Kernels for DataFusionKernels {
     }
 }
 
-impl DataFusionKernels {
-    /// A fragment as a tree of DataFusion's operators, over inputs without rows: to look at, or to measure the
-    /// conversion.
-    ///
-    /// # Errors
-    /// As [`Kernels::run`], for what is wrong with the fragment itself.
-    pub fn execution_plan(&self, fragment: &Fragment) -> Result<Arc<dyn ExecutionPlan>, KernelError> {
-        let inputs = vec![SlotData::new(); fragment.inputs];
-        let operators = operators::operators(fragment, inputs, &TaskContext::default());
-        let root = operators.map_err(|error| kernel_error(error, fragment))?.pop();
-        root.ok_or_else(|| kernel_error(without_nodes(), fragment))
-    }
-}
-
-fn without_nodes() -> DataFusionError {
-    DataFusionError::Internal("a fragment without nodes".into())
-}
-
 fn compute(fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext) -> Result<TaskOutput, DataFusionError> {
     let operators = operators::operators(fragment, inputs, context)?;
     let (Some(root), Some(node)) = (operators.last(), fragment.nodes.last()) else {
-        return Err(without_nodes());
+        return Err(DataFusionError::Internal("a fragment without nodes".into()));
     };
     let schema = output::outgoing(&node.schema, &root.schema());
     let mut ports = output::Ports::new(&fragment.output, &schema)?;

@@ -1,10 +1,12 @@
 //! A fragment as a tree of DataFusion's operators.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use arrow_schema::Schema;
 use datafusion::common::{Result, exec_err};
 use datafusion::physical_expr::LexOrdering;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
@@ -12,6 +14,7 @@ use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use leafhold::expr::{Scalar, ScalarOp, SortKey};
 use leafhold::lower::{Fragment, FragmentNode, FragmentOp};
 use leafhold::optimize::PhysicalOp;
@@ -51,9 +54,7 @@ pub(super) fn operators(fragment: &Fragment, mut inputs: Vec<SlotData>, task: &T
                 let each =
                     sources.into_iter().map(|source| SourceData::Batches { sources: vec![source], columns: None });
                 let source: Operator = Arc::new(SourceExec::new(&schema, each.collect(), task));
-                let order = ordering(keys, &source)?;
-                let fetch = fetch.map(|fetch| usize::try_from(fetch).unwrap_or(usize::MAX));
-                Arc::new(SortPreservingMergeExec::new(order, source).with_fetch(fetch))
+                merged(keys, *fetch, source, task.started)?
             }
             FragmentOp::Scan { source, columns } => {
                 let Some(table) = source.as_any().downcast_ref::<FileTable>() else {
@@ -69,7 +70,7 @@ pub(super) fn operators(fragment: &Fragment, mut inputs: Vec<SlotData>, task: &T
                 let below = node.inputs.iter().map(|input| done[*input].clone()).collect();
                 let fusable = node.inputs.first().is_some_and(|input| uses[*input] == 1);
                 let argument_schema = argument_schema.as_ref().map(|schema| numbered(schema));
-                compute(op, argument_schema, below, fusable, node, task)?
+                compute(op, argument_schema, below, fusable, &node.schema, task)?
             }
         };
         done.push(operator);
@@ -96,21 +97,47 @@ fn incoming(sources: &SlotData, columns: Option<&[usize]>, node: &FragmentNode) 
     })
 }
 
-fn ordering(keys: &[SortKey<usize>], input: &Operator) -> Result<LexOrdering> {
-    match LexOrdering::new(scalar::sort_exprs(keys, &input.schema())?) {
+/// All rows in one partition, in no order.
+pub(crate) fn gathered(input: Operator) -> Operator {
+    match input.output_partitioning().partition_count() {
+        1 => input,
+        _ => Arc::new(CoalescePartitionsExec::new(input)),
+    }
+}
+
+/// Sorted partitions as one.
+pub(crate) fn merged(
+    keys: &[SortKey<usize>],
+    fetch: Option<u64>,
+    input: Operator,
+    started: SystemTime,
+) -> Result<Operator> {
+    let order = ordering(keys, &input, started)?;
+    Ok(Arc::new(SortPreservingMergeExec::new(order, input).with_fetch(fetch.map(size))))
+}
+
+fn size(rows: u64) -> usize {
+    usize::try_from(rows).unwrap_or(usize::MAX)
+}
+
+fn ordering(keys: &[SortKey<usize>], input: &Operator, started: SystemTime) -> Result<LexOrdering> {
+    match LexOrdering::new(scalar::sort_exprs(keys, &input.schema(), started)?) {
         Some(ordering) => Ok(ordering),
         None => exec_err!("a sort without keys"),
     }
 }
 
-fn compute(
+/// One operator over others. `schema` is what it gives; `fusable` says that nobody else reads the first
+/// input. What must lie in one partition is gathered.
+pub(crate) fn compute(
     op: &PhysicalOp<usize>,
     argument_schema: Option<arrow_schema::SchemaRef>,
     inputs: Vec<Operator>,
     fusable: bool,
-    node: &FragmentNode,
+    schema: &Schema,
     task: &TaskContext,
 ) -> Result<Operator> {
+    let started = task.started;
     let count = inputs.len();
     let mut inputs = inputs.into_iter();
     let mut next = || match inputs.next() {
@@ -120,39 +147,39 @@ fn compute(
     Ok(match op {
         PhysicalOp::Filter { predicate } => {
             let input = next()?;
-            let predicate = scalar::physical(predicate, &input.schema())?;
+            let predicate = scalar::physical(predicate, &input.schema(), started)?;
             Arc::new(FilterExecBuilder::new(predicate, input).with_batch_size(BATCH_SIZE).build()?)
         }
-        PhysicalOp::Project { columns } => project(columns, next()?, fusable)?,
+        PhysicalOp::Project { columns } => project(columns, next()?, fusable, started)?,
         PhysicalOp::HashJoin { kind, keys, residual, build } => {
             let (left, right) = (next()?, next()?);
-            join::hash_join(*kind, keys, residual.as_ref(), *build, left, right)?
+            join::hash_join(*kind, keys, residual.as_ref(), *build, left, right, started)?
         }
         PhysicalOp::NestedLoopJoin { kind, condition } => {
             let (left, right) = (next()?, next()?);
-            join::nested_loop_join(*kind, condition.as_ref(), left, right)?
+            join::nested_loop_join(*kind, condition.as_ref(), left, right, started)?
         }
         PhysicalOp::Aggregate { phase, group, aggregates } => {
             let input = next()?;
             let argument_schema = argument_schema.unwrap_or_else(|| input.schema());
-            aggregate::aggregate(*phase, group, aggregates, argument_schema, input)?
+            aggregate::aggregate(*phase, group, aggregates, argument_schema, input, started)?
         }
         PhysicalOp::Sort { keys, fetch } => {
             let input = next()?;
-            let fetch = fetch.map(|fetch| usize::try_from(fetch).unwrap_or(usize::MAX));
-            Arc::new(SortExec::new(ordering(keys, &input)?, input).with_fetch(fetch))
+            let partitioned = input.output_partitioning().partition_count() > 1;
+            let sort = SortExec::new(ordering(keys, &input, started)?, input).with_preserve_partitioning(partitioned);
+            Arc::new(sort.with_fetch(fetch.map(size)))
         }
         PhysicalOp::Limit { offset, fetch } => {
-            let size = |rows: u64| usize::try_from(rows).unwrap_or(usize::MAX);
-            Arc::new(GlobalLimitExec::new(next()?, size(*offset), fetch.map(size)))
+            Arc::new(GlobalLimitExec::new(gathered(next()?), size(*offset), fetch.map(size)))
         }
-        PhysicalOp::Union => Arc::new(ConcatExec::new(&node.schema, inputs.collect())),
-        PhysicalOp::Barrier { barrier } => barrier::barrier(barrier, inputs.collect(), task)?,
+        PhysicalOp::Union => Arc::new(ConcatExec::new(schema, inputs.collect())),
+        PhysicalOp::Barrier { barrier } => barrier::barrier(barrier, inputs.collect(), started)?,
     })
 }
 
 /// Columns of the input, which a join or a filter below leaves out by itself, or computed ones.
-fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool) -> Result<Operator> {
+fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool, started: SystemTime) -> Result<Operator> {
     let plain: Option<Vec<usize>> = columns
         .iter()
         .map(|column| match column.op {
@@ -170,7 +197,7 @@ fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool) -> Result<
         }
     }
     let schema = input.schema();
-    let columns =
-        columns.iter().enumerate().map(|(at, column)| Ok((scalar::physical(column, &schema)?, format!("c{at}"))));
+    let columns = columns.iter().enumerate();
+    let columns = columns.map(|(at, column)| Ok((scalar::physical(column, &schema, started)?, format!("c{at}"))));
     Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Result<Vec<_>>>()?, input)?))
 }

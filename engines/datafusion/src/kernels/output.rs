@@ -35,6 +35,7 @@ pub(super) fn outgoing(promised: &SchemaRef, actual: &SchemaRef) -> SchemaRef {
 }
 
 /// Collects batches into ports.
+#[allow(clippy::large_enum_variant, reason = "there is one per task")]
 pub(super) enum Ports {
     Whole(Vec<RecordBatch>),
     Hashed { partitioner: BatchPartitioner, ports: Vec<BatchCoalescer> },

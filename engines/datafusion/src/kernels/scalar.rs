@@ -1,46 +1,59 @@
 //! Scalars of fragments as physical expressions.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow_schema::{DataType, Schema};
+use chrono::{DateTime, Utc};
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, not_impl_err};
-use datafusion::logical_expr::Operator;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
+use datafusion::logical_expr::{Expr, Operator, ScalarUDF};
 use datafusion::physical_expr::expressions::{
     BinaryExpr, Column, Literal, case, cast, in_list, is_not_null, is_null, like, negative, not, try_cast,
 };
 use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr, ScalarFunctionExpr};
-use leafhold::expr::{BinaryOp, Scalar, ScalarOp, SortKey};
+use leafhold::expr::{BinaryOp, Scalar, ScalarOp, SortKey, Volatility};
 
 use crate::engine;
 
 type Physical = Arc<dyn PhysicalExpr>;
 
-/// A scalar over the columns of `schema`, by position.
+/// A scalar over the columns of `schema`, by position, in a run that started at `started`.
 #[recursive::recursive]
-pub(crate) fn physical(scalar: &Scalar<usize>, schema: &Schema) -> Result<Physical> {
+pub(crate) fn physical(scalar: &Scalar<usize>, schema: &Schema, started: SystemTime) -> Result<Physical> {
     if let ScalarOp::Column(column) = scalar.op {
         return match schema.fields().get(column) {
             Some(field) => Ok(Arc::new(Column::new(field.name(), column))),
             None => exec_err!("column {column} of an input of {} columns", schema.fields().len()),
         };
     }
-    let args = scalar.args.iter().map(|arg| physical(arg, schema)).collect::<Result<Vec<_>>>()?;
-    combine(&scalar.op, args, schema)
+    let args = scalar.args.iter().map(|arg| physical(arg, schema, started)).collect::<Result<Vec<_>>>()?;
+    combine(&scalar.op, args, schema, Some(started))
 }
 
 /// Sort keys over the columns of `schema`.
-pub(crate) fn sort_exprs(keys: &[SortKey<usize>], schema: &Schema) -> Result<Vec<PhysicalSortExpr>> {
+pub(crate) fn sort_exprs(
+    keys: &[SortKey<usize>],
+    schema: &Schema,
+    started: SystemTime,
+) -> Result<Vec<PhysicalSortExpr>> {
     keys.iter()
         .map(|key| {
             let options = arrow_schema::SortOptions { descending: key.descending, nulls_first: key.nulls_first };
-            Ok(PhysicalSortExpr::new(physical(&key.scalar, schema)?, options))
+            Ok(PhysicalSortExpr::new(physical(&key.scalar, schema, started)?, options))
         })
         .collect()
 }
 
-/// One operator (not a column) over operands that are physical expressions already.
-pub(crate) fn combine<C>(op: &ScalarOp<C>, mut args: Vec<Physical>, schema: &Schema) -> Result<Physical> {
+/// One operator (not a column) over operands that are physical expressions already. Without a start of a
+/// run, stable functions have no value.
+pub(crate) fn combine<C>(
+    op: &ScalarOp<C>,
+    mut args: Vec<Physical>,
+    schema: &Schema,
+    started: Option<SystemTime>,
+) -> Result<Physical> {
     match (op, args.len()) {
         (ScalarOp::Literal(literal), _) => Ok(Arc::new(Literal::new(ScalarValue::try_from_array(literal.array(), 0)?))),
         (ScalarOp::And, _) => chain(args, Operator::And, true),
@@ -99,12 +112,37 @@ pub(crate) fn combine<C>(op: &ScalarOp<C>, mut args: Vec<Physical>, schema: &Sch
             let Some(udf) = engine::state().scalar_functions().get(&*function.name) else {
                 return exec_err!("no function `{}`", function.name);
             };
+            if function.volatility == Volatility::Stable
+                && args.is_empty()
+                && let Some(started) = started
+                && let Some(value) = stable(udf, started)?
+            {
+                return Ok(value);
+            }
             let options = engine::state().config_options().clone();
             Ok(Arc::new(ScalarFunctionExpr::try_new(udf.clone(), args, schema, options)?))
         }
         (ScalarOp::Column(_), _) => exec_err!("a column without an input"),
         (_, found) => Err(DataFusionError::Execution(format!("an operator with {found} operands"))),
     }
+}
+
+/// The value of a function such as `now()`, one and the same in all tasks of a run.
+fn stable(function: &ScalarUDF, started: SystemTime) -> Result<Option<Physical>> {
+    let context = SimplifyContext::builder()
+        .with_config_options(engine::state().config_options().clone())
+        .with_query_execution_start_time(calendar_time(started))
+        .build();
+    Ok(match function.simplify(Vec::new(), &context)? {
+        ExprSimplifyResult::Simplified(Expr::Literal(value, _)) => Some(Arc::new(Literal::new(value))),
+        _ => None,
+    })
+}
+
+/// A time as DataFusion's functions know it.
+pub(crate) fn calendar_time(time: SystemTime) -> Option<DateTime<Utc>> {
+    let nanoseconds = time.duration_since(UNIX_EPOCH).ok()?.as_nanos();
+    Some(DateTime::from_timestamp_nanos(i64::try_from(nanoseconds).ok()?))
 }
 
 fn chain(args: Vec<Physical>, operator: Operator, neutral: bool) -> Result<Physical> {

@@ -11,7 +11,8 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use leafhold::leaf::PartitionData;
+use futures::{StreamExt, TryStreamExt};
+use leafhold::leaf::{FutureHandle, PartitionData};
 use leafhold::run::TaskContext as LeafholdTask;
 
 use super::output::renamed;
@@ -23,36 +24,53 @@ type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 
 /// What one partition of a [`SourceExec`] reads.
 #[derive(Clone, Debug)]
-pub(super) enum SourceData {
+pub(crate) enum SourceData {
     /// Data at hand, all of it in order; only these columns, when given.
     Batches { sources: Vec<PartitionData>, columns: Option<Vec<usize>> },
+    /// Data that may still be on its way; only these columns.
+    Delayed { handle: FutureHandle, columns: Vec<usize> },
     /// A partition of a file.
     File { table: FileTable, partition: usize, columns: Vec<usize> },
 }
 
 impl SourceData {
-    fn open(&self) -> Result<Batches> {
+    async fn open(self) -> Result<Batches> {
         match self {
             SourceData::Batches { sources, columns } => {
-                let columns = columns.clone();
-                let batches = sources
-                    .clone()
-                    .into_iter()
-                    .flat_map(|source| (0..source.len()).map(move |at| source[at].clone()).flat_map(slices));
+                let batches = sources.into_iter().flat_map(batches_of);
                 Ok(Box::new(batches.map(move |batch| match &columns {
                     Some(columns) => Ok(batch.project(columns)?),
                     None => Ok(batch),
                 })))
             }
+            SourceData::Delayed { handle, columns } => {
+                let data = arrival(&handle).await?;
+                Ok(Box::new(batches_of(data).map(move |batch| Ok(batch.project(&columns)?))))
+            }
             SourceData::File { table, partition, columns } => {
-                let batches = table.read(*partition, columns).map_err(external)?;
+                let batches = table.read(partition, &columns).map_err(external)?;
                 Ok(Box::new(batches.map(|batch| batch.map_err(external))))
             }
         }
     }
 }
 
-fn external(error: crate::files::FileError) -> DataFusionError {
+/// The data of a future, waited for without a thread.
+async fn arrival(handle: &FutureHandle) -> Result<PartitionData> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    handle.on_done(move || {
+        let _ = sender.send(());
+    });
+    // An engine that drops the callback has lost the future; `data` says so.
+    let _ = receiver.await;
+    handle.data().map_err(external)
+}
+
+fn batches_of(data: PartitionData) -> impl Iterator<Item = RecordBatch> + Send {
+    (0..data.len()).map(move |at| data[at].clone()).flat_map(slices)
+}
+
+fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
@@ -63,9 +81,9 @@ fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
     (0..rows.max(1)).step_by(step).map(move |from| batch.slice(from, step.min(rows - from)))
 }
 
-/// The leaf of every fragment: data that is there, checked for cancellation at every batch.
+/// What fragments and plans start from, checked for cancellation at every batch.
 #[derive(Debug)]
-pub(super) struct SourceExec {
+pub(crate) struct SourceExec {
     schema: SchemaRef,
     partitions: Vec<SourceData>,
     task: LeafholdTask,
@@ -94,7 +112,7 @@ impl SourceExec {
 }
 
 /// The same types as columns `c0`, `c1`, .. that may hold nulls.
-pub(super) fn numbered(schema: &Schema) -> SchemaRef {
+pub(crate) fn numbered(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().enumerate();
     let fields = fields.map(|(at, field)| Field::new(format!("c{at}"), field.data_type().clone(), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
@@ -131,12 +149,14 @@ impl ExecutionPlan for SourceExec {
     }
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let Some(source) = self.partitions.get(partition) else {
+        let Some(source) = self.partitions.get(partition).cloned() else {
             return exec_err!("partition {partition} of a source of {}", self.partitions.len());
         };
         let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
         let (schema, task) = (self.schema.clone(), self.task.clone());
-        let batches = source.open()?.map(move |batch| {
+        let opened =
+            futures::stream::once(async move { Ok::<_, DataFusionError>(futures::stream::iter(source.open().await?)) });
+        let batches = opened.try_flatten().map(move |batch| {
             if task.is_cancelled() {
                 return exec_err!("cancelled");
             }
@@ -144,7 +164,7 @@ impl ExecutionPlan for SourceExec {
             rows.add(batch.num_rows());
             renamed(batch, &schema)
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), futures::stream::iter(batches))))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), batches)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
