@@ -1,0 +1,48 @@
+//! What plans mean, three times: the reference interpreter, Leafhold's plans on its kernels, and DataFusion
+//! on SQL of its own must give the same rows for random plans over random tables.
+
+mod answers;
+mod check;
+mod plans;
+mod random;
+mod scalars;
+mod sql;
+mod table;
+mod traps;
+
+use std::collections::BTreeMap;
+
+use answers::Peer;
+use check::{Outcome, check, shrunk};
+use plans::Case;
+
+/// Seeds of cases. For a longer hunt set `LEAFHOLD_SEMANTICS_SEEDS` to another range, as in `5000..90000`.
+const SEEDS: std::ops::Range<u64> = 0..1500;
+
+fn seeds() -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("LEAFHOLD_SEMANTICS_SEEDS") else { return SEEDS };
+    let (from, to) = text.split_once("..").expect("a range such as 5000..90000");
+    from.parse().unwrap()..to.parse().unwrap()
+}
+
+#[test]
+fn random_plans_mean_the_same_everywhere() {
+    let peer = Peer::new();
+    let (mut agreed, mut raised) = (0, 0);
+    let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
+    let mut wrong: Vec<String> = Vec::new();
+    for seed in seeds() {
+        let case = Case::random(seed);
+        match check(&case, &peer) {
+            Ok(Outcome::Agreed) => agreed += 1,
+            Ok(Outcome::Raised) => raised += 1,
+            Ok(Outcome::Skipped(reason)) => *skipped.entry(reason.chars().take(80).collect()).or_default() += 1,
+            Err(mismatch) if wrong.len() < 8 => wrong.push(format!("case {seed}: {}", shrunk(case, mismatch, &peer))),
+            Err(_) => wrong.push(format!("case {seed}")),
+        }
+    }
+    println!("{agreed} agreed, {raised} raised errors, skipped: {skipped:#?}");
+    assert!(wrong.is_empty(), "{} cases differ\n{}", wrong.len(), wrong.join("\n"));
+    let cases = seeds().count() as u64;
+    assert!(10 * agreed >= 8 * cases, "only {agreed} of {cases} cases have answers to compare");
+}
