@@ -83,8 +83,7 @@ fn is_drawn_from(found: &Relation, all: &Relation) -> bool {
     let mut padded = found.clone();
     // `OneOf` compares as many rows as the expected side has, so that side is cut to the number found.
     padded.rows.truncate(all_rows);
-    padded.rows.len() == found.rows.len()
-        && found.equivalent(&padded, Equivalence::OneOf(all), &Semantics::default())
+    padded.rows.len() == found.rows.len() && found.equivalent(&padded, Equivalence::OneOf(all), &Semantics::default())
 }
 
 /// The same bag, and the same sequence of sort keys where the root is a sort.
@@ -127,7 +126,8 @@ pub fn shrunk(mut case: Case, mut mismatch: Box<Mismatch>, peer: &Peer) -> Strin
 fn smaller(case: &Case) -> Vec<Case> {
     let mut all: Vec<Expr> = case.expr.inputs().to_vec();
     for node in case.expr.post_order() {
-        let mut others: Vec<Expr> = node.inputs().iter().filter(|input| input.schema() == node.schema()).cloned().collect();
+        let mut others: Vec<Expr> =
+            node.inputs().iter().filter(|input| input.schema() == node.schema()).cloned().collect();
         others.extend(simpler(node.op()).iter().filter_map(|op| remake(op, node.inputs().to_vec()).ok()));
         all.extend(others.iter().filter_map(|other| replaced(&case.expr, &node, other)));
     }
