@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use leafhold::lower::lower;
 use leafhold::optimize::Planner;
-use leafhold_datafusion::EngineFunctions;
+use leafhold_datafusion::{EngineFunctions, to_execution_plan};
 
 use crate::SuiteArgs;
 use crate::measure::{Minimum, timed};
@@ -28,14 +28,14 @@ pub fn measure(args: &SuiteArgs) -> anyhow::Result<Report> {
         let case = format!("tpch/{name}");
         let bound = ours.bind(sql).with_context(|| case.clone())?;
         let peer_bound = runtime.block_on(state.create_logical_plan(sql)).with_context(|| case.clone())?;
-        let (mut our_time, mut their_time, mut prepass, mut lowering) =
-            (Minimum::default(), Minimum::default(), Minimum::default(), Minimum::default());
+        let [mut our_time, mut their_time, mut prepass, mut lowering, mut conversion] = [Minimum::default(); 5];
         for _ in 0..args.repetitions.get() {
             let (expr, expr_time) = timed(|| ours.to_expr(&bound)).with_context(|| case.clone())?;
             let (plan, plan_time) = timed(|| planner.plan(&expr)).with_context(|| case.clone())?;
             prepass.add(expr_time);
             our_time.add(expr_time + plan_time);
             lowering.add(timed(|| lower(&plan)).with_context(|| case.clone())?.1);
+            conversion.add(timed(|| to_execution_plan(&plan)).with_context(|| case.clone())?.1);
             let physical = || {
                 let optimized = state.optimize(&peer_bound)?;
                 runtime.block_on(state.query_planner().create_physical_plan(&optimized, &state))
@@ -44,7 +44,8 @@ pub fn measure(args: &SuiteArgs) -> anyhow::Result<Report> {
         }
         rows.push(Row::new(case.clone(), "planning_ms", our_time.get(), DATAFUSION, their_time.get()));
         rows.push(Row::alone(case.clone(), "prepass_ms", prepass.get()));
-        rows.push(Row::alone(case, "lowering_ms", lowering.get()));
+        rows.push(Row::alone(case.clone(), "lowering_ms", lowering.get()));
+        rows.push(Row::alone(case, "conversion_ms", conversion.get()));
     }
     rows.sort_by_key(|row| row.metric != "planning_ms");
     Ok(Report::new(rows))

@@ -15,11 +15,7 @@ pub struct Positions {
 impl Positions {
     /// The positions of the columns of some layouts, one after the other. `operator` and `node` are for
     /// errors.
-    pub fn new<'a>(
-        operator: &'static str,
-        node: usize,
-        layouts: impl IntoIterator<Item = &'a [ColumnId]>,
-    ) -> Self {
+    pub fn new<'a>(operator: &'static str, node: usize, layouts: impl IntoIterator<Item = &'a [ColumnId]>) -> Self {
         let mut of = HashMap::new();
         for (position, column) in layouts.into_iter().flatten().enumerate() {
             of.entry(*column).or_insert(position);

@@ -53,7 +53,8 @@ type Operator = Arc<dyn ExecutionPlan>;
 pub fn to_execution_plan(plan: &Plan) -> Result<Arc<dyn ExecutionPlan>> {
     let order = plan.post_order();
     let index = order.iter().enumerate().map(|(at, node)| (Arc::as_ptr(node), at)).collect();
-    let mut conversion = Conversion { plan, index, made: Vec::with_capacity(order.len()), task: TaskContext::default() };
+    let mut conversion =
+        Conversion { plan, index, made: Vec::with_capacity(order.len()), task: TaskContext::default() };
     let mut uses = vec![0usize; order.len()];
     order.iter().flat_map(|node| &node.inputs).for_each(|input| uses[conversion.at(input)] += 1);
     for (at, node) in order.iter().enumerate() {
@@ -174,9 +175,7 @@ impl Conversion<'_> {
                 };
                 match operator.output_partitioning().partition_count() {
                     1 => operator,
-                    _ => {
-                        merged(&places.sort_keys(merge).map_err(contradiction)?, fetch, operator, self.task.started)?
-                    }
+                    _ => merged(&places.sort_keys(merge).map_err(contradiction)?, fetch, operator, self.task.started)?,
                 }
             }
             Partitioning::Hashed(_) if self.plan.target_partitions <= 1 => gathered(operator),

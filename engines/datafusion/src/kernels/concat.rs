@@ -80,7 +80,8 @@ impl ExecutionPlan for ConcatExec {
         let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
         let schema = self.schema.clone();
         // An input starts when those before it are done.
-        let streams = futures::stream::iter(self.inputs.clone()).map(move |input| input.execute(partition, context.clone()));
+        let streams =
+            futures::stream::iter(self.inputs.clone()).map(move |input| input.execute(partition, context.clone()));
         let batches = streams.try_flatten().map(move |batch| {
             let batch = batch?;
             rows.add(batch.num_rows());

@@ -34,7 +34,8 @@ pub(super) fn hash_join(
     let (left_schema, right_schema) = (left.schema(), right.schema());
     let mut on = Vec::with_capacity(keys.len());
     for (of_left, of_right) in keys {
-        let (of_left, of_right) = (physical(of_left, &left_schema, started)?, physical(of_right, &right_schema, started)?);
+        let (of_left, of_right) =
+            (physical(of_left, &left_schema, started)?, physical(of_right, &right_schema, started)?);
         on.push(if swap { (of_right, of_left) } else { (of_left, of_right) });
     }
     let filter = residual.map(|scalar| join_filter(scalar, &left_schema, &right_schema, swap, started)).transpose()?;
@@ -85,7 +86,8 @@ pub(super) fn nested_loop_join(
         (_, condition) => condition.cloned(),
     };
     let (left_schema, right_schema) = (left.schema(), right.schema());
-    let filter = condition.map(|scalar| join_filter(&scalar, &left_schema, &right_schema, false, started)).transpose()?;
+    let filter =
+        condition.map(|scalar| join_filter(&scalar, &left_schema, &right_schema, false, started)).transpose()?;
     Ok(Arc::new(NestedLoopJoinExec::try_new(left, right, filter, &join_type(kind), None)?))
 }
 

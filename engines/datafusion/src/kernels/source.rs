@@ -154,9 +154,8 @@ impl ExecutionPlan for SourceExec {
         };
         let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
         let (schema, task) = (self.schema.clone(), self.task.clone());
-        let opened = futures::stream::once(async move {
-            Ok::<_, DataFusionError>(futures::stream::iter(source.open().await?))
-        });
+        let opened =
+            futures::stream::once(async move { Ok::<_, DataFusionError>(futures::stream::iter(source.open().await?)) });
         let batches = opened.try_flatten().map(move |batch| {
             if task.is_cancelled() {
                 return exec_err!("cancelled");
