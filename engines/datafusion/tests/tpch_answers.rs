@@ -10,7 +10,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use leafhold::leaf::Leaf;
 use leafhold::optimize::Planner;
 use leafhold::run::{LocalExecutor, collect};
-use leafhold_datafusion::{Catalog, DataFusionKernels, EngineFunctions, Session, tpch};
+use leafhold_datafusion::{Catalog, DataFusionKernels, EngineFunctions, Session, to_execution_plan, tpch};
 
 const SCALE: f64 = 0.1;
 
@@ -47,6 +47,10 @@ fn same(ours: &Row, theirs: &Row) -> bool {
         })
 }
 
+fn sort(rows: &mut [Row]) {
+    rows.sort_by_cached_key(|row| row.iter().map(|value| format!("{value:.6?}")).collect::<Vec<_>>());
+}
+
 #[test]
 fn the_22_answers_are_those_of_datafusion() {
     let tables = tables();
@@ -72,15 +76,46 @@ fn the_22_answers_are_those_of_datafusion() {
             let theirs = rows(&theirs);
             let (mut a, mut b) = (ours.clone(), theirs.clone());
             // Rows that tie in the query's order may come in any order.
-            let key = |row: &Row| row.iter().map(|value| format!("{value:.6?}")).collect::<Vec<_>>();
-            a.sort_by_cached_key(key);
-            b.sort_by_cached_key(key);
+            sort(&mut a);
+            sort(&mut b);
             if a.len() != b.len() || !a.iter().zip(&b).all(|(a, b)| same(a, b)) {
                 let differ = a.iter().zip(&b).find(|(a, b)| !same(a, b));
                 wrong.insert(name, format!("{} rows, theirs {}; first: {differ:?}", a.len(), b.len()));
             } else if !ours.iter().zip(&theirs).all(|(a, b)| same(a, b)) {
                 wrong.insert(name, "another order".to_owned());
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn plans_as_operators_of_datafusion_give_what_the_kernels_give() {
+    let mut catalog = Catalog::new();
+    tpch::tables(0.01, 4).unwrap().into_iter().for_each(|(name, leaf)| catalog.add(name, leaf));
+    let session = Session::new(catalog);
+    let planner = Planner::new(Arc::new(EngineFunctions));
+    let executor = LocalExecutor::new(Arc::new(DataFusionKernels), 2);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let mut wrong: HashMap<&str, String> = HashMap::new();
+    for (name, sql) in tpch::QUERIES {
+        let plan = planner.plan(session.frame(sql).unwrap().expr()).unwrap();
+        let operators = to_execution_plan(&plan).unwrap();
+        let task = SessionContext::new().task_ctx();
+        let answer = runtime.block_on(datafusion::physical_plan::collect(operators, task));
+        let mut ours = rows(&collect(&plan, &executor).unwrap().batches);
+        let mut theirs = match answer {
+            Ok(batches) => rows(&batches),
+            Err(error) => {
+                wrong.insert(name, error.to_string());
+                continue;
+            }
+        };
+        sort(&mut ours);
+        sort(&mut theirs);
+        if ours.len() != theirs.len() || !ours.iter().zip(&theirs).all(|(a, b)| same(a, b)) {
+            let differ = ours.iter().zip(&theirs).find(|(a, b)| !same(a, b));
+            wrong.insert(name, format!("{} rows, {} of operators; first: {differ:?}", ours.len(), theirs.len()));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arrow_schema::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, DataFusionError};
-use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan, LogicalPlanBuilder, TableSource};
+use datafusion::logical_expr::{Distinct, DistinctOn, Expr as DfExpr, LogicalPlan, LogicalPlanBuilder, TableSource};
 use leafhold::expr::{Barrier, Expr};
 use leafhold::token::{Token, Tokenizer};
 
@@ -90,7 +90,16 @@ impl Converter {
                     below.push(placeholder(inputs.len(), input.schema()).map_err(fail)?);
                     inputs.push(expr);
                 }
-                plan.with_new_exprs(plan.expressions(), below).map_err(fail)?
+                match (plan, below.pop()) {
+                    // The general way panics for this one.
+                    (LogicalPlan::Distinct(Distinct::On(on)), Some(input)) => {
+                        LogicalPlan::Distinct(Distinct::On(DistinctOn { input: Arc::new(input), ..on.clone() }))
+                    }
+                    (_, last) => {
+                        below.extend(last);
+                        plan.with_new_exprs(plan.expressions(), below).map_err(fail)?
+                    }
+                }
             }
         };
         let mut failed = None;
