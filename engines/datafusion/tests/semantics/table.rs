@@ -107,8 +107,8 @@ impl std::fmt::Display for Table {
             format!("{} {}{}", field.name(), field.data_type(), if field.is_nullable() { "" } else { " not null" })
         };
         writeln!(f, "{} ({})", self.name, self.schema.fields().iter().map(field).collect::<Vec<_>>().join(", "))?;
-        self.rows.iter().try_for_each(|row| {
-            writeln!(f, "  {}", row.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
-        })
+        self.rows
+            .iter()
+            .try_for_each(|row| writeln!(f, "  {}", row.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")))
     }
 }
