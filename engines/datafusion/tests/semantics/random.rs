@@ -5,7 +5,8 @@ pub struct Random(u64);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        // Mixed, lest neighbouring seeds give one sequence, shifted.
+        Random(Random(seed).next())
     }
 
     fn next(&mut self) -> u64 {
