@@ -8,8 +8,10 @@
 mod column;
 mod facts;
 pub mod interpret;
+mod payloads;
 mod physical;
 mod rel;
+mod scalar_forms;
 mod scalars;
 mod terms;
 pub mod text;

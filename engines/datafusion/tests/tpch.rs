@@ -54,7 +54,6 @@ fn promised_statistics_are_those_of_the_data() {
 }
 
 #[test]
-#[ignore = "takes a few seconds; run it after changing a formula"]
 fn promised_statistics_hold_at_another_scale() {
     compare(0.1);
 }
