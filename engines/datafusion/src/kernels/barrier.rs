@@ -74,6 +74,8 @@ async fn planned(plan: LogicalPlan, inputs: &[Vec<RecordBatch>], started: System
         Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
     })?;
     let mut state = engine::state().clone();
+    // A subquery that no join could replace is run beside the plan.
+    state.config_mut().options_mut().optimizer.enable_physical_uncorrelated_scalar_subquery = true;
     state.execution_props_mut().query_execution_start_time = calendar_time(started);
     state.create_physical_plan(&plan.data).await
 }
