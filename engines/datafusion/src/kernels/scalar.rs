@@ -92,7 +92,13 @@ pub(crate) fn combine<C>(
                     false => cast(item, schema, kind.clone()),
                 })
                 .collect::<Result<Vec<_>>>()?;
-            in_list(value, list, negated, schema)
+            if !kind.is_floating() {
+                return in_list(value, list, negated, schema);
+            }
+            // DataFusion looks floats up by their bits, but its `=` takes both zeros as one.
+            let equal = list.into_iter().map(|item| binary(value.clone(), Operator::Eq, item, schema));
+            let found = chain(equal.collect::<Result<_>>()?, Operator::Or, false)?;
+            if *negated { not(found) } else { Ok(found) }
         }
         (ScalarOp::Between { negated }, 3) => {
             let (high, low, value) = (args.remove(2), args.remove(1), args.remove(0));

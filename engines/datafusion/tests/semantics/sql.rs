@@ -168,6 +168,11 @@ pub fn scalar(node: &Scalar) -> String {
             }
             text + " END)"
         }
+        // DataFusion looks most lists of floats up by their bits, which is not its own `=`.
+        ScalarOp::InList { negated } if node.args[1..].iter().any(is_float) => {
+            let equal: Vec<_> = args[1..].iter().map(|item| format!("{} = {item}", args[0])).collect();
+            format!("({}({}))", not(*negated), equal.join(" OR "))
+        }
         ScalarOp::InList { negated } => format!("({} {}IN ({}))", args[0], not(*negated), args[1..].join(", ")),
         ScalarOp::Between { negated } => {
             format!("({} {}BETWEEN {} AND {})", args[0], not(*negated), args[1], args[2])
@@ -178,6 +183,10 @@ pub fn scalar(node: &Scalar) -> String {
         }
         ScalarOp::Call(function) => format!("{}({})", function.name, args.join(", ")),
     }
+}
+
+fn is_float(scalar: &Scalar) -> bool {
+    matches!(&scalar.op, ScalarOp::Literal(literal) if literal.data_type().is_floating())
 }
 
 fn cast(text: &str, to: &DataType, safe: bool) -> String {

@@ -133,3 +133,14 @@ fn zeros_and_nans_group_and_join_as_equal() {
     let joined = leaf(&t).join(leaf(&u), JoinKind::Semi, vec![col("f").eq(col("g"))], FUNCTIONS).unwrap();
     assert_eq!(rows(&[&t, &u], joined).len(), 4);
 }
+
+#[test]
+fn a_negative_zero_is_in_a_list_with_zero() {
+    let values = [Some(-0.0), Some(0.5), None].map(|value: Option<f64>| vec![Value::from(value)]);
+    let t = table("t", &[("f", DataType::Float64)], values.to_vec());
+    let list = || [lit(1.0), lit(0.0)];
+    let within = leaf(&t).filter(col("f").in_list(list()), FUNCTIONS).unwrap();
+    assert_eq!(rows(&[&t], within), ["-0.0"]);
+    let without = leaf(&t).filter(!col("f").in_list(list()), FUNCTIONS).unwrap();
+    assert_eq!(rows(&[&t], without), ["0.5"]);
+}
