@@ -27,7 +27,9 @@ fn plan(query: &str, options: &Options) -> Result<Plan, String> {
     let planner = Planner::new(Arc::new(EngineFunctions)).with_rules(Arc::new(rules));
     let run = move || {
         let session = session();
-        let expr = session.to_expr(&session.bind(sql).map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+        let expr = session
+            .to_expr(&session.bind(sql).map_err(|error| error.to_string())?)
+            .map_err(|error| error.to_string())?;
         planner.plan(&expr).map_err(|error| error.to_string())
     };
     // Other repetitions plan on another thread: the plan must not care.
