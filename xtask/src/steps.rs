@@ -50,7 +50,7 @@ pub fn steps(root: &Path, quick: bool) -> Result<Vec<Step>, String> {
             "lints of engine, command line and bench",
             &format!("clippy --release {engine} --all-targets -- -D warnings"),
         ),
-        Step::new("tests of engine, command line and bench", &format!("test --release {engine}")),
+        Step::new("tests of engine, command line and bench", &format!("test --release --no-fail-fast {engine}")),
         Step::new("documentation of the engine", "doc --release --no-deps -p leafhold-datafusion")
             .env("RUSTDOCFLAGS", "-D warnings"),
         Step::new("check of the rules that ship", "run --release -p leafhold-cli -- rules check"),

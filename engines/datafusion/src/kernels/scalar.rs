@@ -80,7 +80,16 @@ pub(crate) fn combine<C>(
             while let (Some(when), Some(then)) = (rest.next(), rest.next()) {
                 arms.push((when, then));
             }
-            case(subject, arms, last)
+            match subject {
+                // As for lists: what a float equals is told by `=`, not by its bits.
+                Some(subject) if subject.data_type(schema)?.is_floating() => {
+                    let compared = arms
+                        .into_iter()
+                        .map(|(when, then)| Ok((binary(subject.clone(), Operator::Eq, when, schema)?, then)));
+                    case(None, compared.collect::<Result<_>>()?, last)
+                }
+                subject => case(subject, arms, last),
+            }
         }
         (ScalarOp::InList { negated }, 1..) => {
             let value = args.remove(0);

@@ -238,7 +238,7 @@ pub fn simpler(op: &Op) -> Vec<Op> {
     let mut all = Vec::new();
     match op {
         Op::Project(columns) => {
-            all.extend(without(columns).map(Op::Project));
+            all.extend(without(columns).filter(|left| !left.is_empty()).map(Op::Project));
             for (at, (name, value)) in columns.iter().enumerate() {
                 all.extend(scalar(value).into_iter().map(|less| Op::Project(with(columns, at, (name.clone(), less)))));
             }

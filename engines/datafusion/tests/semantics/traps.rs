@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
-use leafhold::expr::{Expr, JoinKind, Scalar, avg, col, count, count_all, lit, max, sum};
+use leafhold::expr::{Expr, JoinKind, Scalar, ScalarOp, avg, col, count, count_all, lit, max, sum};
 use leafhold::term::interpret::{Row, Value};
 use leafhold_datafusion::EngineFunctions;
 
@@ -143,4 +143,14 @@ fn a_negative_zero_is_in_a_list_with_zero() {
     assert_eq!(rows(&[&t], within), ["-0.0"]);
     let without = leaf(&t).filter(!col("f").in_list(list()), FUNCTIONS).unwrap();
     assert_eq!(rows(&[&t], without), ["0.5"]);
+}
+
+#[test]
+fn a_negative_zero_takes_the_arm_of_zero() {
+    let values = [Some(-0.0), Some(0.5), None].map(|value: Option<f64>| vec![Value::from(value)]);
+    let t = table("t", &[("f", DataType::Float64)], values.to_vec());
+    let arms = [col("f"), lit(0.0), lit(1i64), lit(2i64)];
+    let chosen = Scalar::new(ScalarOp::Case { operand: true, otherwise: true }, arms);
+    let chosen = leaf(&t).project([("n".into(), chosen)], FUNCTIONS).unwrap();
+    assert_eq!(rows(&[&t], chosen), ["1", "2", "2"]);
 }
