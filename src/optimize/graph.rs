@@ -80,7 +80,6 @@ impl Analysis<RelNode<Id>> for Knowledge {
                 names(&self.terms, &from.facts)
             ));
         }
-        let before = to.facts.clone();
         // Equal relations: what is proved of one holds for the other.
         to.facts.not_null.extend(&from.facts.not_null);
         for key in from.facts.keys {
@@ -89,10 +88,8 @@ impl Analysis<RelNode<Id>> for Knowledge {
             }
         }
         to.facts.max_rows = to.facts.max_rows.into_iter().chain(from.facts.max_rows).min();
-        let fewer = from.rows < to.rows;
         to.rows = to.rows.min(from.rows);
         // Nothing above is computed again (see `remake`), so no parent needs to be visited.
-        let _ = (before, fewer);
         DidMerge(false, false)
     }
 }
