@@ -80,6 +80,13 @@ impl Estimator {
         known.unwrap_or(rows / 10.0).min(rows).max(1.0)
     }
 
+    /// Distinct values of a join column: where it comes from, if that is known, else a share of the rows of
+    /// the relation that gives it. Always finite.
+    pub fn key_values(&self, column: ColumnId, rows: f64) -> f64 {
+        let known = self.column(column).and_then(|column| column.statistics.distinct);
+        known.unwrap_or(rows / 10.0).max(1.0)
+    }
+
     /// Distinct values of a column where it comes from.
     fn base_distinct(&self, column: ColumnId) -> f64 {
         match self.column(column) {

@@ -45,7 +45,7 @@ fn the_plans_of_the_22_queries_are_the_recorded_ones() {
     let summary = Runner::from_env().run(&folder, |query, options| {
         let plan = plan(query, options)?;
         let fired = plan.fired.keys().cloned().collect();
-        Ok(GoldenPlan { text: PlanText::new(&plan).body().to_string(), fired, size: plan.size })
+        Ok(GoldenPlan { text: PlanText::new(&plan).body().to_string().trim_end().to_owned(), fired, size: plan.size })
     });
     match summary {
         Ok(summary) => assert_eq!(summary.cases(), 22),

@@ -101,7 +101,7 @@ impl<'a> JoinGraph<'a> {
         let mut rows: f64 = members(set).map(|at| self.relations[at].rows).product();
         for equivalence in &self.equivalences {
             let inside = equivalence.iter().filter(|(at, _)| set & bit(*at) != 0);
-            let distinct: Vec<f64> = inside.map(|(_, column)| self.distinct(*column)).collect();
+            let distinct: Vec<f64> = inside.map(|(at, column)| self.distinct(*at, *column)).collect();
             if distinct.len() > 1 {
                 let least = distinct.iter().copied().fold(f64::INFINITY, f64::min);
                 rows = rows * least / distinct.iter().product::<f64>();
@@ -121,8 +121,8 @@ impl<'a> JoinGraph<'a> {
         rows
     }
 
-    fn distinct(&self, column: ColumnId) -> f64 {
-        self.estimator.distinct(column, f64::INFINITY)
+    fn distinct(&self, relation: usize, column: ColumnId) -> f64 {
+        self.estimator.key_values(column, self.relations[relation].rows)
     }
 
     /// Splits the condition into equalities of columns of two relations, which it returns, and the rest.
@@ -216,7 +216,8 @@ impl<'a> JoinGraph<'a> {
         }
         for ((left, right), pairs) in shared {
             if pairs.len() > 1 {
-                let independent: f64 = pairs.iter().map(|(a, b)| self.distinct(*a).max(self.distinct(*b))).product();
+                let values = |(a, b): &(ColumnId, ColumnId)| self.distinct(left, *a).max(self.distinct(right, *b));
+                let independent: f64 = pairs.iter().map(values).product();
                 self.corrections.push((bit(left) | bit(right), independent * self.estimator.equi_selectivity(&pairs)));
             }
         }

@@ -153,15 +153,21 @@ pub fn scalar(node: &Scalar) -> String {
         ScalarOp::IsNotNull => format!("({} IS NOT NULL)", args[0]),
         ScalarOp::IsTrue => format!("({} IS TRUE)", args[0]),
         ScalarOp::Cast { to, safe } => cast(&args[0], &to.0, *safe),
+        // Here, too, DataFusion goes by the bits of floats: those are compared with its own `=`.
         ScalarOp::Case { operand, otherwise } => {
+            let by_equality = *operand && node.args.iter().any(is_float);
             let mut args = args.iter();
             let mut text = "(CASE".to_owned();
-            if *operand {
-                write!(text, " {}", args.next().unwrap()).unwrap();
+            let subject = if *operand { args.next() } else { None };
+            if let Some(subject) = subject.filter(|_| !by_equality) {
+                write!(text, " {subject}").unwrap();
             }
             let last = if *otherwise { args.next_back() } else { None };
             while let (Some(when), Some(then)) = (args.next(), args.next()) {
-                write!(text, " WHEN {when} THEN {then}").unwrap();
+                match subject.filter(|_| by_equality) {
+                    Some(subject) => write!(text, " WHEN {subject} = {when} THEN {then}").unwrap(),
+                    None => write!(text, " WHEN {when} THEN {then}").unwrap(),
+                }
             }
             if let Some(last) = last {
                 write!(text, " ELSE {last}").unwrap();
