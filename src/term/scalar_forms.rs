@@ -7,7 +7,6 @@ use smallvec::SmallVec;
 
 use super::{ColumnId, ColumnSet, ScalarFacts, ScalarId, ScalarNode, Terms};
 use crate::expr::{BinaryOp, Literal, Scalar, ScalarOp, ScalarType, Volatility, can_fail, infer_op};
-use crate::token::tokenize;
 
 impl Terms {
     /// Interns a scalar tree in normal form.
@@ -280,9 +279,5 @@ impl Terms {
             }
         };
         ScalarFacts { data_type: kind.data_type, nullable: kind.nullable, columns, volatility, can_fail: fails }
-    }
-    /// A token of a scalar by content: column ids, not names.
-    pub fn scalar_token(&self, scalar: ScalarId) -> crate::token::Token {
-        tokenize(&self.tree(scalar))
     }
 }
