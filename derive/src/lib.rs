@@ -1,0 +1,1 @@
+//! `#[derive(Tokenize)]` for the types of engines and users.
