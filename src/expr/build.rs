@@ -15,7 +15,7 @@ impl Expr {
     pub fn leaf(leaf: Leaf) -> Result<Expr, ExprError> {
         let schema = leaf.schema().clone();
         check_unique(schema.fields().iter().map(|field| field.name().as_str()))?;
-        Ok(Expr::intern(Op::Leaf(leaf), Vec::new(), schema))
+        Ok(Expr::intern(Op::Leaf(leaf), [], schema))
     }
 
     /// Exactly these columns, in this order.
@@ -28,14 +28,14 @@ impl Expr {
         let fields = columns.iter().map(|(name, scalar)| self.field(name, scalar, functions));
         let fields = fields.collect::<Result<Vec<_>, _>>()?;
         let schema = schema_of(fields)?;
-        Ok(Expr::intern(Op::Project(columns), vec![self], schema))
+        Ok(Expr::intern(Op::Project(columns), [self], schema))
     }
 
     /// The rows for which `predicate` is true.
     pub fn filter(self, predicate: Scalar, functions: &dyn Functions) -> Result<Expr, ExprError> {
         check_boolean("a filter", &predicate, &self.schema, functions)?;
         let schema = self.schema.clone();
-        Ok(Expr::intern(Op::Filter(predicate), vec![self], schema))
+        Ok(Expr::intern(Op::Filter(predicate), [self], schema))
     }
 
     /// A join with `right`; the conjuncts of `on` may read both sides. No conjunct: a cross product.
@@ -54,7 +54,7 @@ impl Expr {
             true => join_schema(&self.schema, &right.schema, kind)?,
             false => self.schema.clone(),
         };
-        Ok(Expr::intern(Op::Join { kind, on }, vec![self, right], schema))
+        Ok(Expr::intern(Op::Join { kind, on }, [self, right], schema))
     }
 
     /// One row per group of equal keys; without keys, exactly one row.
@@ -68,7 +68,7 @@ impl Expr {
         let keys = group.iter().map(|(name, scalar)| self.field(name, scalar, functions));
         let values = aggregates.iter().map(|(name, call)| self.aggregate_field(name, call, functions));
         let schema = schema_of(keys.chain(values).collect::<Result<Vec<_>, _>>()?)?;
-        Ok(Expr::intern(Op::Aggregate { group, aggregates }, vec![self], schema))
+        Ok(Expr::intern(Op::Aggregate { group, aggregates }, [self], schema))
     }
 
     /// The rows in an order.
@@ -80,19 +80,19 @@ impl Expr {
             infer(&key.scalar, &self.schema, functions)?;
         }
         let schema = self.schema.clone();
-        Ok(Expr::intern(Op::Sort(keys), vec![self], schema))
+        Ok(Expr::intern(Op::Sort(keys), [self], schema))
     }
 
     /// Skips `offset` rows, then gives at most `fetch`.
     pub fn limit(self, offset: u64, fetch: Option<u64>) -> Expr {
         let schema = self.schema.clone();
-        Expr::intern(Op::Limit { offset, fetch }, vec![self], schema)
+        Expr::intern(Op::Limit { offset, fetch }, [self], schema)
     }
 
     /// One of equal rows.
     pub fn distinct(self) -> Expr {
         let schema = self.schema.clone();
-        Expr::intern(Op::Distinct, vec![self], schema)
+        Expr::intern(Op::Distinct, [self], schema)
     }
 
     /// All rows of all inputs, by position.

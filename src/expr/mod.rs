@@ -2,7 +2,7 @@
 //!
 //! An [`Expr`] is a shared, hash-consed node. Its [`token`](Node::token) is its identity: two live
 //! expressions are the same node exactly when their tokens are equal (laws I1 to I4 in
-//! `interner.rs`). Constructors check and infer the schema at once, so a wrong column is an error at
+//! `weak_table.rs`). Constructors check and infer the schema at once, so a wrong column is an error at
 //! the call that made it. Nothing here recurses on the depth of the relational graph.
 //!
 //! [`Frame`] is the fluent form of the same thing.
@@ -18,6 +18,8 @@ mod literal;
 mod node;
 mod op;
 mod scalar;
+mod sync;
+mod weak_table;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
 pub use error::ExprError;
