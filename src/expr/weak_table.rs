@@ -79,11 +79,17 @@ impl<T: Entry> WeakTable<T> {
             }
             found.is_some()
         });
-        found.unwrap_or_else(|| {
-            let entry = Arc::new(make());
-            slots.insert_unique(hash, Slot { hash, entry: Arc::downgrade(&entry) }, |slot| slot.hash);
-            entry
-        })
+        let entry = match found {
+            Some(entry) => entry,
+            None => {
+                let entry = Arc::new(make());
+                slots.insert_unique(hash, Slot { hash, entry: Arc::downgrade(&entry) }, |slot| slot.hash);
+                entry
+            }
+        };
+        // Only then the strangers go, and `make` with what it holds.
+        drop(slots);
+        entry
     }
 
     /// The drop of an entry: removes its slot, and takes what it alone refers to apart from a list
