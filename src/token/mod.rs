@@ -14,13 +14,17 @@
 
 mod arrow;
 mod determinism;
+mod encoding;
+mod not_deterministic;
 #[allow(clippy::module_inception, reason = "one noun per file, and here the noun is the token")]
 mod token;
 mod tokenize;
 mod tokenizer;
+mod trace;
 
 pub use arrow::{tokenize_array, tokenize_batch};
 pub use determinism::Determinism;
+pub use not_deterministic::{IdentityPlace, NotDeterministic, ensure_deterministic_value};
 pub use token::Token;
-pub use tokenize::{Tokenize, tokenize};
+pub use tokenize::{Tokenize, encode, tokenize};
 pub use tokenizer::{SCHEME, Tokenizer};
