@@ -1,12 +1,15 @@
 //! The checked constructors of [`Expr`].
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, FieldRef, Schema};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use smallvec::SmallVec;
 
+use super::infer::infer_at;
+use super::places;
 use super::{
-    AggregateCall, AggregateFunction, Barrier, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, SortKey, infer,
+    AggregateCall, AggregateFunction, Barrier, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, ScalarType,
+    SortKey, infer,
 };
 use crate::leaf::Leaf;
 
@@ -25,9 +28,7 @@ impl Expr {
         functions: &dyn Functions,
     ) -> Result<Expr, ExprError> {
         let columns: Vec<_> = columns.into_iter().collect();
-        let fields = columns.iter().map(|(name, scalar)| self.field(name, scalar, functions));
-        let fields = fields.collect::<Result<Vec<_>, _>>()?;
-        let schema = schema_of(fields)?;
+        let schema = self.projected(&columns, functions)?;
         Ok(Expr::intern(Op::Project(columns), [self], schema))
     }
 
@@ -125,6 +126,34 @@ impl Expr {
         Ok(Expr::intern(Op::Barrier(barrier), inputs, schema))
     }
 
+    /// The schema of a projection: this one's own, where names, types and nullability stay.
+    fn projected(&self, columns: &[(Name, Scalar)], functions: &dyn Functions) -> Result<SchemaRef, ExprError> {
+        let places = places::columns(&self.schema);
+        let kinds = columns
+            .iter()
+            .enumerate()
+            .map(|(at, (_, scalar))| infer_at(scalar, at, &self.schema, &places, functions))
+            .collect::<Result<SmallVec<[ScalarType; 8]>, _>>()?;
+        let fields = self.schema.fields();
+        let stays = |at: usize| {
+            fields.get(at).filter(|field| {
+                let (name, kind) = (&columns[at].0, &kinds[at]);
+                **name == *field.name().as_str()
+                    && kind.data_type == *field.data_type()
+                    && kind.nullable == field.is_nullable()
+                    && field.metadata().is_empty()
+            })
+        };
+        let all = columns.len() == fields.len() && self.schema.metadata().is_empty();
+        if all && (0..columns.len()).all(|at| stays(at).is_some()) {
+            return Ok(self.schema.clone());
+        }
+        check_unique(columns.iter().map(|(name, _)| &**name))?;
+        let made = |at: usize| Arc::new(Field::new(&*columns[at].0, kinds[at].data_type.clone(), kinds[at].nullable));
+        let fields = (0..columns.len()).map(|at| stays(at).cloned().unwrap_or_else(|| made(at)));
+        Ok(Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>())))
+    }
+
     fn field(&self, name: &Name, scalar: &Scalar, functions: &dyn Functions) -> Result<Field, ExprError> {
         let kind = infer(scalar, &self.schema, functions)?;
         Ok(Field::new(&**name, kind.data_type, kind.nullable))
@@ -160,14 +189,11 @@ fn check_boolean(
     }
 }
 
-fn check_unique<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), ExprError> {
-    let mut seen = HashSet::new();
-    for name in names {
-        if !seen.insert(name) {
-            return Err(ExprError::DuplicateColumn { name: name.to_owned() });
-        }
+fn check_unique<'a>(names: impl ExactSizeIterator<Item = &'a str> + Clone) -> Result<(), ExprError> {
+    match places::repeated(names) {
+        Some(name) => Err(ExprError::DuplicateColumn { name: name.to_owned() }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn schema_of(fields: Vec<Field>) -> Result<Arc<Schema>, ExprError> {

@@ -243,7 +243,9 @@ impl fmt::Display for Literal {
                     None => write!(f, "date {}", array.value(0)),
                 }
             }
-            DataType::Decimal128(_, _) => f.write_str(&self.array().as_primitive::<Decimal128Type>().value_as_string(0)),
+            DataType::Decimal128(_, _) => {
+                f.write_str(&self.array().as_primitive::<Decimal128Type>().value_as_string(0))
+            }
             other => {
                 let options = arrow_cast::display::FormatOptions::default();
                 let text = arrow_cast::display::ArrayFormatter::try_new(self.array(), &options)

@@ -5,7 +5,6 @@
 //! computed once. Where both inputs of a join share columns (a self-join over one shared expression), the
 //! right one is instantiated again with fresh ids.
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use arrow_schema::{Schema, SchemaRef};
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
-use crate::expr::{Expr, JoinKind, Name, Node, Op, Scalar, ScalarOp, Volatility};
+use crate::expr::{Expr, JoinKind, Name, Node, Op, Places, Scalar, ScalarOp, Volatility};
 use crate::leaf::Leaf;
 use crate::term::{
     AggregateSpec, BarrierSpec, ColumnId, ColumnSet, Extent, GetSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey,
@@ -209,9 +208,10 @@ impl Resolver<'_> {
                 Projection { input: root, output: output.collect(), schema: expr.schema().clone() }
             }
         };
-        let names = Names::new(&below.output);
+        let places = Places::new(below.output.len(), |at| &*below.output[at].0);
         let output = columns.iter().enumerate().map(|(at, (name, scalar))| {
-            (name.clone(), self.composed(scalar, &|column| names.get(column, at).unwrap_or(ScalarId(0))))
+            let of = |column: &Name| places.find(column, at).map_or(ScalarId(0), |place| below.output[place].1);
+            (name.clone(), self.composed(scalar, &of))
         });
         Projection { input: below.input, output: output.collect(), schema: expr.schema().clone() }
     }
@@ -223,9 +223,12 @@ impl Resolver<'_> {
         if below.output.iter().any(|(_, scalar)| volatile(*scalar)) {
             return false;
         }
-        let names = Names::new(&below.output);
+        let places = Places::new(below.output.len(), |at| &*below.output[at].0);
         columns.iter().enumerate().all(|(at, (_, scalar))| {
-            let of = |name: &Name| names.get(name, at).map_or(Extent::LEAF, |id| self.terms.scalar_facts(id).extent);
+            let of = |name: &Name| {
+                let place = places.find(name, at);
+                place.map_or(Extent::LEAF, |place| self.terms.scalar_facts(below.output[place].1).extent)
+            };
             extent(scalar, &|_| Extent::LEAF).may_become(extent(scalar, &of))
         })
     }
@@ -353,34 +356,6 @@ fn lookup(names: &[(Name, ColumnId)]) -> impl FnMut(&Name) -> Result<ColumnId, I
     |name| {
         let found = names.iter().find(|(known, _)| known == name).map(|(_, column)| *column);
         Ok(found.unwrap_or(ColumnId(0)))
-    }
-}
-
-/// What names mean. Projections mostly keep columns where they are, so a name is looked for at the place that
-/// it is asked for first; wide ones get an index.
-struct Names<'a> {
-    entries: &'a [(Name, ScalarId)],
-    index: OnceCell<HashMap<&'a str, ScalarId, FxBuildHasher>>,
-}
-
-impl<'a> Names<'a> {
-    /// More entries than this are not searched one by one.
-    const FEW: usize = 16;
-
-    fn new(entries: &'a [(Name, ScalarId)]) -> Self {
-        Names { entries, index: OnceCell::new() }
-    }
-
-    fn get(&self, name: &Name, likely: usize) -> Option<ScalarId> {
-        let known = |entry: &&(Name, ScalarId)| entry.0 == *name;
-        if let Some((_, scalar)) = self.entries.get(likely).filter(known) {
-            return Some(*scalar);
-        }
-        if self.entries.len() <= Names::FEW {
-            return self.entries.iter().find(known).map(|(_, scalar)| *scalar);
-        }
-        let index = || self.entries.iter().map(|(name, scalar)| (&**name, *scalar)).collect();
-        self.index.get_or_init(index).get(&**name).copied()
     }
 }
 
