@@ -17,6 +17,7 @@ mod interner;
 mod literal;
 mod node;
 mod op;
+mod outline;
 mod scalar;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
@@ -29,4 +30,5 @@ pub use interner::interned_nodes;
 pub use literal::Literal;
 pub use node::{Expr, Node};
 pub use op::{Barrier, JoinKind, Op, SortKey};
+pub use outline::{Difference, Outline};
 pub use scalar::{BinaryOp, DataTypeKey, Name, Scalar, ScalarOp, avg, case, col, count, count_all, lit, max, min, sum};
