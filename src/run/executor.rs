@@ -1,7 +1,7 @@
 use arrow_schema::SchemaRef;
 
 use super::{RunError, RunReport};
-use crate::leaf::PartitionData;
+use crate::leaf::{FutureHandle, PartitionData};
 use crate::lower::TaskGraph;
 
 /// Runs task graphs.
@@ -11,6 +11,12 @@ pub trait Executor: Send + Sync {
     fn submit(&self, graph: TaskGraph) -> Run;
 }
 
+impl<E: Executor + ?Sized> Executor for std::sync::Arc<E> {
+    fn submit(&self, graph: TaskGraph) -> Run {
+        (**self).submit(graph)
+    }
+}
+
 /// What a run gave.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -18,6 +24,9 @@ pub struct Outcome {
     pub schema: SchemaRef,
     /// The rows, by partition.
     pub partitions: Vec<PartitionData>,
+    /// Futures that were found inside those of leaves which have them adopted
+    /// ([`NestedFutures::Adopt`](crate::leaf::NestedFutures::Adopt)): they live as long as this.
+    pub adopted: Vec<FutureHandle>,
     /// What happened, task by task.
     pub report: RunReport,
 }

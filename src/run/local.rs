@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -8,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use parking_lot::{Condvar, Mutex};
 
 use super::schedule::Schedule;
-use super::worker::{Arrival, Shared};
+use super::worker::Shared;
 use super::{Canceller, Executor, Kernels, Observer, Outcome, Run, RunCause, RunError, RunReport, Running, Submitted};
 use crate::lower::TaskGraph;
 
@@ -17,6 +16,7 @@ use crate::lower::TaskGraph;
 /// A task starts when its inputs are there, larger priority first. A port of a task is dropped as soon
 /// as its last reader is done, a future as soon as the last task that reads it is. A panic in a kernel
 /// fails its task and nothing else. Threads live as long as their run.
+#[derive(Clone)]
 pub struct LocalExecutor {
     kernels: Arc<dyn Kernels>,
     threads: usize,
@@ -68,13 +68,8 @@ impl Executor for LocalExecutor {
             }
             (threads.len()..self.threads).for_each(|_| shared.leave(threads.len()));
         }
-        // The futures' callbacks know the run weakly: a future that never comes keeps nothing alive.
         let awaited = shared.schedule.lock().awaited();
-        for (index, handle) in awaited.into_iter().enumerate() {
-            let arrival = Arrival { run: Arc::downgrade(&shared), index };
-            // Should the engine panic, the arrival is dropped, and its data is asked for.
-            let _ = catch_unwind(AssertUnwindSafe(|| handle.on_done(move || drop(arrival))));
-        }
+        awaited.iter().enumerate().for_each(|(index, handle)| shared.await_done(index, handle));
         Run::new(LocalRun { shared, threads })
     }
 }
