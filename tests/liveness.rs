@@ -270,7 +270,7 @@ fn l2_the_counts_of_the_process_return() {
     release::drain();
     let before = handle_counts();
     assert_eq!(before.live(), 0);
-    let frame = frame(vec![value("a", vec![batch()]), spawn("b", || Ok(vec![batch()]))]);
+    let frame = frame(vec![value("a", vec![batch()]), spawn("b", batch)]);
     let again = frame.clone().distinct();
     assert_eq!(handle_counts().created, before.created + 2);
     drop(frame);

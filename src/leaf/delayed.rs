@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
-use super::{FutureHandle, FutureStatus, TableStatistics};
+use super::{FutureHandle, FutureStatus, NestedFutures, Origin, PartitionReader, Reading, TableStatistics};
 use crate::token::Tokenizer;
 
 /// A leaf over live futures: one handle per partition, all of one schema.
@@ -15,6 +15,7 @@ pub struct FromDelayed {
     schema: SchemaRef,
     handles: Arc<[FutureHandle]>,
     statistics: Option<Arc<TableStatistics>>,
+    reading: Reading,
 }
 
 /// What is wrong with the futures of a leaf.
@@ -61,13 +62,45 @@ impl FromDelayed {
                 first: first.engine().to_string(),
             });
         }
-        Ok(FromDelayed { name, schema, handles, statistics: None })
+        Ok(FromDelayed { name, schema, handles, statistics: None, reading: Reading::default() })
     }
 
     /// Adds what its producer knows about the data before it is there.
     pub fn with_statistics(mut self, statistics: TableStatistics) -> Self {
         self.statistics = Some(Arc::new(statistics));
         self
+    }
+
+    /// What to do with futures inside the futures' values; [`NestedFutures::Await`] unless told otherwise.
+    pub fn with_nested(mut self, nested: NestedFutures) -> Self {
+        self.reading.nested = nested;
+        self
+    }
+
+    /// Whether data of another schema are cast to the leaf's. Columns are found by name, in any order, and
+    /// none may be missing or left over; types are cast as SQL's `CAST` does it, and a value that does not
+    /// fit is an error. Without, which is the default, any difference is an error.
+    pub fn with_cast(mut self, cast: bool) -> Self {
+        self.reading.cast = cast;
+        self
+    }
+
+    /// What makes lost data again. The leaf owns it (law L1b).
+    pub fn with_origin(mut self, origin: Arc<dyn Origin>) -> Self {
+        self.reading.origin = Some(origin);
+        self
+    }
+
+    /// How the futures are read.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Reads a partition, as this leaf wants it: for engines that run leaves themselves. `None` for a
+    /// partition that there is not.
+    pub fn reader(&self, partition: usize) -> Option<PartitionReader> {
+        let handle = self.handles.get(partition)?.clone();
+        Some(PartitionReader::new(handle, partition, self.schema.clone(), self.reading.clone()))
     }
 
     /// The name that plans print.
@@ -113,6 +146,10 @@ impl FromDelayed {
             for handle in self.handles.iter() {
                 tokenizer.put(&handle.generation());
             }
+        }
+        // Another way of reading gives other rows, or none. Where data were made does not change them.
+        if (self.reading.nested, self.reading.cast) != (NestedFutures::default(), false) {
+            tokenizer.put(&self.reading);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Futures of this process: a value at hand, or the result of a background thread.
+//! Futures of this process: a promise, and who keeps it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,21 +7,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow_array::RecordBatch;
 use parking_lot::Mutex;
 
-use super::future::{
-    EngineId, FutureError, FutureErrorKind, FutureHandle, FutureStatus, InstanceId, PartitionData, RemoteFuture,
-};
+use super::future::{EngineId, FutureStatus, InstanceId, PartitionData, RemoteFuture};
+use super::{Fault, FutureError, FutureErrorKind, FutureHandle, FutureOutput, FutureValue, cycle};
 
 type Callback = Box<dyn FnOnce() + Send>;
 
 enum State {
     Pending(Vec<Callback>),
-    Done(Result<PartitionData, (FutureErrorKind, String)>),
+    Done(Result<FutureValue, Fault>),
 }
 
 struct Cell {
     key: String,
     id: InstanceId,
     state: Mutex<State>,
+    /// What the producer wants to hear when nobody needs the data any more; and whether that is so.
+    release: Mutex<(bool, Option<Callback>)>,
+    /// Futures that live as long as this one (`NestedFutures::Adopt`).
+    adopted: Mutex<Arc<[FutureHandle]>>,
 }
 
 /// A future whose data arrives through a [`Promise`] of the same process.
@@ -29,6 +32,20 @@ struct Cell {
 pub struct LocalFuture(Arc<Cell>);
 
 /// The writing end of a [`LocalFuture`]. A promise that is dropped unkept leaves a lost future.
+///
+/// ```
+/// use leafhold::leaf::{FutureHandle, FutureStatus, LocalFuture, release};
+/// let (future, promise) = LocalFuture::pending("answer");
+/// let handle = FutureHandle::new(future);
+/// promise.fulfil(vec![]);
+/// assert_eq!(handle.status(), FutureStatus::Finished { rows: Some(0), bytes: Some(0) });
+///
+/// // A producer hears when nobody waits any more.
+/// let (future, promise) = LocalFuture::pending("unwanted");
+/// drop(FutureHandle::new(future));
+/// release::drain();
+/// assert!(!promise.is_wanted());
+/// ```
 pub struct Promise(Arc<Cell>);
 
 impl LocalFuture {
@@ -36,7 +53,13 @@ impl LocalFuture {
     pub fn pending(key: impl Into<String>) -> (LocalFuture, Promise) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = InstanceId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let cell = Arc::new(Cell { key: key.into(), id, state: Mutex::new(State::Pending(Vec::new())) });
+        let cell = Arc::new(Cell {
+            key: key.into(),
+            id,
+            state: Mutex::new(State::Pending(Vec::new())),
+            release: Mutex::default(),
+            adopted: Mutex::default(),
+        });
         (LocalFuture(cell.clone()), Promise(cell))
     }
 }
@@ -44,33 +67,81 @@ impl LocalFuture {
 impl Promise {
     /// Gives the future its data.
     pub fn fulfil(self, batches: Vec<RecordBatch>) {
-        self.settle(Ok(Arc::new(batches)));
+        self.settle(Ok(FutureValue::table(batches)));
+    }
+
+    /// Gives the future whatever a computation gave: tables, futures, lists of them, or an error. A value
+    /// that holds this very future, directly or through others, fails it: nobody could ever read it.
+    pub fn resolve(self, output: impl FutureOutput) {
+        self.settle(output.into_value());
     }
 
     /// Lets the future fail with the message of an error.
     pub fn fail(self, message: impl Into<String>) {
-        self.settle(Err((FutureErrorKind::Failed, message.into())));
+        self.settle(Err(Fault::failed(message.into())));
     }
 
     /// Cancels the future.
     pub fn cancel(self) {
-        self.settle(Err((FutureErrorKind::Cancelled, "cancelled by its producer".into())));
+        self.settle(Err(Fault::cancelled("cancelled by its producer")));
     }
 
-    fn settle(&self, result: Result<PartitionData, (FutureErrorKind, String)>) {
-        let mut state = self.0.state.lock();
-        if let State::Pending(callbacks) = &mut *state {
-            let callbacks = std::mem::take(callbacks);
-            *state = State::Done(result);
-            drop(state);
-            callbacks.into_iter().for_each(|callback| callback());
+    /// Keeps other futures alive for as long as this one is.
+    pub(crate) fn adopt(&self, futures: Arc<[FutureHandle]>) {
+        *self.0.adopted.lock() = futures;
+    }
+
+    /// Whether somebody may still read the data. A producer that sees `false` can stop.
+    pub fn is_wanted(&self) -> bool {
+        !self.0.release.lock().0
+    }
+
+    /// Calls `stop` once, from the release queue, when nobody needs the data any more; at once, if that
+    /// is so already. Not called for a future that is released after it has its data.
+    pub fn on_release(&self, stop: impl FnOnce() + Send + 'static) {
+        let mut release = self.0.release.lock();
+        match release.0 {
+            false => release.1 = Some(Box::new(stop)),
+            true => {
+                drop(release);
+                contain(Box::new(stop));
+            }
         }
+    }
+
+    fn settle(&self, result: Result<FutureValue, Fault>) {
+        let State::Pending(_) = &*self.0.state.lock() else { return };
+        let nested = result.as_ref().is_ok_and(|value| !value.futures().is_empty());
+        let callbacks = self.store(result);
+        // The value is stored first: of two promises that close a circle at the same time, the later one sees it.
+        if nested && let Some(keys) = cycle::keys_of_cycle(&LocalFuture(self.0.clone())) {
+            let fault = Fault::failed(format!("its value holds itself: {}", keys.join(" -> ")));
+            let value = std::mem::replace(&mut *self.0.state.lock(), State::Done(Err(fault)));
+            drop(value);
+        }
+        let stop = self.0.release.lock().1.take();
+        drop(stop);
+        callbacks.into_iter().for_each(contain);
+    }
+
+    fn store(&self, result: Result<FutureValue, Fault>) -> Vec<Callback> {
+        match std::mem::replace(&mut *self.0.state.lock(), State::Done(result)) {
+            State::Pending(callbacks) => callbacks,
+            State::Done(_) => Vec::new(),
+        }
+    }
+}
+
+/// A callback that panics harms nobody but itself.
+fn contain(callback: Callback) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(callback)) {
+        tracing::error!("a callback of a future panicked: {}", panic_text(&*panic));
     }
 }
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        self.settle(Err((FutureErrorKind::Lost, "its producer went away without a result".into())));
+        self.settle(Err(Fault::lost("its producer went away without a result")));
     }
 }
 
@@ -82,13 +153,15 @@ impl RemoteFuture for LocalFuture {
     fn status(&self) -> FutureStatus {
         match &*self.0.state.lock() {
             State::Pending(_) => FutureStatus::Pending,
-            State::Done(Ok(data)) => FutureStatus::Finished {
-                rows: Some(data.iter().map(|batch| batch.num_rows() as u64).sum()),
-                bytes: Some(data.iter().map(|batch| batch.get_array_memory_size() as u64).sum()),
+            State::Done(Ok(value)) => {
+                let (rows, bytes) = value.sizes().unzip();
+                FutureStatus::Finished { rows, bytes }
+            }
+            State::Done(Err(fault)) => match fault.kind {
+                FutureErrorKind::Failed => FutureStatus::Failed,
+                FutureErrorKind::Cancelled => FutureStatus::Cancelled,
+                FutureErrorKind::Lost => FutureStatus::Lost,
             },
-            State::Done(Err((FutureErrorKind::Failed, _))) => FutureStatus::Failed,
-            State::Done(Err((FutureErrorKind::Cancelled, _))) => FutureStatus::Cancelled,
-            State::Done(Err((FutureErrorKind::Lost, _))) => FutureStatus::Lost,
         }
     }
 
@@ -112,39 +185,53 @@ impl RemoteFuture for LocalFuture {
     }
 
     fn data(&self) -> Result<PartitionData, FutureError> {
-        let error = |kind, message: &str| FutureError {
-            key: self.0.key.clone(),
-            engine: EngineId::local(),
-            kind,
-            message: message.to_owned(),
+        match self.value()? {
+            FutureValue::Table(data) => Ok(data),
+            other => {
+                let message = format!("its value is {}, not a table", other.describe());
+                Err(Fault::failed(message).of(&self.0.key, EngineId::local()))
+            }
+        }
+    }
+
+    fn value(&self) -> Result<FutureValue, FutureError> {
+        let result = match &*self.0.state.lock() {
+            State::Pending(_) => Err(Fault::lost("asked for its data while pending")),
+            State::Done(result) => result.clone(),
         };
-        match &*self.0.state.lock() {
-            State::Pending(_) => Err(error(FutureErrorKind::Lost, "asked for its data while pending")),
-            State::Done(Ok(data)) => Ok(data.clone()),
-            State::Done(Err((kind, message))) => Err(error(*kind, message)),
+        result.map_err(|fault| fault.of(&self.0.key, EngineId::local()))
+    }
+
+    fn release(&self) {
+        let stop = {
+            let mut release = self.0.release.lock();
+            release.0 = true;
+            release.1.take()
+        };
+        if let Some(stop) = stop {
+            contain(stop);
         }
     }
 }
 
 /// A finished future over data at hand.
 pub fn value(key: impl Into<String>, batches: Vec<RecordBatch>) -> FutureHandle {
-    let (future, promise) = LocalFuture::pending(key);
-    promise.fulfil(batches);
-    FutureHandle::new(future)
+    ready(key, batches)
 }
 
-/// Runs `produce` on a background thread; an error or a panic fails the future.
-pub fn spawn<F>(key: impl Into<String>, produce: F) -> FutureHandle
-where
-    F: FnOnce() -> Result<Vec<RecordBatch>, String> + Send + 'static,
-{
+/// A finished future of anything that a computation may give.
+///
+/// ```
+/// use leafhold::leaf::{FutureValue, ready, value};
+/// let inner = value("inner", vec![]);
+/// let outer = ready("outer", vec![inner.clone()]);
+/// assert!(matches!(outer.value()?, FutureValue::List(items) if items.len() == 1));
+/// # Ok::<_, leafhold::leaf::FutureError>(())
+/// ```
+pub fn ready(key: impl Into<String>, output: impl FutureOutput) -> FutureHandle {
     let (future, promise) = LocalFuture::pending(key);
     let handle = FutureHandle::new(future);
-    std::thread::spawn(move || match catch_unwind(AssertUnwindSafe(produce)) {
-        Ok(Ok(batches)) => promise.fulfil(batches),
-        Ok(Err(message)) => promise.fail(message),
-        Err(panic) => promise.fail(format!("panicked: {}", panic_text(&*panic))),
-    });
+    promise.resolve(output);
     handle
 }
 

@@ -9,10 +9,25 @@
 //! never on the stack of whoever let go. Nothing here reads a clock or a random number to decide
 //! what is the same: two handles are the same leaf exactly when the engine says that they are one
 //! live instance ([`RemoteFuture::instance`]).
+//!
+//! Handles are made of an engine's own futures ([`RemoteFuture`]), of Rust's ([`from_future`]), of threads
+//! ([`spawn`], [`from_thread`]), channels ([`from_receiver`]), values ([`value`], [`ready`]) and promises
+//! ([`LocalFuture::pending`]). What a computation gives may be a table, a future, or lists and maps of both
+//! ([`FutureValue`]); a [`PartitionReader`] finds the rows in it.
 
+mod adapters;
+mod conform;
+mod cycle;
 mod delayed;
+mod driver;
 mod future;
+mod future_error;
+mod future_value;
+mod generation;
+mod handle;
 mod local;
+mod partition;
+mod reading;
 mod registry;
 pub mod release;
 mod scan;
@@ -20,14 +35,19 @@ mod sketch;
 mod statistics;
 mod values;
 
+pub use adapters::{from_abortable, from_future, from_receiver, from_thread, spawn};
 pub use delayed::{DelayedError, FromDelayed};
-pub use future::{
-    EngineId, FutureError, FutureErrorKind, FutureHandle, FutureStatus, Generation, InstanceId, PartitionData,
-    RemoteFuture,
-};
+pub use future::{EngineId, FutureStatus, InstanceId, PartitionData, RemoteFuture};
+pub use future_error::{Fault, FutureError, FutureErrorKind};
+pub use future_value::{FutureOutput, FutureValue, NestedFutures};
+pub use generation::{Generation, GenerationError};
+pub use handle::FutureHandle;
 pub(crate) use local::panic_text;
-pub use local::{LocalFuture, Promise, spawn, value};
-pub use registry::{HandleCounts, handle_counts};
+pub use local::{LocalFuture, Promise, ready, value};
+pub use partition::{Delivered, PartitionReader, ReadStep};
+pub(crate) use reading::inside;
+pub use reading::{Origin, ReadError, Reading};
+pub use registry::{HandleCounts, handle_counts, live_future};
 pub use scan::{Scan, ScanSource};
 pub(crate) use statistics::axis_values;
 pub use statistics::{ColumnStatistics, TableStatistics, collect_statistics};

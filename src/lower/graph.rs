@@ -4,7 +4,7 @@ use arrow_schema::SchemaRef;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::Fragment;
-use crate::leaf::{FutureHandle, PartitionData};
+use crate::leaf::{FutureHandle, PartitionData, Reading};
 use crate::token::Token;
 
 /// The name of a task within its graph.
@@ -30,6 +30,8 @@ pub enum TaskInput {
         partition: usize,
         /// What the leaf promised: data of another schema is an error that names the partition.
         schema: SchemaRef,
+        /// How the leaf reads its futures, and what makes their data again.
+        reading: Reading,
     },
     /// Data at hand.
     Data(PartitionData),

@@ -107,6 +107,7 @@ impl Lowering<'_> {
                         leaf: name.clone(),
                         partition,
                         schema: delayed.schema().clone(),
+                        reading: delayed.reading().clone(),
                     }]
                 });
                 (input, vec![Sources::Each(sources.collect())])

@@ -83,10 +83,11 @@ impl Stages {
                         tokenizer.put_token(self.graph[*task].token);
                         tokenizer.put(port);
                     }
-                    TaskInput::Future { handle, schema, .. } => {
+                    TaskInput::Future { handle, schema, reading, .. } => {
                         tokenizer.put_record("future");
                         tokenizer.put(&handle.generation());
                         tokenizer.put(&**schema);
+                        tokenizer.put(reading);
                     }
                     TaskInput::Data(data) => {
                         tokenizer.put_record("data");

@@ -41,16 +41,20 @@ impl Schedule {
         };
         let schema = self.graph.schema.clone();
         self.result = Some(match (partitions, self.failure.take()) {
-            (Some(partitions), _) if report.is_ok() => Ok(Outcome { schema, partitions, report }),
+            (Some(partitions), _) if report.is_ok() => {
+                Ok(Outcome { schema, partitions, adopted: std::mem::take(&mut self.adopted), report })
+            }
             (_, Some((_, cause))) => Err(Box::new(RunError { cause, report })),
             (_, None) => Err(Box::new(RunError { cause: RunCause::Cancelled, report })),
         });
+        garbage.futures.append(&mut self.adopted);
         for task in 0..self.tasks.len() {
             garbage.inputs.push(std::mem::take(&mut self.graph[task].inputs));
             garbage.rows.extend(self.tasks[task].ports.iter_mut().filter_map(|port| port.rows.take()));
         }
         for awaited in &mut self.awaited {
             garbage.futures.extend(awaited.handle.take());
+            garbage.readers.extend(awaited.reader.take());
             garbage.rows.extend(awaited.rows.take());
         }
         events

@@ -5,6 +5,7 @@ use arrow_schema::SchemaRef;
 
 use super::{Executor, RunFailure, RunReport};
 use crate::expr::Frame;
+use crate::leaf::FutureHandle;
 use crate::lower::lower;
 use crate::optimize::{Plan, PlanError, PlanOp, Planner};
 
@@ -15,6 +16,8 @@ pub struct Collected {
     pub schema: SchemaRef,
     /// The rows, in partition order. Batches without rows are left out.
     pub batches: Vec<RecordBatch>,
+    /// Futures that live as long as this result: see [`Outcome::adopted`](super::Outcome::adopted).
+    pub adopted: Vec<FutureHandle>,
     /// What happened, task by task.
     pub report: RunReport,
 }
@@ -40,7 +43,7 @@ pub fn collect(plan: &Plan, executor: &dyn Executor) -> Result<Collected, RunFai
     let outcome = result?;
     let batches = outcome.partitions.iter().flat_map(|partition| partition.iter());
     let batches = batches.filter(|batch| batch.num_rows() > 0).cloned().collect();
-    Ok(Collected { schema: outcome.schema, batches, report: outcome.report })
+    Ok(Collected { schema: outcome.schema, batches, adopted: outcome.adopted, report: outcome.report })
 }
 
 /// Why a frame gave no rows.

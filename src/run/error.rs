@@ -1,21 +1,33 @@
 use arrow_schema::ArrowError;
 
 use super::{KernelError, RunReport};
-use crate::leaf::FutureError;
+use crate::leaf::{FutureError, ReadError, inside};
 use crate::lower::LowerError;
 
 /// What made a run fail.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunCause {
     /// A future of a leaf failed, was cancelled or was lost elsewhere (law L5).
-    #[error("leaf `{leaf}`, partition {partition}: {source}")]
+    #[error("leaf `{leaf}`, partition {partition}: {source}{}", inside(.within))]
     Future {
         /// The leaf's name.
         leaf: String,
         /// Which of its partitions.
         partition: usize,
+        /// The keys of the futures in whose values it was found, outermost first; empty for the leaf's own.
+        within: Vec<String>,
         /// The engine's word: key, engine and cause.
         source: FutureError,
+    },
+    /// A future gave what the leaf cannot use: no table, nested futures that it rejects, a circle of futures.
+    #[error("leaf `{leaf}`, partition {partition}: {source}")]
+    Value {
+        /// The leaf's name.
+        leaf: String,
+        /// Which of its partitions.
+        partition: usize,
+        /// What was wrong: future, engine and what it gave.
+        source: ReadError,
     },
     /// A future gave data of another schema than its leaf promised.
     #[error("leaf `{leaf}`, partition {partition}, future {key:?}: {found}, but the leaf promised {promised}")]

@@ -1,7 +1,7 @@
 use arrow_schema::SchemaRef;
 
 use super::{RunError, RunReport};
-use crate::leaf::PartitionData;
+use crate::leaf::{FutureHandle, PartitionData};
 use crate::lower::TaskGraph;
 
 /// Runs task graphs.
@@ -18,6 +18,9 @@ pub struct Outcome {
     pub schema: SchemaRef,
     /// The rows, by partition.
     pub partitions: Vec<PartitionData>,
+    /// Futures that were found inside those of leaves which have them adopted
+    /// ([`NestedFutures::Adopt`](crate::leaf::NestedFutures::Adopt)): they live as long as this.
+    pub adopted: Vec<FutureHandle>,
     /// What happened, task by task.
     pub report: RunReport,
 }

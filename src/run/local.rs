@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -8,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use parking_lot::{Condvar, Mutex};
 
 use super::schedule::Schedule;
-use super::worker::{Arrival, Shared};
+use super::worker::Shared;
 use super::{Canceller, Executor, Kernels, Observer, Outcome, Run, RunCause, RunError, RunReport, Running, Submitted};
 use crate::lower::TaskGraph;
 
@@ -68,13 +67,8 @@ impl Executor for LocalExecutor {
             }
             (threads.len()..self.threads).for_each(|_| shared.leave(threads.len()));
         }
-        // The futures' callbacks know the run weakly: a future that never comes keeps nothing alive.
         let awaited = shared.schedule.lock().awaited();
-        for (index, handle) in awaited.into_iter().enumerate() {
-            let arrival = Arrival { run: Arc::downgrade(&shared), index };
-            // Should the engine panic, the arrival is dropped, and its data is asked for.
-            let _ = catch_unwind(AssertUnwindSafe(|| handle.on_done(move || drop(arrival))));
-        }
+        awaited.iter().enumerate().for_each(|(index, handle)| shared.await_done(index, handle));
         Run::new(LocalRun { shared, threads })
     }
 }

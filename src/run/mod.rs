@@ -5,6 +5,7 @@
 //! [`collect`] does all of it for a plan. Whatever happens, the [`RunReport`] has exactly one
 //! [`TaskEvent`] per planned task, and a run that fails returns it inside its [`RunError`].
 
+mod awaited;
 mod closing;
 mod collect;
 mod data;

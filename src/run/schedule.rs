@@ -3,9 +3,10 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::data::{Promised, Rows};
+use super::awaited::{Awaited, Place, ReadKey};
+use super::data::Rows;
 use super::{Outcome, RunCause, RunError, RunReport, TaskEvent, TaskState};
-use crate::leaf::{FutureHandle, Generation};
+use crate::leaf::{FutureHandle, PartitionReader};
 use crate::lower::{FragmentOp, TaskGraph, TaskInput};
 
 /// What has to be dropped once the lock is free: foreign code may run when data or futures go.
@@ -14,16 +15,7 @@ pub(super) struct Garbage {
     pub(super) rows: Vec<Rows>,
     pub(super) futures: Vec<FutureHandle>,
     pub(super) inputs: Vec<Vec<Vec<TaskInput>>>,
-}
-
-/// A future that tasks wait for, and its data when it has come.
-pub(super) struct Awaited {
-    pub(super) handle: Option<FutureHandle>,
-    pub(super) promised: Vec<Promised>,
-    /// The tasks that read it, once for each time they do.
-    pub(super) readers: Vec<usize>,
-    pub(super) unread: usize,
-    pub(super) rows: Option<Rows>,
+    pub(super) readers: Vec<PartitionReader>,
 }
 
 /// One port of a task that is done.
@@ -40,6 +32,8 @@ pub(super) struct Progress {
     /// The tasks that read it, once for each time they do.
     pub(super) consumers: Vec<usize>,
     pub(super) ports: Vec<Port>,
+    /// Where its futures are in [`Schedule::awaited`], in the order of its inputs.
+    pub(super) futures: Vec<usize>,
     pub(super) label: Arc<str>,
     pub(super) ready: Option<Duration>,
     pub(super) event: Option<TaskEvent>,
@@ -61,7 +55,9 @@ pub(super) struct Schedule {
     pub(super) topological: Vec<usize>,
     pub(super) producers: Vec<Vec<usize>>,
     pub(super) awaited: Vec<Awaited>,
-    pub(super) by_generation: HashMap<Generation, usize>,
+    pub(super) by_read: HashMap<ReadKey, usize>,
+    /// Futures that the result has to keep.
+    pub(super) adopted: Vec<FutureHandle>,
     pub(super) ready: BinaryHeap<(i64, Reverse<usize>)>,
     /// Futures that are done, and whose data nobody has looked at.
     pub(super) arrived: Vec<usize>,
@@ -93,35 +89,37 @@ impl Schedule {
         self.ready.pop().map(|(_, Reverse(task))| task)
     }
 
-    /// The future behind an arrival, and what was promised of it.
-    pub(super) fn arrival(&self, index: usize) -> Option<(FutureHandle, Vec<Promised>)> {
-        let awaited = &self.awaited[index];
-        awaited.handle.clone().map(|handle| (handle, awaited.promised.clone()))
+    /// Who reads the future behind an arrival, unless it is read to its end.
+    pub(super) fn arrival(&mut self, index: usize) -> Option<(PartitionReader, Place)> {
+        let awaited = &mut self.awaited[index];
+        awaited.reader.take().map(|reader| (reader, awaited.place.clone()))
     }
 
     /// The rows of all slots of a task whose inputs are there. Data at hand have no sizes yet.
     pub(super) fn inputs(&self, task: usize) -> Vec<Vec<Source>> {
-        let source = |source: &TaskInput| match source {
+        let mut futures = self.tasks[task].futures.iter();
+        let mut source = |source: &TaskInput| match source {
             TaskInput::Task { task, port } => Source::Kept(self.tasks[task.index()].ports[*port].rows.clone()),
-            TaskInput::Future { handle, .. } => {
-                Source::Kept(self.awaited[self.by_generation[&handle.generation()]].rows.clone())
+            TaskInput::Future { .. } => {
+                Source::Kept(futures.next().and_then(|future| self.awaited[*future].rows.clone()))
             }
             TaskInput::Data(data) => Source::AtHand(data.clone()),
         };
-        self.graph[task].inputs.iter().map(|slot| slot.iter().map(source).collect()).collect()
+        self.graph[task].inputs.iter().map(|slot| slot.iter().map(&mut source).collect()).collect()
     }
 
     /// The data of a future has come, or it never will.
     pub(super) fn arrive(
         &mut self,
         index: usize,
-        result: Result<Rows, (TaskState, RunCause)>,
+        result: Result<(Rows, Vec<FutureHandle>), (TaskState, RunCause)>,
         now: Duration,
     ) -> Vec<TaskEvent> {
         let readers = self.awaited[index].readers.clone();
         match result {
-            Ok(rows) => {
+            Ok((rows, adopted)) => {
                 self.awaited[index].rows = Some(rows);
+                self.adopted.extend(adopted);
                 readers.into_iter().for_each(|reader| self.meet(reader, now));
                 Vec::new()
             }
@@ -227,15 +225,15 @@ impl Schedule {
                         garbage.rows.push(rows);
                     }
                 }
-                TaskInput::Future { handle, .. } => {
-                    let awaited = &mut self.awaited[self.by_generation[&handle.generation()]];
-                    awaited.unread -= 1;
-                    if awaited.unread == 0 {
-                        garbage.futures.extend(awaited.handle.take());
-                        garbage.rows.extend(awaited.rows.take());
-                    }
-                }
-                TaskInput::Data(_) => {}
+                TaskInput::Future { .. } | TaskInput::Data(_) => {}
+            }
+        }
+        for future in std::mem::take(&mut self.tasks[task].futures) {
+            let awaited = &mut self.awaited[future];
+            awaited.unread -= 1;
+            if awaited.unread == 0 {
+                garbage.futures.extend(awaited.handle.take());
+                garbage.rows.extend(awaited.rows.take());
             }
         }
         garbage.inputs.push(inputs);

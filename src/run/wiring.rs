@@ -1,9 +1,8 @@
 use std::collections::{BinaryHeap, HashMap};
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::data::Promised;
-use super::schedule::{Awaited, Port, Progress, Schedule};
+use super::awaited::Awaited;
+use super::schedule::{Port, Progress, Schedule};
 use super::{RunCause, RunReport};
 use crate::lower::{Task, TaskGraph, TaskInput};
 
@@ -14,6 +13,7 @@ impl Schedule {
         let progress = tasks.iter().map(|task| Progress {
             unmet: 0,
             consumers: Vec::new(),
+            futures: Vec::new(),
             ports: (0..task.fragment.output.ports()).map(|_| Port::default()).collect(),
             label: task.fragment.label.as_str().into(),
             ready: None,
@@ -24,7 +24,8 @@ impl Schedule {
             topological: Vec::new(),
             producers: vec![Vec::new(); tasks.len()],
             awaited: Vec::new(),
-            by_generation: HashMap::new(),
+            by_read: HashMap::new(),
+            adopted: Vec::new(),
             ready: BinaryHeap::new(),
             arrived: Vec::new(),
             unfinished: tasks.len(),
@@ -53,6 +54,17 @@ impl Schedule {
     fn connect(&mut self) -> Result<(), String> {
         for at in 0..self.tasks.len() {
             for source in self.graph[at].inputs.iter().flatten() {
+                if let Some((key, make)) = Awaited::of(source) {
+                    let next = self.awaited.len();
+                    let index = *self.by_read.entry(key).or_insert(next);
+                    if index == next {
+                        self.awaited.push(make());
+                    }
+                    self.awaited[index].readers.push(at);
+                    self.awaited[index].unread += 1;
+                    self.tasks[at].futures.push(index);
+                    self.tasks[at].unmet += 1;
+                }
                 match source {
                     TaskInput::Task { task, port } => {
                         let producer = task.index();
@@ -65,25 +77,7 @@ impl Schedule {
                         self.producers[at].push(producer);
                         self.tasks[at].unmet += 1;
                     }
-                    TaskInput::Future { handle, leaf, partition, schema } => {
-                        let next = self.awaited.len();
-                        let index = *self.by_generation.entry(handle.generation()).or_insert(next);
-                        if index == next {
-                            let handle = Some(handle.clone());
-                            let (promised, readers) = (Vec::new(), Vec::new());
-                            self.awaited.push(Awaited { handle, promised, readers, unread: 0, rows: None });
-                        }
-                        let awaited = &mut self.awaited[index];
-                        awaited.readers.push(at);
-                        awaited.unread += 1;
-                        let known = |known: &Promised| Arc::ptr_eq(&known.schema, schema) && known.leaf == *leaf;
-                        if !awaited.promised.iter().any(known) {
-                            let (leaf, schema) = (leaf.clone(), schema.clone());
-                            awaited.promised.push(Promised { leaf, partition: *partition, schema });
-                        }
-                        self.tasks[at].unmet += 1;
-                    }
-                    TaskInput::Data(_) => {}
+                    TaskInput::Future { .. } | TaskInput::Data(_) => {}
                 }
             }
             self.producers[at].sort_unstable();

@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 use super::data::Rows;
 use super::schedule::{Garbage, Ran, Schedule, Source};
 use super::{KernelError, Kernels, Observer, RunCause, SlotData, TaskContext, TaskEvent, TaskOutput, TaskState};
-use crate::leaf::{FutureErrorKind, panic_text};
+use crate::leaf::{FutureHandle, ReadStep, panic_text};
 use crate::lower::Fragment;
 
 /// What the workers of one run share.
@@ -47,7 +47,7 @@ impl Drop for Arrival {
 impl Shared {
     /// The life of a worker. Code that runs kernels contains their panics; should anything else panic,
     /// such as foreign code that runs when data are dropped, the run fails and ends.
-    pub(super) fn work(&self, name: &Arc<str>, workers: usize) {
+    pub(super) fn work(self: &Arc<Self>, name: &Arc<str>, workers: usize) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.take_turns(name))) {
             self.schedule.lock().fail(0, RunCause::Worker(panic_text(&*panic)));
             self.stop();
@@ -56,7 +56,7 @@ impl Shared {
     }
 
     /// Does whatever is to be done, until the run is over.
-    fn take_turns(&self, name: &Arc<str>) {
+    fn take_turns(self: &Arc<Self>, name: &Arc<str>) {
         loop {
             let mut schedule = self.schedule.lock();
             let job = loop {
@@ -117,39 +117,24 @@ impl Shared {
         self.start.elapsed()
     }
 
-    /// Looks at the data of a future: law L5 says that tasks start only if it is what was promised.
-    fn receive(&self, index: usize) {
-        let Some((handle, promised)) = self.schedule.lock().arrival(index) else { return };
-        let key = handle.key().to_owned();
-        let read = catch_unwind(AssertUnwindSafe(|| handle.data()));
-        let result = match read {
-            Ok(Ok(data)) => match promised.iter().try_for_each(|promised| promised.check(&key, &data)) {
-                Ok(()) => Ok(Rows::new(data)),
-                Err(cause) => Err((TaskState::Failed, cause)),
-            },
-            other => {
-                let error = match other {
-                    Ok(Err(error)) => error,
-                    Err(panic) => crate::leaf::FutureError {
-                        key,
-                        engine: handle.engine().clone(),
-                        kind: FutureErrorKind::Failed,
-                        message: format!("the engine panicked: {}", panic_text(&*panic)),
-                    },
-                    Ok(Ok(_)) => unreachable!("the arm above takes data"),
-                };
-                let state = match error.kind {
-                    FutureErrorKind::Lost => TaskState::Lost,
-                    FutureErrorKind::Failed | FutureErrorKind::Cancelled => TaskState::Failed,
-                };
-                let leaf = promised.first().map(|promised| (promised.leaf.to_string(), promised.partition));
-                let (leaf, partition) = leaf.unwrap_or_default();
-                Err((state, RunCause::Future { leaf, partition, source: error }))
+    /// Reads a future that is done: law L5 says that tasks start only if it is what was promised. Where
+    /// further futures are inside, their arrivals go on with it (law L4); no worker waits.
+    fn receive(self: &Arc<Self>, index: usize) {
+        let Some((mut reader, place)) = self.schedule.lock().arrival(index) else { return };
+        let step = catch_unwind(AssertUnwindSafe(|| reader.advance()));
+        let result = match step {
+            Ok(ReadStep::Waits(next)) => {
+                self.schedule.lock().awaited[index].reader = Some(reader);
+                self.await_done(index, &next);
+                return;
             }
+            Ok(ReadStep::Done(Ok(delivered))) => Ok((Rows::new(delivered.data), delivered.adopted)),
+            Ok(ReadStep::Done(Err(error))) => Err(place.failure(error)),
+            Err(panic) => Err(place.failure(reader.panicked(&panic_text(&*panic)))),
         };
-        let failed = result.is_err();
         // From here on, the last task that reads the future lets it go.
-        drop(handle);
+        drop(reader);
+        let failed = result.is_err();
         let events = self.schedule.lock().arrive(index, result, self.now());
         match failed {
             true => self.stop(),
@@ -158,6 +143,13 @@ impl Shared {
             }
         }
         events.iter().for_each(|event| self.tell(event));
+    }
+
+    /// Asks a future to say when it is done. Its callback knows the run weakly: a future that never comes
+    /// keeps nothing alive. Should the engine panic, the arrival is dropped, and its data is asked for.
+    pub(super) fn await_done(self: &Arc<Self>, index: usize, handle: &FutureHandle) {
+        let arrival = Arrival { run: Arc::downgrade(self), index };
+        let _ = catch_unwind(AssertUnwindSafe(|| handle.on_done(move || drop(arrival))));
     }
 
     fn execute(&self, task: usize, name: &Arc<str>) {

@@ -29,12 +29,8 @@ fn partition(part: i64) -> Result<RecordBatch, arrow_schema::ArrowError> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let schema = partition(0)?.schema();
-    let futures: Vec<FutureHandle> = (0..3)
-        .map(|part| {
-            let produce = move || Ok(vec![partition(part).map_err(|error| error.to_string())?]);
-            spawn(format!("numbers-{part}"), produce)
-        })
-        .collect();
+    let futures: Vec<FutureHandle> =
+        (0..3).map(|part| spawn(format!("numbers-{part}"), move || partition(part))).collect();
 
     let frame = Frame::from_delayed("numbers", schema, futures.clone())?
         .filter(col("number").gt_eq(lit(5i64)))?

@@ -1,0 +1,72 @@
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+
+use super::data::Rows;
+use super::{RunCause, TaskState};
+use crate::leaf::{FutureErrorKind, FutureHandle, Generation, NestedFutures, PartitionReader, ReadError};
+use crate::lower::TaskInput;
+
+/// What makes two reads of futures one: the same instance, promised and read alike.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct ReadKey {
+    generation: Generation,
+    schema: SchemaRef,
+    nested: NestedFutures,
+    cast: bool,
+}
+
+/// A future that tasks wait for, and its rows when they have come.
+pub(super) struct Awaited {
+    pub(super) handle: Option<FutureHandle>,
+    pub(super) place: Place,
+    /// Until it has come to its end; a worker has it while it reads on.
+    pub(super) reader: Option<PartitionReader>,
+    /// The tasks that read it, once for each time they do.
+    pub(super) readers: Vec<usize>,
+    pub(super) unread: usize,
+    pub(super) rows: Option<Rows>,
+}
+
+/// Where a future stands in its leaf, for errors.
+#[derive(Clone)]
+pub(super) struct Place {
+    leaf: Arc<str>,
+    partition: usize,
+}
+
+impl Awaited {
+    /// What a task's input waits for; `None` for inputs that are no futures.
+    pub(super) fn of(input: &TaskInput) -> Option<(ReadKey, impl FnOnce() -> Awaited)> {
+        let TaskInput::Future { handle, leaf, partition, schema, reading } = input else { return None };
+        let key = ReadKey {
+            generation: handle.generation(),
+            schema: schema.clone(),
+            nested: reading.nested,
+            cast: reading.cast,
+        };
+        let make = || Awaited {
+            handle: Some(handle.clone()),
+            place: Place { leaf: leaf.clone(), partition: *partition },
+            reader: Some(PartitionReader::new(handle.clone(), *partition, schema.clone(), reading.clone())),
+            readers: Vec::new(),
+            unread: 0,
+            rows: None,
+        };
+        Some((key, make))
+    }
+}
+
+impl Place {
+    /// How the tasks end that read this future, and why.
+    pub(super) fn failure(&self, error: ReadError) -> (TaskState, RunCause) {
+        let (leaf, partition) = (self.leaf.to_string(), self.partition);
+        let lost = matches!(&error, ReadError::Future { source, .. } if source.kind == FutureErrorKind::Lost);
+        let cause = match error {
+            ReadError::Future { within, source } => RunCause::Future { leaf, partition, within, source },
+            ReadError::Schema { key, found, promised } => RunCause::Schema { leaf, partition, key, found, promised },
+            source => RunCause::Value { leaf, partition, source },
+        };
+        (if lost { TaskState::Lost } else { TaskState::Failed }, cause)
+    }
+}
