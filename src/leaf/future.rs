@@ -11,7 +11,7 @@ pub type PartitionData = Arc<Vec<RecordBatch>>;
 
 /// Which engine can resolve a future: it names the cluster *and* the incarnation of the client, so a
 /// restarted client is another engine.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct EngineId(pub Arc<str>);
 
 impl EngineId {
@@ -119,10 +119,29 @@ pub trait RemoteFuture: Send + Sync + 'static {
 ///
 /// The session part is drawn at random once per process, so that two processes on one scheduler never
 /// collide; it takes part in tokens (identity) and never in shapes, plans or texts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Generation {
+    /// In documents, 32 hexadecimal digits: few readers of JSON have numbers of 128 bits.
+    #[serde(with = "hexadecimal")]
     pub(super) session: u128,
     pub(super) counter: u64,
+}
+
+mod hexadecimal {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(number: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{number:032x}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        match u128::from_str_radix(&text, 16) {
+            Ok(number) if digits => Ok(number),
+            _ => Err(serde::de::Error::custom("a session is 32 hexadecimal digits")),
+        }
+    }
 }
 
 impl Tokenize for Generation {

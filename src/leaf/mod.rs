@@ -12,9 +12,11 @@
 
 mod delayed;
 mod future;
+mod ipc;
 mod local;
 mod registry;
 pub mod release;
+mod resolver;
 mod scan;
 mod sketch;
 mod statistics;
@@ -25,9 +27,12 @@ pub use future::{
     EngineId, FutureError, FutureErrorKind, FutureHandle, FutureStatus, Generation, InstanceId, PartitionData,
     RemoteFuture,
 };
+pub(crate) use ipc::bytes;
+pub use ipc::{ArrowStream, IpcError};
 pub(crate) use local::panic_text;
 pub use local::{LocalFuture, Promise, spawn, value};
-pub use registry::{HandleCounts, handle_counts};
+pub use registry::{HandleCounts, handle_counts, live_future};
+pub use resolver::{FutureRecord, FutureResolver};
 pub use scan::{Scan, ScanSource};
 pub(crate) use statistics::axis_values;
 pub use statistics::{ColumnStatistics, TableStatistics, collect_statistics};

@@ -12,6 +12,7 @@ use super::release;
 #[derive(Default)]
 struct Registry {
     instances: HashMap<(EngineId, InstanceId), Weak<Instance>>,
+    generations: HashMap<Generation, Weak<Instance>>,
     next_generation: u64,
 }
 
@@ -59,14 +60,22 @@ pub(super) fn adopt(future: Box<dyn RemoteFuture>) -> FutureHandle {
     if let Some(slot) = slot {
         registry.instances.insert(slot, Arc::downgrade(&instance));
     }
+    registry.generations.insert(generation, Arc::downgrade(&instance));
     CREATED.fetch_add(1, Ordering::AcqRel);
     FutureHandle(instance)
 }
 
-/// Removes a dying instance's entry, unless a newer instance has taken the slot.
+/// The live instance of a generation, if this process has it: what a document that comes back within
+/// its session means.
+pub fn live_future(generation: Generation) -> Option<FutureHandle> {
+    REGISTRY.lock().generations.get(&generation).and_then(Weak::upgrade).map(FutureHandle)
+}
+
+/// Removes a dying instance's entries; a slot that a newer instance has taken stays.
 pub(super) fn forget(instance: &Instance) {
-    let Some(id) = instance.id else { return };
     let mut registry = REGISTRY.lock();
+    registry.generations.remove(&instance.generation);
+    let Some(id) = instance.id else { return };
     let slot = (instance.engine.clone(), id);
     if registry.instances.get(&slot).is_some_and(|entry| entry.as_ptr() == std::ptr::from_ref(instance)) {
         registry.instances.remove(&slot);
