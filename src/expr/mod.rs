@@ -18,6 +18,7 @@ mod literal;
 mod node;
 mod op;
 mod scalar;
+pub mod wire;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
 pub use error::ExprError;
