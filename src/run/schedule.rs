@@ -106,7 +106,7 @@ impl Schedule {
             TaskInput::Future { handle, .. } => {
                 Source::Kept(self.awaited[self.by_generation[&handle.generation()]].rows.clone())
             }
-            TaskInput::Data(data) => Source::AtHand(data.clone()),
+            TaskInput::Data { data, .. } => Source::AtHand(data.clone()),
         };
         self.graph[task].inputs.iter().map(|slot| slot.iter().map(source).collect()).collect()
     }
@@ -235,7 +235,7 @@ impl Schedule {
                         garbage.rows.extend(awaited.rows.take());
                     }
                 }
-                TaskInput::Data(_) => {}
+                TaskInput::Data { .. } => {}
             }
         }
         garbage.inputs.push(inputs);

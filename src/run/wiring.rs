@@ -83,7 +83,7 @@ impl Schedule {
                         }
                         self.tasks[at].unmet += 1;
                     }
-                    TaskInput::Data(_) => {}
+                    TaskInput::Data { .. } => {}
                 }
             }
             self.producers[at].sort_unstable();

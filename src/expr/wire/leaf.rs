@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::Barrier;
 use super::{Codec, Number, Reading, SchemaWire, WireError};
 use crate::leaf::{
-    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, PartitionData, Scan, ScanSource,
+    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, Scan, ScanSource,
     TableStatistics, Values,
 };
 use crate::token::Token;
@@ -175,11 +175,6 @@ impl BatchesWire {
             all.extend(batches);
         }
         Ok(all)
-    }
-
-    /// One partition, shared.
-    pub(crate) fn read_partition(self, place: &str) -> Result<PartitionData, WireError> {
-        self.read_any(place).map(Arc::new)
     }
 }
 
