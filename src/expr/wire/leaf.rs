@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::super::Barrier;
 use super::{Codec, Number, Reading, SchemaWire, WireError};
 use crate::leaf::{
-    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, PartitionData, Scan, ScanSource,
-    TableStatistics, Values,
+    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, NestedFutures, Scan,
+    ScanSource, TableStatistics, Values,
 };
 use crate::token::Token;
 
@@ -18,7 +18,16 @@ use crate::token::Token;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum LeafWire {
-    FromDelayed { name: String, schema: SchemaWire, futures: Vec<FutureRecord>, statistics: Option<StatisticsWire> },
+    FromDelayed {
+        name: String,
+        schema: SchemaWire,
+        futures: Vec<FutureRecord>,
+        statistics: Option<StatisticsWire>,
+        #[serde(default)]
+        nested: NestedFutures,
+        #[serde(default)]
+        cast: bool,
+    },
     Scan { name: String, source: OpaqueWire },
     Values { name: String, schema: SchemaWire, partitions: Vec<BatchesWire> },
 }
@@ -47,6 +56,8 @@ impl LeafWire {
                     futures: futures.collect::<Result<_, _>>()?,
                     schema: SchemaWire::of(delayed.schema()),
                     statistics: delayed.promised_statistics().map(StatisticsWire::of),
+                    nested: delayed.reading().nested,
+                    cast: delayed.reading().cast,
                     name,
                 }
             }
@@ -68,7 +79,7 @@ impl LeafWire {
 
     pub(crate) fn read(self, reading: &Reading<'_>) -> Result<Leaf, WireError> {
         match self {
-            LeafWire::FromDelayed { name, schema, futures, statistics } => {
+            LeafWire::FromDelayed { name, schema, futures, statistics, nested, cast } => {
                 let name: Arc<str> = name.into();
                 let schema = schema.read(&format!("leaf `{name}`"))?;
                 let handles = futures.iter().enumerate();
@@ -76,6 +87,7 @@ impl LeafWire {
                 let handles = handles.collect::<Result<Vec<_>, _>>()?;
                 let leaf = FromDelayed::new(name.clone(), schema, handles)
                     .map_err(|error| WireError::invalid(format!("leaf `{name}`"), error.to_string()))?;
+                let leaf = leaf.with_nested(nested).with_cast(cast);
                 Ok(Leaf::FromDelayed(match statistics {
                     Some(statistics) => leaf.with_statistics(statistics.read()),
                     None => leaf,
@@ -175,11 +187,6 @@ impl BatchesWire {
             all.extend(batches);
         }
         Ok(all)
-    }
-
-    /// One partition, shared.
-    pub(crate) fn read_partition(self, place: &str) -> Result<PartitionData, WireError> {
-        self.read_any(place).map(Arc::new)
     }
 }
 

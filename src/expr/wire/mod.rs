@@ -45,7 +45,7 @@ pub(crate) use document::{Kind, expect, from_json, to_json};
 pub use document::FORMAT;
 pub use error::WireError;
 pub use expr::ExprDocument;
-pub(crate) use leaf::{BatchesWire, LeafWire, OpaqueWire};
+pub(crate) use leaf::{BatchesWire, LeafWire, OpaqueWire, record};
 pub(crate) use number::Number;
 pub use read::ReadContext;
 pub(crate) use read::Reading;
