@@ -9,6 +9,7 @@
 
 mod aggregate;
 mod build;
+mod deterministic;
 mod error;
 mod frame;
 mod functions;
@@ -21,6 +22,7 @@ mod scalar;
 pub mod wire;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
+pub use deterministic::ensure_deterministic;
 pub use error::ExprError;
 pub(crate) use error::nearest;
 pub use frame::{Frame, GroupedFrame};

@@ -1,0 +1,173 @@
+use arrow_array::cast::AsArray;
+use arrow_array::{
+    Array, ArrayRef, OffsetSizeTrait, RunArray, UnionArray, downcast_integer_array, downcast_primitive_array,
+    downcast_run_array, types::RunEndIndexType,
+};
+use arrow_buffer::{ArrowNativeType, NullBuffer};
+use arrow_schema::DataType;
+
+use super::bits::{put_bits, put_validity};
+use super::bytes::{put_fixed, put_lengths, put_texts, put_views};
+use super::rows::Rows;
+use crate::token::Tokenizer;
+
+/// Rows that name values elsewhere are looked up so many at a time. Part of the scheme.
+const LOOKED_UP: usize = 64 * 1024;
+
+/// Writes rows of an array: their validity, then the valid ones. Their number and type are known to the reader.
+pub(super) fn put_rows(array: &dyn Array, rows: &Rows, tokenizer: &mut Tokenizer) {
+    use DataType::*;
+    let nulls = match array.data_type() {
+        // A null is all it can be; a union's variants have their own nulls.
+        Null | Union(..) => None,
+        Dictionary(..) | RunEndEncoded(..) => array.logical_nulls(),
+        _ => array.nulls().cloned(),
+    };
+    let nulls = put_validity(nulls, rows, tokenizer);
+    let nulls = nulls.as_ref();
+    downcast_primitive_array! {
+        array => {
+            let values = array.values().inner().as_slice();
+            let width = size_of_val(array.values().first().unwrap_or(&Default::default()));
+            put_fixed(values, width, rows, nulls, tokenizer)
+        }
+        Null => {}
+        Boolean => put_bits(array.as_boolean().values(), rows, nulls, tokenizer),
+        Utf8 => put_texts(array.as_string::<i32>(), rows, nulls, tokenizer),
+        LargeUtf8 => put_texts(array.as_string::<i64>(), rows, nulls, tokenizer),
+        Utf8View => put_views(array.as_string_view(), rows, nulls, tokenizer),
+        Binary => put_texts(array.as_binary::<i32>(), rows, nulls, tokenizer),
+        LargeBinary => put_texts(array.as_binary::<i64>(), rows, nulls, tokenizer),
+        BinaryView => put_views(array.as_binary_view(), rows, nulls, tokenizer),
+        FixedSizeBinary(size) => {
+            put_fixed(array.as_fixed_size_binary().value_data(), size.as_usize(), rows, nulls, tokenizer)
+        }
+        List(_) => {
+            let lists = array.as_list::<i32>();
+            put_lists(lists.value_offsets(), lists.values(), rows, nulls, tokenizer);
+        }
+        LargeList(_) => {
+            let lists = array.as_list::<i64>();
+            put_lists(lists.value_offsets(), lists.values(), rows, nulls, tokenizer);
+        }
+        Map(..) => {
+            let maps = array.as_map();
+            put_lists(maps.value_offsets(), maps.entries(), rows, nulls, tokenizer);
+        }
+        ListView(_) => {
+            let lists = array.as_list_view::<i32>();
+            put_list_views(lists.value_offsets(), lists.value_sizes(), lists.values(), rows, nulls, tokenizer);
+        }
+        LargeListView(_) => {
+            let lists = array.as_list_view::<i64>();
+            put_list_views(lists.value_offsets(), lists.value_sizes(), lists.values(), rows, nulls, tokenizer);
+        }
+        FixedSizeList(_, size) => {
+            let mut items = Rows::default();
+            let size = size.as_usize();
+            rows.for_each_valid(nulls, |range| items.push(range.start * size..range.end * size));
+            put_rows(array.as_fixed_size_list().values(), &items, tokenizer);
+        }
+        Struct(_) => {
+            // What lies below a null row is not content.
+            let valid = rows.valid(nulls);
+            array.as_struct().columns().iter().for_each(|column| put_rows(column, &valid, tokenizer));
+        }
+        Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            let keys = dictionary.keys();
+            let valid = rows.valid(nulls);
+            downcast_integer_array! {
+                keys => put_looked_up(
+                    dictionary.values(),
+                    valid.iter().map(|row| keys.values()[row].as_usize()),
+                    tokenizer,
+                ),
+                _ => {}
+            }
+        }
+        RunEndEncoded(..) => {
+            let valid = rows.valid(nulls);
+            downcast_run_array! {
+                array => put_runs(array, &valid, tokenizer),
+                _ => {}
+            }
+        }
+        Union(..) => put_union(array.as_union(), rows, tokenizer),
+        // 32-bit times in nanoseconds and the like: types that no array has.
+        _ => {}
+    }
+}
+
+fn put_lists<O: OffsetSizeTrait>(
+    offsets: &[O],
+    values: &dyn Array,
+    rows: &Rows,
+    nulls: Option<&NullBuffer>,
+    tokenizer: &mut Tokenizer,
+) {
+    let items = put_lengths(offsets, rows, nulls, tokenizer);
+    put_rows(values, &items, tokenizer);
+}
+
+fn put_list_views<O: OffsetSizeTrait>(
+    offsets: &[O],
+    sizes: &[O],
+    values: &dyn Array,
+    rows: &Rows,
+    nulls: Option<&NullBuffer>,
+    tokenizer: &mut Tokenizer,
+) {
+    let mut items = Rows::default();
+    rows.for_each_valid(nulls, |range| {
+        for row in range {
+            let (from, size) = (offsets[row].as_usize(), sizes[row].as_usize());
+            tokenizer.put_u64(size as u64);
+            items.push(from..from + size);
+        }
+    });
+    put_rows(values, &items, tokenizer);
+}
+
+fn put_runs<R: RunEndIndexType>(runs: &RunArray<R>, rows: &Rows, tokenizer: &mut Tokenizer) {
+    let (ends, offset) = (runs.run_ends().values(), runs.offset());
+    // Most rows lie in the run of the row before, or in the next one.
+    let mut run = 0;
+    let physical = rows.iter().map(|row| {
+        let holds = |run: usize| {
+            run < ends.len()
+                && offset + row < ends[run].as_usize()
+                && (run == 0 || ends[run - 1].as_usize() <= offset + row)
+        };
+        if !holds(run) {
+            run = if holds(run + 1) { run + 1 } else { runs.get_physical_index(row) };
+        }
+        run
+    });
+    put_looked_up(runs.values(), physical, tokenizer);
+}
+
+/// Writes which variant each row has, and then the rows of each variant.
+fn put_union(union: &UnionArray, rows: &Rows, tokenizer: &mut Tokenizer) {
+    let ids = union.type_ids();
+    put_fixed(ids.inner().as_slice(), 1, rows, None, tokenizer);
+    let DataType::Union(fields, _) = union.data_type() else { return };
+    for (id, _) in fields.iter() {
+        let mut of_variant = Rows::default();
+        for row in rows.iter().filter(|row| ids[*row] == id) {
+            let at = union.value_offset(row);
+            of_variant.push(at..at + 1);
+        }
+        put_rows(union.child(id), &of_variant, tokenizer);
+    }
+}
+
+/// Writes the values at some positions, a block at a time: positions need more room than most values.
+fn put_looked_up(values: &ArrayRef, positions: impl Iterator<Item = usize>, tokenizer: &mut Tokenizer) {
+    let mut positions = positions.peekable();
+    while positions.peek().is_some() {
+        let mut block = Rows::default();
+        positions.by_ref().take(LOOKED_UP).for_each(|at| block.push(at..at + 1));
+        put_rows(values, &block, tokenizer);
+    }
+}
