@@ -45,7 +45,7 @@ fn stages(graph: &TaskGraph) -> BTreeMap<usize, Stage<'_>> {
                 let source = match input {
                     TaskInput::Task { task, .. } => Source::Stage(graph.task(*task).stage),
                     TaskInput::Future { leaf, .. } => Source::Futures(leaf.to_string()),
-                    TaskInput::Data(_) => Source::Data,
+                    TaskInput::Data { .. } => Source::Data,
                 };
                 *stage.sources.entry((slot, source)).or_default() += 1;
             }

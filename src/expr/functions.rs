@@ -72,6 +72,13 @@ pub trait Functions: Send + Sync {
         None
     }
 
+    /// An aggregate function of the engine's own at given argument types, or `None` when it has none: what
+    /// a document means by the name of one.
+    fn aggregate(&self, name: &str, args: &[DataType]) -> Option<FunctionInfo> {
+        let _ = (name, args);
+        None
+    }
+
     /// The value of an immutable operation on constants, or `None` when the engine cannot tell
     /// or the operation raises an error (which must then happen at run time).
     fn evaluate(&self, op: &ScalarOp<()>, args: &[Literal]) -> Option<Literal> {

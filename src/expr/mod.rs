@@ -23,6 +23,7 @@ mod places;
 mod scalar;
 mod sync;
 mod weak_table;
+pub mod wire;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
 pub use deterministic::ensure_deterministic;

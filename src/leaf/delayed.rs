@@ -118,6 +118,11 @@ impl FromDelayed {
         &self.handles
     }
 
+    /// What its producer knows about the data before it is there, if it said so.
+    pub(crate) fn promised_statistics(&self) -> Option<&TableStatistics> {
+        self.statistics.as_deref()
+    }
+
     /// What is known now: the producer's word, else the exact sizes of futures that all are finished.
     pub fn statistics(&self) -> TableStatistics {
         if let Some(statistics) = &self.statistics {

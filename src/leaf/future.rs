@@ -10,7 +10,7 @@ pub type PartitionData = Arc<Vec<RecordBatch>>;
 
 /// Which engine can resolve a future: it names the cluster *and* the incarnation of the client, so a
 /// restarted client is another engine.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct EngineId(pub Arc<str>);
 
 impl EngineId {

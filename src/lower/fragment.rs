@@ -79,7 +79,8 @@ pub enum FragmentOp {
 }
 
 /// How a fragment's rows are handed out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FragmentOutput {
     /// All through port 0.
     Whole,
@@ -91,6 +92,21 @@ pub enum FragmentOutput {
         /// How many ports.
         ports: usize,
     },
+}
+
+impl Fragment {
+    /// Whether every table that it scans has this partition; what is wrong, if one has not.
+    pub(crate) fn check_partition(&self, partition: usize) -> Result<(), String> {
+        for node in &self.nodes {
+            if let FragmentOp::Scan { source, .. } = &node.op {
+                let count = source.partitions().max(1);
+                if partition >= count {
+                    return Err(format!("partition {partition} of a table of {count}"));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl FragmentOp {

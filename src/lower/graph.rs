@@ -34,7 +34,12 @@ pub enum TaskInput {
         reading: Reading,
     },
     /// Data at hand.
-    Data(PartitionData),
+    Data {
+        /// The batches.
+        data: PartitionData,
+        /// Their identity: that of the leaf, and which partition of it they are.
+        token: Token,
+    },
 }
 
 impl TaskInput {

@@ -117,8 +117,7 @@ impl Lowering<'_> {
                 leaf.tokenize(&mut tokenizer, false);
                 let token = tokenizer.finish();
                 let sources = values.partitions().iter().enumerate().map(|(partition, data)| {
-                    self.stages.note_data(data, partition_token(token, partition));
-                    vec![TaskInput::Data(data.clone())]
+                    vec![TaskInput::Data { data: data.clone(), token: partition_token(token, partition) }]
                 });
                 (input, vec![Sources::Each(sources.collect())])
             }

@@ -14,6 +14,7 @@ mod priority;
 mod stages;
 mod text;
 mod tokens;
+pub mod wire;
 
 pub use error::LowerError;
 pub use fragment::{Fragment, FragmentNode, FragmentOp, FragmentOutput};

@@ -6,28 +6,21 @@ use petgraph::graph::DiGraph;
 
 use super::piece::Piece;
 use super::priority::set_priorities;
-use super::tokens::fragment_token;
+use super::tokens::{fragment_token, task_token};
 use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, PortUse, Task, TaskGraph, TaskId, TaskInput};
-use crate::leaf::PartitionData;
-use crate::token::{Token, Tokenizer};
+use crate::leaf::FutureHandle;
+use crate::token::Token;
 
 /// The tasks made so far. Identical work is made once.
 #[derive(Default)]
 pub(super) struct Stages {
     graph: DiGraph<Task, PortUse, u32>,
     by_token: HashMap<Token, TaskId>,
-    data: HashMap<*const Vec<arrow_array::RecordBatch>, Token>,
     aliases: Vec<(usize, usize)>,
     stages: usize,
 }
 
 impl Stages {
-    /// Remembers the identity of data at hand, so that nobody has to hash it again. The plan holds the
-    /// data, so its address is its own.
-    pub(super) fn note_data(&mut self, data: &PartitionData, token: Token) {
-        self.data.entry(Arc::as_ptr(data)).or_insert(token);
-    }
-
     /// Makes the tasks of a finished piece, one per partition, in partition order.
     pub(super) fn cut(&mut self, piece: Piece, output: FragmentOutput) -> Vec<TaskId> {
         let token = fragment_token(&piece.nodes, &output);
@@ -38,7 +31,8 @@ impl Stages {
         let mut tasks = Vec::with_capacity(piece.partitions);
         for partition in 0..piece.partitions {
             let inputs: Vec<Vec<TaskInput>> = piece.slots.iter().map(|sources| sources.of(partition)).collect();
-            let token = self.task_token(&fragment, partition, &inputs);
+            let producer = |task: TaskId| self.graph[task].token;
+            let token = task_token(&fragment, partition, &inputs, producer, FutureHandle::generation);
             if let Some(known) = self.by_token.get(&token) {
                 tasks.push(*known);
                 continue;
@@ -69,36 +63,6 @@ impl Stages {
         tasks
     }
 
-    fn task_token(&self, fragment: &Fragment, partition: usize, inputs: &[Vec<TaskInput>]) -> Token {
-        let mut tokenizer = Tokenizer::new("task");
-        tokenizer.put(fragment);
-        tokenizer.put(&partition);
-        tokenizer.put_sequence(inputs.len());
-        for sources in inputs {
-            tokenizer.put_sequence(sources.len());
-            for source in sources {
-                match source {
-                    TaskInput::Task { task, port } => {
-                        tokenizer.put_record("task");
-                        tokenizer.put_token(self.graph[*task].token);
-                        tokenizer.put(port);
-                    }
-                    TaskInput::Future { handle, schema, reading, .. } => {
-                        tokenizer.put_record("future");
-                        tokenizer.put(&handle.generation());
-                        tokenizer.put(&**schema);
-                        tokenizer.put(reading);
-                    }
-                    TaskInput::Data(data) => {
-                        tokenizer.put_record("data");
-                        tokenizer.put_token(self.data[&Arc::as_ptr(data)]);
-                    }
-                }
-            }
-        }
-        tokenizer.finish()
-    }
-
     pub(super) fn into_graph(self, outputs: Vec<TaskId>, schema: SchemaRef) -> TaskGraph {
         let mut graph = TaskGraph { graph: self.graph, outputs, schema, aliases: self.aliases };
         set_priorities(&mut graph);
@@ -109,7 +73,8 @@ impl Stages {
 /// The longest label: more operators than this are counted, not named.
 const LABELLED: usize = 6;
 
-fn label(nodes: &[FragmentNode]) -> String {
+/// The operators of a fragment in a few words.
+pub(super) fn label(nodes: &[FragmentNode]) -> String {
     let names: Vec<&str> = nodes
         .iter()
         .filter_map(|node| match &node.op {

@@ -55,7 +55,7 @@ impl TaskGraph {
                     format!("stage {}", self.graph[*task].stage)
                 }
                 TaskInput::Future { leaf, .. } => format!("`{leaf}`"),
-                TaskInput::Data(_) => "values".to_owned(),
+                TaskInput::Data { .. } => "values".to_owned(),
             };
             *counts.entry(name).or_default() += 1;
         }

@@ -1,6 +1,7 @@
 //! The identity of fragments and tasks: content alone, no column ids, no node numbers.
 
-use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput};
+use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, TaskId, TaskInput};
+use crate::leaf::{FutureHandle, Generation};
 use crate::optimize::PhysicalOp;
 use crate::term::Side;
 use crate::token::{Token, Tokenize, Tokenizer};
@@ -15,6 +16,43 @@ pub(super) fn fragment_token(nodes: &[FragmentNode], output: &FragmentOutput) ->
         tokenizer.put(&*node.schema);
     }
     tokenizer.put(output);
+    tokenizer.finish()
+}
+
+/// The token of a task. `producer` and `generation` give the identities of the tasks and futures it reads.
+pub(super) fn task_token(
+    fragment: &Fragment,
+    partition: usize,
+    inputs: &[Vec<TaskInput>],
+    producer: impl Fn(TaskId) -> Token,
+    generation: impl Fn(&FutureHandle) -> Generation,
+) -> Token {
+    let mut tokenizer = Tokenizer::new("task");
+    tokenizer.put(fragment);
+    tokenizer.put(&partition);
+    tokenizer.put_sequence(inputs.len());
+    for sources in inputs {
+        tokenizer.put_sequence(sources.len());
+        for source in sources {
+            match source {
+                TaskInput::Task { task, port } => {
+                    tokenizer.put_record("task");
+                    tokenizer.put_token(producer(*task));
+                    tokenizer.put(port);
+                }
+                TaskInput::Future { handle, schema, reading, .. } => {
+                    tokenizer.put_record("future");
+                    tokenizer.put(&generation(handle));
+                    tokenizer.put(&**schema);
+                    tokenizer.put(reading);
+                }
+                TaskInput::Data { token, .. } => {
+                    tokenizer.put_record("data");
+                    tokenizer.put_token(*token);
+                }
+            }
+        }
+    }
     tokenizer.finish()
 }
 

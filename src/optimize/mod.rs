@@ -23,6 +23,7 @@ mod resolve;
 mod shape;
 mod simplify;
 mod trace;
+pub(crate) mod wire;
 
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use plan::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};

@@ -103,7 +103,7 @@ impl Schedule {
             TaskInput::Future { .. } => {
                 Source::Kept(futures.next().and_then(|future| self.awaited[*future].rows.clone()))
             }
-            TaskInput::Data(data) => Source::AtHand(data.clone()),
+            TaskInput::Data { data, .. } => Source::AtHand(data.clone()),
         };
         self.graph[task].inputs.iter().map(|slot| slot.iter().map(&mut source).collect()).collect()
     }
@@ -225,7 +225,7 @@ impl Schedule {
                         garbage.rows.push(rows);
                     }
                 }
-                TaskInput::Future { .. } | TaskInput::Data(_) => {}
+                TaskInput::Future { .. } | TaskInput::Data { .. } => {}
             }
         }
         for future in std::mem::take(&mut self.tasks[task].futures) {

@@ -77,7 +77,7 @@ impl Schedule {
                         self.producers[at].push(producer);
                         self.tasks[at].unmet += 1;
                     }
-                    TaskInput::Future { .. } | TaskInput::Data(_) => {}
+                    TaskInput::Future { .. } | TaskInput::Data { .. } => {}
                 }
             }
             self.producers[at].sort_unstable();

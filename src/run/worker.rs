@@ -7,9 +7,10 @@ use parking_lot::{Condvar, Mutex};
 
 use super::data::Rows;
 use super::schedule::{Garbage, Ran, Schedule, Source};
-use super::{KernelError, Kernels, Observer, RunCause, SlotData, TaskContext, TaskEvent, TaskOutput, TaskState};
+use super::{
+    FragmentError, KernelError, Kernels, Observer, RunCause, SlotData, TaskContext, TaskEvent, TaskState, run_fragment,
+};
 use crate::leaf::{FutureHandle, ReadStep, panic_text};
-use crate::lower::Fragment;
 
 /// What the workers of one run share.
 pub(super) struct Shared {
@@ -172,7 +173,7 @@ impl Shared {
         };
         let inputs: Vec<SlotData> =
             sources.into_iter().map(|slot| slot.into_iter().filter_map(&mut take).collect()).collect();
-        let outcome = self.run_kernel(&fragment, inputs, &context);
+        let outcome = run_fragment(&*self.kernels, &fragment, inputs, &context);
         let ports = outcome.map(|output| {
             let ports: Vec<Rows> = output.ports.into_iter().map(|port| Rows::new(Arc::new(port))).collect();
             (ports, output.node_rows)
@@ -187,9 +188,9 @@ impl Shared {
                     let label = fragment.label.clone();
                     let (stage, partition) = place;
                     let cause = match fault {
-                        Fault::Error(KernelError::Cancelled) if context.is_cancelled() => None,
-                        Fault::Error(source) => Some(RunCause::Kernel { label, stage, partition, source }),
-                        Fault::Panic(message) => Some(RunCause::Panic { label, stage, partition, message }),
+                        FragmentError::Kernel(KernelError::Cancelled) if context.is_cancelled() => None,
+                        FragmentError::Kernel(source) => Some(RunCause::Kernel { label, stage, partition, source }),
+                        FragmentError::Panic(message) => Some(RunCause::Panic { label, stage, partition, message }),
                     };
                     schedule.give_up(task, ran, cause, &mut garbage)
                 }
@@ -206,27 +207,6 @@ impl Shared {
         self.tell(&event);
     }
 
-    fn run_kernel(
-        &self,
-        fragment: &Fragment,
-        inputs: Vec<SlotData>,
-        context: &TaskContext,
-    ) -> Result<TaskOutput, Fault> {
-        let run = || self.kernels.run(fragment, inputs, context);
-        let output = match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(result) => result.map_err(Fault::Error)?,
-            Err(panic) => return Err(Fault::Panic(panic_text(&*panic))),
-        };
-        let (found, expected) = (output.ports.len(), fragment.output.ports());
-        match found == expected {
-            true => Ok(output),
-            false => Err(Fault::Error(KernelError::Unsupported {
-                operator: fragment.label.clone(),
-                reason: format!("it gave {found} ports instead of {expected}"),
-            })),
-        }
-    }
-
     fn tell(&self, event: &TaskEvent) {
         self.observe(|observer| observer.on_event(event));
     }
@@ -239,9 +219,4 @@ impl Shared {
             }
         }
     }
-}
-
-enum Fault {
-    Error(KernelError),
-    Panic(String),
 }

@@ -13,7 +13,8 @@ pub struct KeysId(pub u32);
 pub type JoinKey = (ScalarId, ScalarId);
 
 /// Which input of a join something concerns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Side {
     /// The first input.
     Left,
@@ -22,7 +23,8 @@ pub enum Side {
 }
 
 /// How an aggregate is split into two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum AggregatePhase {
     /// From rows to results.
     Single,

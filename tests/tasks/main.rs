@@ -6,3 +6,4 @@ mod lowering;
 mod plans;
 mod properties;
 mod running;
+mod wire;

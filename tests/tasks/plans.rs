@@ -30,7 +30,7 @@ impl Counts {
     }
 }
 
-struct Counted(LocalFuture, Arc<Counts>);
+struct Counted(LocalFuture, Arc<Counts>, EngineId);
 
 impl RemoteFuture for Counted {
     fn key(&self) -> &str {
@@ -40,7 +40,7 @@ impl RemoteFuture for Counted {
         self.0.status()
     }
     fn engine(&self) -> EngineId {
-        self.0.engine()
+        self.2.clone()
     }
     fn instance(&self) -> Option<InstanceId> {
         None
@@ -58,9 +58,14 @@ impl RemoteFuture for Counted {
 
 /// A counted future, and the promise that keeps it.
 pub fn future(key: &str, counts: &Arc<Counts>) -> (FutureHandle, Promise) {
+    future_of(EngineId::local(), key, counts)
+}
+
+/// The same as if it were another engine's.
+pub fn future_of(engine: EngineId, key: &str, counts: &Arc<Counts>) -> (FutureHandle, Promise) {
     let (future, promise) = LocalFuture::pending(key);
     counts.created.fetch_add(1, Ordering::SeqCst);
-    (FutureHandle::new(Counted(future, counts.clone())), promise)
+    (FutureHandle::new(Counted(future, counts.clone(), engine)), promise)
 }
 
 /// A plan in the making.
@@ -69,6 +74,8 @@ pub struct Builder {
     pub leaves: Vec<Leaf>,
     pub columns: Vec<PlanColumn>,
     pub counts: Arc<Counts>,
+    /// Whose futures it makes, if not this process's.
+    pub engine: Option<EngineId>,
 }
 
 pub type Node = Arc<PlanNode>;
@@ -117,7 +124,8 @@ impl Builder {
 
     /// A read of futures that somebody has yet to keep.
     pub fn pending(&mut self, name: &str, partitions: usize) -> (Node, Vec<Promise>) {
-        let pairs = (0..partitions).map(|at| future(&format!("{name}-{at}"), &self.counts));
+        let engine = self.engine.clone().unwrap_or_else(EngineId::local);
+        let pairs = (0..partitions).map(|at| future_of(engine.clone(), &format!("{name}-{at}"), &self.counts));
         let (handles, promises): (Vec<_>, Vec<_>) = pairs.unzip();
         (self.read(Leaf::FromDelayed(FromDelayed::new(name, two_columns(), handles).unwrap())), promises)
     }

@@ -16,7 +16,7 @@ use crate::plans::{Builder, Node, numbers};
 
 /// One step of a plan; inputs are picked from the steps before.
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     Values(usize),
     Delayed(usize),
     Project(usize),
@@ -29,7 +29,7 @@ enum Step {
     JoinReplicated(usize, usize),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub fn step() -> impl Strategy<Value = Step> {
     let pair = || (0..100usize, 0..100usize);
     prop_oneof![
         (1..4usize).prop_map(Step::Values),
@@ -47,8 +47,12 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Builds a plan, and beside it the rows that it must give.
 fn build(steps: &[Step]) -> (Builder, Node, Vec<Row>) {
+    build_in(Builder::default(), steps)
+}
+
+/// The same in a builder at hand.
+pub fn build_in(mut builder: Builder, steps: &[Step]) -> (Builder, Node, Vec<Row>) {
     const MOST_ROWS: usize = 400;
-    let mut builder = Builder::default();
     let first = builder.delayed(&[numbers(0..3), numbers(3..5)]);
     let mut made: Vec<(Node, Vec<Row>)> = vec![(first, numbers(0..5))];
     for step in steps {

@@ -9,9 +9,10 @@ use leafhold::leaf::Leaf;
 
 use crate::SqlError;
 
-type Make = Box<dyn Fn() -> Result<Leaf, String> + Send + Sync>;
+type Make = Box<dyn Fn() -> Result<Expr, String> + Send + Sync>;
 
-/// Tables by name. A table is a leaf, or the promise of one that is made when a query first names it.
+/// Tables by name. A table is a leaf, the promise of one that is made when a query first names it, or an
+/// expression that stands for its rows, as a view does.
 ///
 /// ```
 /// use leafhold::leaf::{Leaf, Values};
@@ -29,7 +30,7 @@ pub struct Catalog {
     tables: IndexMap<String, Arc<Table>>,
 }
 
-/// A table: what SQL needs to know of it, and the leaf.
+/// A table: what SQL needs to know of it, and its rows.
 pub(crate) struct Table {
     name: String,
     schema: SchemaRef,
@@ -56,7 +57,36 @@ impl Catalog {
         schema: SchemaRef,
         make: impl Fn() -> Result<Leaf, String> + Send + Sync + 'static,
     ) {
-        let name = name.into();
+        self.insert(name.into(), schema, move || Expr::leaf(make()?).map_err(|error| error.to_string()));
+    }
+
+    /// Adds an expression as a table, or replaces the one of that name: queries go on from there.
+    ///
+    /// ```
+    /// use leafhold::expr::{Frame, col, lit};
+    /// use leafhold_datafusion::{Catalog, Session};
+    /// # use std::sync::Arc;
+    /// # use arrow_schema::{DataType, Field, Schema};
+    ///
+    /// let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
+    /// let positive = Frame::from_batches("t", schema, vec![])?.filter(col("a").gt(lit(0i64)))?;
+    /// let mut catalog = Catalog::new();
+    /// catalog.add_expr("positive", positive.expr().clone());
+    /// let frame = Session::new(catalog).frame("select a + 1 as b from positive").unwrap();
+    /// assert_eq!(frame.schema().field(0).name(), "b");
+    /// # Ok::<_, leafhold::expr::ExprError>(())
+    /// ```
+    pub fn add_expr(&mut self, name: impl Into<String>, expr: Expr) {
+        let schema = expr.schema().clone();
+        self.insert(name.into(), schema, move || Ok(expr.clone()));
+    }
+
+    fn insert(
+        &mut self,
+        name: String,
+        schema: SchemaRef,
+        make: impl Fn() -> Result<Expr, String> + Send + Sync + 'static,
+    ) {
         let table = Table { name: name.clone(), schema, make: Box::new(make), expr: OnceLock::new() };
         self.tables.insert(name, Arc::new(table));
     }
@@ -72,9 +102,9 @@ impl Catalog {
 }
 
 impl Table {
-    /// The leaf as an expression; made once.
+    /// The rows as an expression; made once.
     pub(crate) fn expr(&self) -> Result<Expr, SqlError> {
-        let made = self.expr.get_or_init(|| Expr::leaf((self.make)()?).map_err(|error| error.to_string()));
+        let made = self.expr.get_or_init(|| (self.make)());
         made.clone().map_err(|message| SqlError::Table { table: self.name.clone(), message })
     }
 }
@@ -85,7 +115,7 @@ impl fmt::Debug for Table {
     }
 }
 
-/// What DataFusion sees of a table: a schema, and the way back to the leaf.
+/// What DataFusion sees of a table: a schema, and the way back to its rows.
 #[derive(Debug)]
 pub(crate) struct LeafSource(pub(crate) Arc<Table>);
 

@@ -1,0 +1,206 @@
+"""Plans on a cluster of ``dask.distributed``: every task of Leafhold's is one of Dask's."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import distributed
+import pyarrow as pa
+from dask._task_spec import GraphNode, Task, TaskRef
+from tlz import identity
+
+from . import _leafhold, _worker
+from ._arrow import concat
+from ._dask import DaskFuture, engine_of, explain, is_open, scheduler_of, settle
+from ._futures import _words, live_future
+from .errors import (
+    ForeignFutureError,
+    FutureError,
+    FutureLostError,
+    LeafholdError,
+    PlanError,
+)
+
+#: Data at hand up to this size travel with the graph, so the scheduler can send them again; larger ones
+#: go to a worker first.
+EMBEDDED = 1 << 22
+
+
+class ClusterRun:
+    """A plan that has been sent to a cluster: it owns the futures that its tasks read, and the outputs."""
+
+    def __init__(self, expr: _leafhold.Expr, client: distributed.Client) -> None:
+        check_client(client)
+        self.client = client
+        self.graph = expr.lower(uuid.uuid4().hex)
+        self.schema: pa.Schema = self.graph.schema
+        self.outputs: list[distributed.Future] = []
+        #: Where the work's output partitions are.
+        self.keys: list[str] = []
+        #: The leaves' futures, and which partitions of which leaves they are.
+        self.reads: list[tuple[_worker.LeafRead, DaskFuture]] = []
+        #: Futures made again in place of lost ones.
+        self.recovered: list[_leafhold.FutureHandle] = []
+        #: Data at hand that had to go to a worker first.
+        self.scattered: list[distributed.Future] = []
+
+    def submit(self) -> None:
+        """Sends the tasks. Raises at once when a leaf's data are gone."""
+        tasks = self.graph.tasks()
+        graph: dict[str, GraphNode] = {}
+        fragments = self.graph.fragments
+        started_ns = time.time_ns()
+        for task in tasks:
+            slots, values = [], []
+            for slot, sources in enumerate(task["inputs"]):
+                reads = []
+                for at, source in enumerate(sources):
+                    read, value = self._source(source, tasks, graph, f"{task['key']}-{slot}-{at}")
+                    reads.append(read)
+                    values.append(value)
+                slots.append(tuple(reads))
+            graph[task["key"]] = Task(
+                task["key"],
+                _worker.run_fragment,
+                _worker.version(),
+                fragments[task["fragment"]],
+                task["partition"],
+                tuple(slots),
+                # Equal work is to be an equal task, so only what asks for the time gets it.
+                started_ns if task["single"] else None,
+                *values,
+            )
+        self.keys = [self._output_key(tasks[output], graph) for output in self.graph.outputs]
+        # The client goes on taking a key for lost or failed as long as anybody holds that, so the same work
+        # gets another name beside it.
+        asked = []
+        for key in self.keys:
+            state = self.client.futures.get(key)
+            if state is not None and state.status in ("cancelled", "error"):
+                again = f"{key}-again-{uuid.uuid4().hex}"
+                graph[again] = Task(again, identity, TaskRef(key))
+                key = again
+            asked.append(key)
+        self.outputs = self.client.get(graph, asked, sync=False)
+
+    def _output_key(self, task: dict[str, Any], graph: dict[str, GraphNode]) -> str:
+        return task["key"] if task["ports"] == 1 else self._port(task, 0, graph)
+
+    def _port(self, task: dict[str, Any], port: int, graph: dict[str, GraphNode]) -> str:
+        key = f"{task['key']}-port-{port}"
+        graph.setdefault(key, Task(key, _worker.pick, TaskRef(task["key"]), port))
+        return key
+
+    def _source(
+        self, source: tuple, tasks: list[dict[str, Any]], graph: dict[str, GraphNode], name: str
+    ) -> tuple[_worker.LeafRead | None, Any]:
+        match source:
+            case ("task", index, port):
+                producer = tasks[index]
+                key = producer["key"] if producer["ports"] == 1 else self._port(producer, port, graph)
+                return None, TaskRef(key)
+            case ("data", table):
+                key = f"{name}-data"
+                if table.nbytes <= EMBEDDED:
+                    graph[key] = Task(key, identity, table)
+                else:
+                    self.scattered.extend(self.client.scatter({key: table}, asynchronous=False).values())
+                return None, TaskRef(key)
+            case ("future", leaf, partition, schema, nested, handle, origin):
+                future = self._leaf(leaf, partition, handle, origin)
+                read = _worker.LeafRead(leaf, partition, future.key, schema, nested)
+                self.reads.append((read, future))
+                return read, TaskRef(future.dask_key)
+        raise AssertionError(f"no source of a task: {source[0]}")
+
+    def _leaf(
+        self, leaf: str, partition: int, handle: _leafhold.FutureHandle, origin: _leafhold.Origin | None
+    ) -> DaskFuture:
+        future = live_future(handle)
+        where = {"leaf": leaf, "partition": partition, "key": future.key, "engine": future.engine}
+        if not isinstance(future, DaskFuture):
+            raise ForeignFutureError(
+                f"leaf `{leaf}`, partition {partition}: future {future.key!r} belongs to this process and cannot go "
+                'to a cluster; compute with executor="local", or make the data with `client.submit`',
+                **where,
+            )
+        if scheduler_of(future.client) != scheduler_of(self.client):
+            raise ForeignFutureError(
+                f"leaf `{leaf}`, partition {partition}: future {future.key!r} belongs to {future.engine}, not to "
+                f"{engine_of(self.client)}; compute with the client of that cluster",
+                **where,
+            )
+        problem = future.problem()
+        if isinstance(problem, FutureLostError) and origin is not None and is_open(future.client):
+            try:
+                handle = origin.recover(partition, handle)
+            except FutureError as error:
+                raise at_leaf(problem, leaf, partition) from error
+            self.recovered.append(handle)
+            return live_future(handle)
+        if problem is not None:
+            raise at_leaf(problem, leaf, partition)
+        return future
+
+    def gather(self) -> pa.Table:
+        """Waits for the outputs, and fetches them."""
+        try:
+            tables = self.client.gather(self.outputs, asynchronous=False)
+        except Exception as error:
+            raise self.explain(error) from error
+        return concat(tables, self.schema)
+
+    def explain(self, error: BaseException) -> BaseException:
+        """What an error of the cluster means for this plan."""
+        if isinstance(error, LeafholdError):
+            return error
+        for read, future in self.reads:
+            problem = future.problem()
+            if problem is not None:
+                return at_leaf(problem, read.leaf, read.partition)
+        if not is_open(self.client):
+            return FutureLostError(f"the client was closed meanwhile: {_words(error)}", engine=None)
+        return explain(error)
+
+    def release(self) -> None:
+        """Lets go of what only this run needs."""
+        for future in [*self.outputs, *self.scattered]:
+            future.release()
+        self.outputs, self.scattered, self.recovered, self.reads = [], [], [], []
+
+
+def at_leaf(problem: FutureError, leaf: str, partition: int) -> FutureError:
+    """The same problem, told of a leaf's partition."""
+    cls = type(problem)
+    error = cls(
+        f"leaf `{leaf}`, partition {partition}: {problem}",
+        leaf=leaf,
+        partition=partition,
+        key=problem.key,
+        engine=problem.engine,
+        reason=problem.reason,
+    )
+    error.__cause__ = problem.__cause__
+    return error
+
+
+def check_client(client: Any) -> None:
+    """Whether plans can be sent through this client."""
+    if not isinstance(client, distributed.Client):
+        raise PlanError(f'executor={client!r} is neither "local" nor a distributed.Client')
+    if not is_open(client):
+        raise FutureLostError(f"the client {client.id} is {client.status}; make a new one", engine=f"dask:{client.id}")
+
+
+def compute(expr: _leafhold.Expr, client: distributed.Client) -> pa.Table:
+    """Runs a plan on a cluster; only the result comes here."""
+    run = ClusterRun(expr, client)
+    try:
+        run.submit()
+        return run.gather()
+    finally:
+        run.release()
+        # A failed task would otherwise be found under its key by the next run.
+        settle(client)

@@ -1,0 +1,235 @@
+"""Frames: tables to be computed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from . import _leafhold
+from ._arrow import describe, to_schema, to_table
+from ._futures import LiveFuture, cause_of, handle_of, live_future_of
+from .errors import FutureError, LeafholdError, PlanError, SchemaError
+
+if TYPE_CHECKING:
+    import distributed
+
+Nested = Literal["await", "adopt", "reject"]
+
+
+class Frame:
+    """A table to be computed: an immutable expression over live futures and data at hand.
+
+    A frame *owns* the futures below it: as long as it lives, or anything made of it, no future of it
+    is released, whatever becomes of the objects it was made from.
+
+    >>> import leafhold as lh, pyarrow as pa
+    >>> frame = lh.sql("select sum(a) as total from t", t=pa.table({"a": [1, 2, 3]}))
+    >>> frame.schema.names
+    ['total']
+    >>> frame.compute().to_pydict()
+    {'total': [6]}
+    """
+
+    __slots__ = ("_expr",)
+
+    def __init__(self, expr: _leafhold.Expr) -> None:
+        if not isinstance(expr, _leafhold.Expr):
+            raise TypeError("frames come from from_futures, from_arrow and sql")
+        self._expr = expr
+
+    @property
+    def token(self) -> str:
+        """The identity, 64 hexadecimal digits: frames of equal tokens are the same work over the same data.
+
+        >>> import leafhold as lh, pyarrow as pa
+        >>> table = pa.table({"a": [1, 2]})
+        >>> lh.from_arrow(table).token == lh.from_arrow(table.slice(0)).token
+        True
+        """
+        return self._expr.token
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns."""
+        return self._expr.schema
+
+    def explain(self, stage: Literal["plan", "written"] = "plan") -> str:
+        """The plan as text, or what was ``written``.
+
+        The text has no addresses and no keys: futures are ``future#0``, ``future#1``, ..
+
+        >>> import leafhold as lh, pyarrow as pa
+        >>> print(lh.sql("select a from t where a > 1", t=pa.table({"a": [1, 2]})).explain("written").strip())
+        filter (a > 1)
+          values t [a]
+        """
+        if stage == "written":
+            return self._expr.text()
+        if stage != "plan":
+            raise PlanError(f'stage={stage!r} is neither "plan" nor "written"')
+        return self._expr.plan_text()
+
+    def compute(self, executor: Literal["local"] | distributed.Client = "local") -> pa.Table:
+        """Plans the frame, runs it, and gives its rows. The frame can be computed again.
+
+        ``executor`` is ``"local"``, threads of this process, or a ``distributed.Client``: then the plan runs
+        on the workers of its cluster, and only the result comes here.
+
+        Raises a :class:`~leafhold.LeafholdError`: the future of a leaf that gives no data by name of leaf,
+        partition and key, with the cause chained.
+        """
+        if isinstance(executor, str):
+            if executor != "local":
+                raise PlanError(f'executor={executor!r} is neither "local" nor a distributed.Client')
+            return self._collect()
+        from . import _cluster
+
+        return _cluster.compute(self._expr, executor)
+
+    def _collect(self) -> pa.Table:
+        try:
+            return self._expr.collect(os.cpu_count() or 1)
+        except LeafholdError as error:
+            if isinstance(error, FutureError) and error.__cause__ is None:
+                error.__cause__ = cause_of(error.engine, error.key)
+            raise
+
+    def persist(
+        self, executor: distributed.Client, name: str | None = None, recoverable: bool = True
+    ) -> Frame:
+        """Starts the frame on a cluster, and gives a frame over the futures of its result, at once.
+
+        The rows stay on the cluster for as long as the new frame lives, or anything made of it. With
+        ``recoverable``, it owns the futures that it was made from, too, so that rows which die with a
+        worker are made again; without, they are let go as soon as all of the result is there.
+
+        ``name`` gives the futures keys that people can read: ``name-0``, ``name-1``, .. A key that already
+        holds something else on that cluster is not touched: the result gets a key of its own, and a
+        :class:`~leafhold.LeafholdWarning` says how the two differ.
+        """
+        from . import _persist
+
+        return Frame(_persist.persist(self._expr, executor, name, recoverable))
+
+    def __reduce__(self) -> Any:
+        return _read, (self._expr.to_json(),)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Frame) and self.token == other.token
+
+    def __hash__(self) -> int:
+        return hash(self.token)
+
+    def __repr__(self) -> str:
+        columns = ", ".join(f"{field.name}: {field.type}" for field in self.schema)
+        return f"<leafhold.Frame {self.token[:12]} [{columns}]>"
+
+
+def _read(document: str) -> Frame:
+    from . import _resolve
+
+    return Frame(_leafhold.Expr.from_json(document, _resolve.resolve))
+
+
+def from_futures(
+    futures: Iterable[Any],
+    schema: Any = None,
+    name: str | None = None,
+    nested: Nested = "await",
+) -> Frame:
+    """A frame over futures, each of which is, or will be, one partition.
+
+    ``futures`` are of ``dask.distributed`` (``dask.delayed`` objects among them are submitted), or of
+    ``concurrent.futures``. Their data are pandas frames, Arrow tables, or anything with
+    ``__arrow_c_stream__``. The frame takes hold of them: the originals may go.
+
+    ``schema`` says what the data will be: a ``pyarrow.Schema``, or an empty table. Without it, this waits
+    for the first future and takes its schema; on a cluster the data do not move for that. Data that turn
+    out otherwise are an error that names the partition.
+
+    ``name`` is how plans and errors call the leaf.
+
+    ``nested`` says what to do when a future's data are futures again, or lists or dicts of them, several
+    levels deep: ``"await"`` reads their tables in order; ``"adopt"`` does so, and keeps them for as long as
+    a persisted result lives; ``"reject"`` is an error.
+
+    >>> import leafhold as lh, pyarrow as pa
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> with ThreadPoolExecutor() as pool:
+    ...     parts = [pool.submit(pa.table, {"a": [part]}) for part in range(3)]
+    ...     frame = lh.from_futures(parts, name="numbers")
+    ...     del parts
+    ...     frame.compute().to_pydict()
+    {'a': [0, 1, 2]}
+    """
+    name = "futures" if name is None else name
+    live = _live(list(futures), name)
+    handles = [handle_of(future) for future in live]
+    if schema is not None:
+        schema = to_schema(schema)
+    elif live:
+        schema = _first_schema(live[0], nested, name)
+    else:
+        schema = pa.schema([])
+    return Frame(_leafhold.Expr.from_delayed(name, schema, handles, nested))
+
+
+def _live(futures: list[Any], leaf: str) -> list[LiveFuture]:
+    from . import _delayed
+
+    live = []
+    for partition, future in enumerate(_delayed.submitted(futures)):
+        try:
+            live.append(live_future_of(future))
+        except LeafholdError as error:
+            error.leaf, error.partition = leaf, partition
+            raise
+    return live
+
+
+def _first_schema(future: LiveFuture, nested: str, leaf: str) -> pa.Schema:
+    try:
+        return future.schema(nested)
+    except LeafholdError as error:
+        error.leaf, error.partition = leaf, 0
+        raise
+
+
+def from_arrow(data: Any, name: str = "values") -> Frame:
+    """A frame over data at hand: a table of pyarrow, pandas, or anything with ``__arrow_c_stream__`` or
+    ``__arrow_c_array__``. Nothing is copied, as far as the type is Arrow's; an index of pandas is left out.
+
+    >>> import leafhold as lh, pandas as pd
+    >>> lh.from_arrow(pd.DataFrame({"a": [1, 2]})).schema.names
+    ['a']
+    """
+    table = to_table(data)
+    if table is None:
+        raise SchemaError(f"{describe(data)} is no table; give one of pyarrow or pandas, or with __arrow_c_stream__")
+    return Frame(_leafhold.Expr.from_arrow(name, table))
+
+
+def sql(query: str, /, **tables: Any) -> Frame:
+    """A query over frames, and over whatever :func:`from_arrow` takes, by name.
+
+    SQL folds names that are not quoted to lower case.
+
+    >>> import leafhold as lh, pyarrow as pa
+    >>> t = pa.table({"k": [1, 1, 2], "v": [1.0, 2.0, 4.0]})
+    >>> lh.sql("select k, sum(v) as v from t group by k order by k", t=t).compute().to_pydict()
+    {'k': [1, 2], 'v': [3.0, 4.0]}
+    >>> lh.sql("select w from t", t=t)
+    Traceback (most recent call last):
+        ...
+    leafhold.errors.SqlError: no column `w`; did you mean `v`?
+     --> line 1, column 8
+    1 | select w from t
+      |        ^
+    """
+    frames = {
+        name: table if isinstance(table, Frame) else from_arrow(table, name) for name, table in tables.items()
+    }
+    return Frame(_leafhold.Expr.sql(query, {name: frame._expr for name, frame in frames.items()}))

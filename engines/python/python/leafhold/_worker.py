@@ -1,0 +1,186 @@
+"""What runs on the workers of a cluster."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Iterator, NamedTuple
+
+import pyarrow as pa
+
+from . import _leafhold
+from ._arrow import describe, mismatch, to_table
+from .errors import FutureCancelledError, FutureFailedError, FutureLostError, NestedFutureError, SchemaError, WorkerError
+
+#: Deeper than this, nested futures are taken for a mistake.
+_DEPTH = 64
+
+
+class LeafRead(NamedTuple):
+    """What a leaf promised of one of its partitions."""
+
+    leaf: str
+    partition: int
+    key: str
+    schema: pa.Schema
+    nested: str
+
+    def attributes(self) -> dict[str, Any]:
+        return {"leaf": self.leaf, "partition": self.partition, "key": self.key}
+
+    def __str__(self) -> str:
+        return f"leaf `{self.leaf}`, partition {self.partition}, future {self.key!r}"
+
+
+def version() -> str:
+    """Which wheel this is. Driver and workers must have the same."""
+    return f"{_leafhold.__version__} ({_leafhold.SCHEME})"
+
+
+def run_fragment(
+    wanted: str,
+    fragment: bytes,
+    partition: int,
+    slots: tuple[tuple[LeafRead | None, ...], ...],
+    started_ns: int | None,
+    *values: Any,
+) -> Any:
+    """Runs a fragment on this worker.
+
+    ``slots`` says of each slot what its sources are: a leaf's data, or ``None`` for rows of Leafhold's
+    own. The values of all sources follow in that order. Gives a table, or a tuple of one per port.
+    """
+    if wanted != version():
+        raise WorkerError(
+            f"the worker has leafhold {version()}, the client {wanted}; install the same wheel on both: "
+            f"pip install leafhold=={wanted.partition(' ')[0]}"
+        )
+    rest = iter(values)
+    inputs = [[table for read in slot for table in _tables(read, next(rest))] for slot in slots]
+    ports = _leafhold.run_fragment(fragment, partition, inputs, started_ns)
+    return ports[0] if len(ports) == 1 else tuple(ports)
+
+
+def pick(ports: tuple[pa.Table, ...], port: int) -> pa.Table:
+    """The rows of one port."""
+    return ports[port]
+
+
+def schema_of(value: Any, nested: str, key: str) -> pa.Schema:
+    """The schema of a leaf's first rows."""
+    read = LeafRead("schema", 0, key, pa.schema([]), nested)
+    for table in _find(value, read, []):
+        return table.schema
+    raise SchemaError(f"future {key!r} gave {describe(value)}, in which there is no table", key=key)
+
+
+def inner_keys(value: Any) -> list[Any]:
+    """The keys of the futures right inside a value."""
+    return [future.key for future in _futures(value)]
+
+
+def _tables(read: LeafRead | None, value: Any) -> list[pa.Table]:
+    if read is None:
+        return [value]
+    tables = []
+    for table in _find(value, read, []):
+        different = mismatch(read.schema, table)
+        if different is not None:
+            raise SchemaError(f"{read}: {different[0]}, but the leaf promised {different[1]}", **read.attributes())
+        tables.append(table)
+    return tables
+
+
+def _find(value: Any, read: LeafRead, path: list[Any]) -> Iterator[pa.Table]:
+    """The tables in a value, in order, also behind futures."""
+    table = to_table(value)
+    if table is not None:
+        yield table
+        return
+    futures = list(_futures(value))
+    if not futures and not isinstance(value, (list, tuple, dict)):
+        inside = f", inside {' -> '.join(map(repr, path))}" if path else ""
+        raise SchemaError(f"{read}: the value is {describe(value)}, which is no table{inside}", **read.attributes())
+    if futures and read.nested == "reject":
+        raise NestedFutureError(
+            f'{read}: the value holds the future {futures[0].key!r}, and this leaf rejects nested futures; '
+            'read it with nested="await"',
+            **read.attributes(),
+        )
+    for future in futures:
+        if future.key in path:
+            circle = " -> ".join(repr(key) for key in [*path[path.index(future.key) :], future.key])
+            raise NestedFutureError(f"{read}: futures wait for each other in a circle: {circle}", **read.attributes())
+    if len(path) >= _DEPTH:
+        raise NestedFutureError(f"{read}: more than {_DEPTH} futures inside each other", **read.attributes())
+    values = _fetch([future.key for future in futures], read)
+    yield from _walk(value, read, path, values)
+
+
+def _walk(value: Any, read: LeafRead, path: list[Any], values: dict[Any, Any]) -> Iterator[pa.Table]:
+    import distributed
+
+    if isinstance(value, distributed.Future):
+        yield from _find(values[value.key], read, [*path, value.key])
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _walk(item, read, path, values)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _walk(item, read, path, values)
+    else:
+        yield from _find(value, read, path)
+
+
+def _futures(value: Any) -> Iterator[Any]:
+    import distributed
+
+    if isinstance(value, distributed.Future):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _futures(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _futures(item)
+
+
+def _fetch(keys: list[Any], read: LeafRead) -> dict[Any, Any]:
+    """The values of futures that some other task submitted.
+
+    They are asked for by key, through the worker's own client, while the outer value keeps them alive:
+    a ``Future`` that was read back from bytes is bound to nothing. This thread leaves the pool
+    meanwhile, so that the inner tasks can run on this worker.
+    """
+    from dask._task_spec import Task, TaskRef
+    from distributed import worker_client
+    from tlz import identity
+
+    if not keys:
+        return {}
+    with worker_client() as client:
+        names = {f"leafhold-alias-{uuid.uuid4().hex}": key for key in dict.fromkeys(keys)}
+        graph = {name: Task(name, identity, TaskRef(key)) for name, key in names.items()}
+        futures = dict(zip(names, client.get(graph, list(names), sync=False)))
+        try:
+            return {names[name]: _result(future, names[name], read) for name, future in futures.items()}
+        finally:
+            for future in futures.values():
+                future.release()
+
+
+def _result(future: Any, key: Any, read: LeafRead) -> Any:
+    import distributed
+
+    try:
+        return future.result()
+    except distributed.CancelledError as error:
+        lost = getattr(error, "reason", None) == "lost dependencies"
+        cls, verb = (FutureLostError, "was lost") if lost else (FutureCancelledError, "was cancelled")
+        attributes = read.attributes() | {"key": str(key)}
+        raise cls(f"{read}: the future {key!r} inside its value {verb}: {error}", **attributes) from error
+    except Exception as error:
+        words = f"{type(error).__name__}: {error}"
+        attributes = read.attributes() | {"key": str(key)}
+        raise FutureFailedError(
+            f"{read}: the future {key!r} inside its value failed: {words}", **attributes, reason=words
+        ) from error

@@ -1,0 +1,179 @@
+//! Task graphs, as Python's executors read them.
+
+use leafhold::expr::wire::NoCodec;
+use leafhold::expr::{AggregateCall, AggregateFunction, Scalar, SortKey, Volatility};
+use leafhold::leaf::NestedFutures;
+use leafhold::lower::{Fragment, FragmentOp, TaskGraph, TaskInput};
+use leafhold::optimize::PhysicalOp;
+use leafhold::token::{Token, Tokenizer};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use crate::future::Handle;
+use crate::origin::Origin;
+use crate::{arrow, error};
+
+/// The tasks of a plan. It owns the futures that they read.
+#[pyclass(frozen, module = "leafhold._leafhold", name = "TaskGraph")]
+pub struct PyTaskGraph {
+    graph: TaskGraph,
+    names: Vec<TaskName>,
+    fragments: Vec<Py<PyBytes>>,
+}
+
+/// What a task is called on a cluster.
+struct TaskName {
+    key: String,
+    /// Whether it must not be shared with another run.
+    single: bool,
+    /// Which of the graph's fragments it runs.
+    fragment: usize,
+}
+
+impl PyTaskGraph {
+    pub fn new(py: Python<'_>, graph: TaskGraph, nonce: &str) -> PyResult<Self> {
+        let mut fragments: Vec<Py<PyBytes>> = Vec::new();
+        let mut by_token = std::collections::HashMap::new();
+        let mut names: Vec<TaskName> = Vec::with_capacity(graph.len());
+        // Lowering adds a task after those that it reads.
+        for task in graph.graph.node_weights() {
+            let known = by_token.get(&task.fragment.token).copied();
+            let (fragment, single) = match known {
+                Some(known) => known,
+                None => {
+                    let bytes = task.fragment.to_bytes(&NoCodec).map_err(|error| error::wire(py, &error))?;
+                    fragments.push(PyBytes::new(py, &bytes).unbind());
+                    *by_token.entry(task.fragment.token).or_insert((fragments.len() - 1, is_single(&task.fragment)))
+                }
+            };
+            let context = context(&task.inputs, &names, single.then_some(nonce));
+            let key = format!("leafhold-{}-{}", task.token, context.short());
+            names.push(TaskName { key, single, fragment });
+        }
+        Ok(PyTaskGraph { graph, names, fragments })
+    }
+}
+
+#[pymethods]
+impl PyTaskGraph {
+    /// The schema of the result.
+    #[getter]
+    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        arrow::schema(py, &self.graph.schema)
+    }
+
+    /// The fragments, as bytes.
+    #[getter]
+    fn fragments(&self, py: Python<'_>) -> Vec<Py<PyBytes>> {
+        self.fragments.iter().map(|bytes| bytes.clone_ref(py)).collect()
+    }
+
+    /// The tasks whose port 0 is the result, in partition order.
+    #[getter]
+    fn outputs(&self) -> Vec<usize> {
+        self.graph.outputs.iter().map(|output| output.index()).collect()
+    }
+
+    /// The tasks, producers first: dicts of `key`, `fragment` (index), `partition`, `ports`, `single`,
+    /// `label` and `inputs`: for each slot its sources, each a tuple `("task", index, port)`,
+    /// `("future", leaf, partition, schema, nested, handle, origin)` or `("data", table)`.
+    fn tasks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let tasks = PyList::empty(py);
+        for (task, name) in self.graph.graph.node_weights().zip(&self.names) {
+            let inputs = PyList::empty(py);
+            for sources in &task.inputs {
+                let slot = PyList::empty(py);
+                for source in sources {
+                    slot.append(self.source(py, source)?)?;
+                }
+                inputs.append(slot)?;
+            }
+            let entry = PyDict::new(py);
+            entry.set_item("key", &name.key)?;
+            entry.set_item("single", name.single)?;
+            entry.set_item("fragment", name.fragment)?;
+            entry.set_item("partition", task.partition)?;
+            entry.set_item("ports", task.fragment.output.ports())?;
+            entry.set_item("label", &task.fragment.label)?;
+            entry.set_item("inputs", inputs)?;
+            tasks.append(entry)?;
+        }
+        Ok(tasks)
+    }
+}
+
+impl PyTaskGraph {
+    fn source<'py>(&self, py: Python<'py>, source: &TaskInput) -> PyResult<Bound<'py, PyAny>> {
+        let tuple = match source {
+            TaskInput::Task { task, port } => ("task", task.index(), *port).into_pyobject(py)?,
+            TaskInput::Future { handle, leaf, partition, schema, reading } => {
+                let nested = match reading.nested {
+                    NestedFutures::Await => "await",
+                    NestedFutures::Adopt => "adopt",
+                    NestedFutures::Reject => "reject",
+                };
+                let (schema, origin) = (arrow::schema(py, schema)?, reading.origin.clone().map(Origin));
+                ("future", &**leaf, *partition, schema, nested, Handle(handle.clone()), origin).into_pyobject(py)?
+            }
+            TaskInput::Data(data) => {
+                let schema = match data.first() {
+                    Some(first) => first.schema(),
+                    None => self.graph.schema.clone(),
+                };
+                ("data", arrow::table(py, &schema, data)?).into_pyobject(py)?
+            }
+        };
+        Ok(tuple.into_any())
+    }
+}
+
+/// What a task's name says beyond its token: how its leaves are called, which tasks it reads by name, and
+/// the run, when it belongs to one.
+fn context(inputs: &[Vec<TaskInput>], names: &[TaskName], nonce: Option<&str>) -> Token {
+    let mut tokenizer = Tokenizer::new("dask-task");
+    for source in inputs.iter().flatten() {
+        match source {
+            TaskInput::Task { task, .. } => tokenizer.put_str(&names[task.index()].key),
+            TaskInput::Future { leaf, partition, .. } => tokenizer.put(&(&**leaf, *partition)),
+            TaskInput::Data(_) => tokenizer.put_unit(),
+        }
+    }
+    tokenizer.put(&nonce);
+    tokenizer.finish()
+}
+
+/// Whether two runs of a fragment over the same rows may differ. What cannot be read may.
+fn is_single(fragment: &Fragment) -> bool {
+    fragment.nodes.iter().any(|node| match &node.op {
+        FragmentOp::Input { .. } | FragmentOp::Scan { .. } | FragmentOp::Empty => false,
+        FragmentOp::MergeInput { keys, .. } => keys.iter().any(unstable_key),
+        FragmentOp::Compute { op, .. } => match op {
+            PhysicalOp::Filter { predicate } => unstable(predicate),
+            PhysicalOp::Project { columns } => columns.iter().any(unstable),
+            PhysicalOp::HashJoin { keys, residual, .. } => {
+                keys.iter().any(|(left, right)| unstable(left) || unstable(right)) || residual.iter().any(unstable)
+            }
+            PhysicalOp::NestedLoopJoin { condition, .. } => condition.iter().any(unstable),
+            PhysicalOp::Aggregate { aggregates, .. } => aggregates.iter().any(unstable_call),
+            PhysicalOp::Sort { keys, .. } => keys.iter().any(unstable_key),
+            PhysicalOp::Limit { .. } | PhysicalOp::Union => false,
+            PhysicalOp::Barrier { .. } => true,
+        },
+    })
+}
+
+fn unstable(scalar: &Scalar<usize>) -> bool {
+    scalar.volatility() != Volatility::Immutable
+}
+
+fn unstable_key(key: &SortKey<usize>) -> bool {
+    unstable(&key.scalar)
+}
+
+fn unstable_call(call: &AggregateCall<usize>) -> bool {
+    let own = match &call.function {
+        AggregateFunction::Other(function) => function.volatility != Volatility::Immutable,
+        _ => false,
+    };
+    own || call.args.iter().any(unstable) || call.filter.iter().any(unstable)
+}

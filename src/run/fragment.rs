@@ -1,0 +1,47 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
+use crate::leaf::panic_text;
+use crate::lower::Fragment;
+
+/// Why a fragment gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FragmentError {
+    /// The engine's error.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The engine's code panicked.
+    #[error("the engine panicked: {0}")]
+    Panic(String),
+}
+
+/// Runs one fragment on this thread: all that a worker needs who got the fragment as bytes and the data
+/// of its slots. A panic of the kernels is an error, and so are slots or ports of the wrong number.
+///
+/// `inputs` has the data of each slot: one entry per source, in order. `context` says which partition it
+/// is. The output has the batches of each port.
+///
+/// # Errors
+/// What the kernels say, or how they broke their contract.
+pub fn run_fragment(
+    kernels: &dyn Kernels,
+    fragment: &Fragment,
+    inputs: Vec<SlotData>,
+    context: &TaskContext,
+) -> Result<TaskOutput, FragmentError> {
+    let contradiction = |reason: String| KernelError::Unsupported { operator: fragment.label.clone(), reason };
+    if inputs.len() != fragment.inputs {
+        let reason = format!("it was given {} slots instead of {}", inputs.len(), fragment.inputs);
+        return Err(contradiction(reason).into());
+    }
+    fragment.check_partition(context.partition).map_err(contradiction)?;
+    let output = match catch_unwind(AssertUnwindSafe(|| kernels.run(fragment, inputs, context))) {
+        Ok(result) => result?,
+        Err(panic) => return Err(FragmentError::Panic(panic_text(&*panic))),
+    };
+    let (found, expected) = (output.ports.len(), fragment.output.ports());
+    match found == expected {
+        true => Ok(output),
+        false => Err(contradiction(format!("it gave {found} ports instead of {expected}")).into()),
+    }
+}
