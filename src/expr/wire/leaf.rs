@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::super::Barrier;
 use super::{Codec, Number, Reading, SchemaWire, WireError};
 use crate::leaf::{
-    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, Scan, ScanSource,
-    TableStatistics, Values,
+    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, Scan, ScanSource, TableStatistics,
+    Values,
 };
 use crate::token::Token;
 
