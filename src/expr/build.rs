@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use super::infer::infer_at;
 use super::places;
 use super::{
-    AggregateCall, AggregateFunction, Barrier, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, ScalarType,
-    SortKey, infer,
+    AggregateCall, AggregateFunction, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, ScalarType, SortKey,
+    infer,
 };
 use crate::leaf::Leaf;
 
@@ -58,6 +58,12 @@ impl Expr {
         Ok(Expr::intern(Op::Join { kind, on }, [self, right], schema))
     }
 
+    /// Every row of this expression beside every row of `right`: an inner join without a condition.
+    pub fn cross_join(self, right: Expr) -> Result<Expr, ExprError> {
+        let schema = join_schema(&self.schema, &right.schema, JoinKind::Inner)?;
+        Ok(Expr::intern(Op::Join { kind: JoinKind::Inner, on: Vec::new() }, [self, right], schema))
+    }
+
     /// One row per group of equal keys; without keys, exactly one row.
     pub fn aggregate(
         self,
@@ -69,7 +75,7 @@ impl Expr {
         let keys = group.iter().map(|(name, scalar)| self.field(name, scalar, functions));
         let values = aggregates.iter().map(|(name, call)| self.aggregate_field(name, call, functions));
         let schema = schema_of(keys.chain(values).collect::<Result<Vec<_>, _>>()?)?;
-        Ok(Expr::intern(Op::Aggregate { group, aggregates }, [self], schema))
+        Ok(Expr::intern(Op::Aggregate { group, sets: None, aggregates }, [self], schema))
     }
 
     /// The rows in an order.
@@ -94,36 +100,6 @@ impl Expr {
     pub fn distinct(self) -> Expr {
         let schema = self.schema.clone();
         Expr::intern(Op::Distinct, [self], schema)
-    }
-
-    /// All rows of all inputs, by position.
-    pub fn union(inputs: Vec<Expr>) -> Result<Expr, ExprError> {
-        let Some(first) = inputs.first() else {
-            return Err(ExprError::Inputs { operator: "union", expected: "at least one input" });
-        };
-        let types = |expr: &Expr| {
-            expr.schema.fields().iter().map(|field| field.data_type().to_string()).collect::<Vec<_>>().join(", ")
-        };
-        for (input, expr) in inputs.iter().enumerate() {
-            let same = expr.schema.fields().len() == first.schema.fields().len()
-                && expr.schema.fields().iter().zip(first.schema.fields()).all(|(a, b)| a.data_type() == b.data_type());
-            if !same {
-                return Err(ExprError::UnionMismatch { input, found: types(expr), expected: types(first) });
-            }
-        }
-        let fields = first.schema.fields().iter().enumerate().map(|(at, field)| {
-            let nullable = inputs.iter().any(|input| input.schema.field(at).is_nullable());
-            field.as_ref().clone().with_nullable(nullable)
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Expr::intern(Op::Union, inputs, schema))
-    }
-
-    /// A piece of plan that the engine runs as it is.
-    pub fn barrier(barrier: Arc<dyn Barrier>, inputs: Vec<Expr>) -> Result<Expr, ExprError> {
-        let schema = barrier.schema();
-        check_unique(schema.fields().iter().map(|field| field.name().as_str()))?;
-        Ok(Expr::intern(Op::Barrier(barrier), inputs, schema))
     }
 
     /// The schema of a projection: this one's own, where names, types and nullability stay.
@@ -159,12 +135,15 @@ impl Expr {
         Ok(Field::new(&**name, kind.data_type, kind.nullable))
     }
 
-    fn aggregate_field(
+    pub(super) fn aggregate_field(
         &self,
         name: &Name,
         call: &AggregateCall,
         functions: &dyn Functions,
     ) -> Result<Field, ExprError> {
+        if call.function == AggregateFunction::Grouping {
+            return Err(ExprError::GroupingArgument { call: call.to_string() });
+        }
         let args = call.args.iter().map(|arg| infer(arg, &self.schema, functions)).collect::<Result<Vec<_>, _>>()?;
         if let Some(filter) = &call.filter {
             check_boolean("an aggregate's filter", filter, &self.schema, functions)?;
@@ -177,7 +156,7 @@ impl Expr {
     }
 }
 
-fn check_boolean(
+pub(super) fn check_boolean(
     what: &'static str,
     predicate: &Scalar,
     schema: &Schema,
@@ -189,19 +168,19 @@ fn check_boolean(
     }
 }
 
-fn check_unique<'a>(names: impl ExactSizeIterator<Item = &'a str> + Clone) -> Result<(), ExprError> {
+pub(super) fn check_unique<'a>(names: impl ExactSizeIterator<Item = &'a str> + Clone) -> Result<(), ExprError> {
     match places::repeated(names) {
         Some(name) => Err(ExprError::DuplicateColumn { name: name.to_owned() }),
         None => Ok(()),
     }
 }
 
-fn schema_of(fields: Vec<Field>) -> Result<Arc<Schema>, ExprError> {
+pub(super) fn schema_of(fields: Vec<Field>) -> Result<Arc<Schema>, ExprError> {
     check_unique(fields.iter().map(|field| field.name().as_str()))?;
     Ok(Arc::new(Schema::new(fields)))
 }
 
-fn join_schema(left: &Schema, right: &Schema, kind: JoinKind) -> Result<Arc<Schema>, ExprError> {
+pub(super) fn join_schema(left: &Schema, right: &Schema, kind: JoinKind) -> Result<Arc<Schema>, ExprError> {
     let side = |fields: &[FieldRef], nulls: bool| {
         fields
             .iter()

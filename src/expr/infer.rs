@@ -81,10 +81,23 @@ pub fn infer_op<C: std::fmt::Display>(
             true => boolean(any_null),
             false => Err(mismatch()),
         },
-        (ScalarOp::Not | ScalarOp::IsTrue, [arg]) => match is_boolean(arg) {
-            true => boolean(arg.nullable && !matches!(op, ScalarOp::IsTrue)),
+        (ScalarOp::Not, [arg]) => match is_boolean(arg) {
+            true => boolean(arg.nullable),
             false => Err(mismatch()),
         },
+        (
+            ScalarOp::IsTrue
+            | ScalarOp::IsNotTrue
+            | ScalarOp::IsFalse
+            | ScalarOp::IsNotFalse
+            | ScalarOp::IsUnknown
+            | ScalarOp::IsNotUnknown,
+            [arg],
+        ) => match is_boolean(arg) {
+            true => boolean(false),
+            false => Err(mismatch()),
+        },
+        (ScalarOp::Outer(outer), []) => Ok(outer.scalar_type()),
         (ScalarOp::Binary(binary), [left, right]) => {
             let data_type = functions.binary_type(*binary, &left.data_type, &right.data_type).ok_or_else(mismatch)?;
             let total = matches!(binary, BinaryOp::IsDistinctFrom | BinaryOp::IsNotDistinctFrom);
@@ -143,13 +156,18 @@ pub fn infer_op<C: std::fmt::Display>(
         (ScalarOp::Call(function), _) => {
             Ok(ScalarType::new(function.return_type.0.clone(), function.nullable || !function.strict || any_null))
         }
-        (ScalarOp::Literal(_), _) => Err(arity("no")),
+        (ScalarOp::Literal(_) | ScalarOp::Outer(_), _) => Err(arity("no")),
         (ScalarOp::Binary(_) | ScalarOp::Like { .. }, _) => Err(arity("2")),
         (ScalarOp::Between { .. }, _) => Err(arity("3")),
         (ScalarOp::InList { .. }, _) => Err(arity("1 or more")),
         (
             ScalarOp::Not
             | ScalarOp::IsTrue
+            | ScalarOp::IsNotTrue
+            | ScalarOp::IsFalse
+            | ScalarOp::IsNotFalse
+            | ScalarOp::IsUnknown
+            | ScalarOp::IsNotUnknown
             | ScalarOp::Negate
             | ScalarOp::IsNull
             | ScalarOp::IsNotNull

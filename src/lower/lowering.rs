@@ -185,8 +185,10 @@ impl Lowering<'_> {
 
     fn compute(&mut self, at: usize, node: &PlanNode, op: &PhysicalOp<ColumnId>) -> Result<Piece, LowerError> {
         match op {
-            PhysicalOp::Union | PhysicalOp::Barrier { .. } => {}
-            PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. } => expect_inputs(at, node, 2)?,
+            PhysicalOp::Union | PhysicalOp::Extension { .. } => {}
+            PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. } | PhysicalOp::MarkJoin { .. } => {
+                expect_inputs(at, node, 2)?;
+            }
             _ => expect_inputs(at, node, 1)?,
         }
         let partial = match op {
@@ -329,9 +331,16 @@ pub fn layout_of(op: &PhysicalOp<usize>, node: &PlanNode, inputs: &[&[ColumnId]]
         PhysicalOp::Aggregate { phase: AggregatePhase::Partial, group, .. } => {
             group.iter().map(|position| inputs[0][*position]).collect()
         }
-        PhysicalOp::Project { .. } | PhysicalOp::Aggregate { .. } | PhysicalOp::Union | PhysicalOp::Barrier { .. } => {
-            node.output.clone()
+        PhysicalOp::Project { .. }
+        | PhysicalOp::Aggregate { .. }
+        | PhysicalOp::Union
+        | PhysicalOp::Extension { .. } => node.output.clone(),
+        // These add columns of their own, which stand at the end of what the node gives.
+        PhysicalOp::MarkJoin { .. } => [inputs[0], &node.output[node.output.len().saturating_sub(1)..]].concat(),
+        PhysicalOp::Window { calls, .. } => {
+            [inputs[0], &node.output[node.output.len().saturating_sub(calls.len())..]].concat()
         }
+        PhysicalOp::Unnest { .. } => node.output.clone(),
     }
 }
 

@@ -173,6 +173,16 @@ impl Normalizer<'_> {
                 scalars.for_each(|scalar| *scalar = simplify(terms, *scalar));
                 RelOp::Aggregate(terms.intern_aggregate(AggregateSpec { group, aggregates }))
             }
+            RelOp::MarkJoin(mark, on) => RelOp::MarkJoin(mark, simplify_predicates(terms, on)),
+            RelOp::Apply(form, on) => RelOp::Apply(form, simplify_predicates(terms, on)),
+            RelOp::Window(window) => {
+                let mut spec = terms.window(window).clone();
+                spec.order_by.iter_mut().for_each(|key| key.scalar = simplify(terms, key.scalar));
+                for (_, call) in &mut spec.calls {
+                    call.args.iter_mut().chain(&mut call.filter).for_each(|arg| *arg = simplify(terms, *arg));
+                }
+                RelOp::Window(terms.intern_window(spec))
+            }
             RelOp::Sort(keys) => {
                 let keys = terms.sort_keys(keys).to_vec();
                 let keys = keys.into_iter().map(|key| TermSortKey { scalar: simplify(terms, key.scalar), ..key });

@@ -192,7 +192,7 @@ impl Conversion<'_> {
 
     fn compute(&self, at: usize, node: &PlanNode, op: &PhysicalOp<ColumnId>) -> Result<Made> {
         let expected = match op {
-            PhysicalOp::Union | PhysicalOp::Barrier { .. } => node.inputs.len(),
+            PhysicalOp::Union | PhysicalOp::Extension { .. } => node.inputs.len(),
             PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. } => 2,
             _ => 1,
         };

@@ -29,7 +29,7 @@ impl PlanBarrier {
     }
 }
 
-impl Barrier for PlanBarrier {
+impl Extension for PlanBarrier {
     fn name(&self) -> &str {
         &self.name
     }
@@ -130,7 +130,7 @@ impl Converter {
         tokenizer.put_str(&node.display_indent_schema().to_string());
         tokenizer.put(&*schema);
         let barrier = PlanBarrier { name: kind(plan), plan: node, schema, token: tokenizer.finish() };
-        Ok(Expr::barrier(Arc::new(barrier), inputs)?)
+        Ok(Expr::extension(Arc::new(barrier), inputs)?)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::engine;
 type Operator = Arc<dyn ExecutionPlan>;
 
 /// DataFusion's own plan of a barrier, over what its inputs give.
-pub(super) fn barrier(barrier: &Arc<dyn Barrier>, inputs: Vec<Operator>, started: SystemTime) -> Result<Operator> {
+pub(super) fn barrier(barrier: &Arc<dyn Extension>, inputs: Vec<Operator>, started: SystemTime) -> Result<Operator> {
     let Some(opaque) = barrier.as_any().downcast_ref::<PlanBarrier>() else {
         return exec_err!("`{}` is a barrier of another engine", barrier.name());
     };

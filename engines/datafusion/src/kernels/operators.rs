@@ -174,7 +174,7 @@ pub(crate) fn compute(
             Arc::new(GlobalLimitExec::new(gathered(next()?), size(*offset), fetch.map(size)))
         }
         PhysicalOp::Union => Arc::new(ConcatExec::new(schema, inputs.collect())),
-        PhysicalOp::Barrier { barrier } => barrier::barrier(barrier, inputs.collect(), started)?,
+        PhysicalOp::Extension { extension } => barrier::barrier(barrier, inputs.collect(), started)?,
     })
 }
 

@@ -217,7 +217,7 @@ pub fn remake(op: &Op, mut inputs: Vec<Expr>) -> Result<Expr, ExprError> {
         Op::Limit { offset, fetch } => Ok(inputs.remove(0).limit(*offset, *fetch)),
         Op::Distinct => Ok(inputs.remove(0).distinct()),
         Op::Union => Expr::union(inputs),
-        Op::Barrier(barrier) => Expr::barrier(barrier.clone(), inputs),
+        Op::Extension(barrier) => Expr::extension(barrier.clone(), inputs),
     }
 }
 

@@ -72,7 +72,7 @@ impl Printer {
                 let inputs: Vec<_> = inputs.iter().map(|input| format!("SELECT * FROM {}", self.from(input))).collect();
                 inputs.join(" UNION ALL ")
             }
-            Op::Barrier(barrier) => unreachable!("no SQL for {}", barrier.name()),
+            Op::Extension(barrier) => unreachable!("no SQL for {}", barrier.name()),
         }
     }
 }

@@ -1,0 +1,8 @@
+//! The whole algebra: what constructors check and infer, what plans mean, and how they are planned and run.
+
+mod errors;
+mod meaning;
+mod planned;
+mod running;
+mod schemas;
+mod tables;
