@@ -7,10 +7,9 @@ use arrow_schema::{DataType, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::super::Barrier;
-use super::{Codec, Number, Reading, SchemaWire, WireError};
+use super::{Codec, Reading, SchemaWire, WireError};
 use crate::leaf::{
-    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, Scan, ScanSource, TableStatistics,
-    Values,
+    ArrowStream, FromDelayed, FutureHandle, FutureRecord, Leaf, Scan, ScanSource, TableStatistics, Values,
 };
 use crate::token::Token;
 
@@ -18,7 +17,7 @@ use crate::token::Token;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum LeafWire {
-    FromDelayed { name: String, schema: SchemaWire, futures: Vec<FutureRecord>, statistics: Option<StatisticsWire> },
+    FromDelayed { name: String, schema: SchemaWire, futures: Vec<FutureRecord>, statistics: Option<TableStatistics> },
     Scan { name: String, source: OpaqueWire },
     Values { name: String, schema: SchemaWire, partitions: Vec<BatchesWire> },
 }
@@ -46,7 +45,7 @@ impl LeafWire {
                 LeafWire::FromDelayed {
                     futures: futures.collect::<Result<_, _>>()?,
                     schema: SchemaWire::of(delayed.schema()),
-                    statistics: delayed.promised_statistics().map(StatisticsWire::of),
+                    statistics: delayed.promised_statistics().cloned(),
                     name,
                 }
             }
@@ -77,7 +76,7 @@ impl LeafWire {
                 let leaf = FromDelayed::new(name.clone(), schema, handles)
                     .map_err(|error| WireError::invalid(format!("leaf `{name}`"), error.to_string()))?;
                 Ok(Leaf::FromDelayed(match statistics {
-                    Some(statistics) => leaf.with_statistics(statistics.read()),
+                    Some(statistics) => leaf.with_statistics(statistics),
                     None => leaf,
                 }))
             }
@@ -175,52 +174,5 @@ impl BatchesWire {
             all.extend(batches);
         }
         Ok(all)
-    }
-}
-
-/// What a producer promised of its data.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct StatisticsWire {
-    rows: Option<Number>,
-    bytes: Option<u64>,
-    columns: Vec<ColumnWire>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct ColumnWire {
-    distinct: Option<Number>,
-    min: Option<Number>,
-    max: Option<Number>,
-    null_fraction: Option<Number>,
-}
-
-impl StatisticsWire {
-    fn of(statistics: &TableStatistics) -> Self {
-        let TableStatistics { rows, bytes, columns } = statistics;
-        let column = |column: &ColumnStatistics| {
-            let ColumnStatistics { distinct, min, max, null_fraction } = column;
-            ColumnWire {
-                distinct: distinct.map(Number),
-                min: min.map(Number),
-                max: max.map(Number),
-                null_fraction: null_fraction.map(Number),
-            }
-        };
-        StatisticsWire { rows: rows.map(Number), bytes: *bytes, columns: columns.iter().map(column).collect() }
-    }
-
-    fn read(self) -> TableStatistics {
-        let number = |number: Option<Number>| number.map(|number| number.0);
-        let column = |column: ColumnWire| ColumnStatistics {
-            distinct: number(column.distinct),
-            min: number(column.min),
-            max: number(column.max),
-            null_fraction: number(column.null_fraction),
-        };
-        TableStatistics {
-            rows: number(self.rows),
-            bytes: self.bytes,
-            columns: self.columns.into_iter().map(column).collect(),
-        }
     }
 }
