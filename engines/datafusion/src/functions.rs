@@ -3,7 +3,7 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema};
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
-use datafusion::logical_expr::{self as df, ColumnarValue, ReturnFieldArgs, ScalarUDF};
+use datafusion::logical_expr::{self as df, AggregateUDF, ColumnarValue, ReturnFieldArgs, ScalarUDF};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Literal as PhysicalLiteral;
 use datafusion::scalar::ScalarValue;
@@ -87,6 +87,14 @@ impl Functions for EngineFunctions {
         Some(function_info(function, field.data_type().clone()))
     }
 
+    fn aggregate(&self, name: &str, args: &[DataType]) -> Option<FunctionInfo> {
+        let function = engine::state().aggregate_functions().get(name)?;
+        let coerced = function.coerce_types(args).unwrap_or_else(|_| args.to_vec());
+        let fields: Vec<_> = coerced.into_iter().map(|kind| Arc::new(Field::new("arg", kind, true))).collect();
+        let field = function.return_field(&fields).ok()?;
+        Some(aggregate_info(function, field.data_type().clone()))
+    }
+
     fn evaluate(&self, op: &ScalarOp<()>, args: &[Literal]) -> Option<Literal> {
         let schema = Schema::empty();
         let args = args
@@ -120,6 +128,19 @@ pub(crate) fn function_info(function: &ScalarUDF, return_type: DataType) -> Func
         nullable: !(strict && INFALLIBLE.contains(&function.name())),
         strict,
         fallible: !INFALLIBLE.contains(&function.name()),
+    }
+}
+
+/// What Leafhold should know of an aggregate of DataFusion's.
+pub(crate) fn aggregate_info(function: &AggregateUDF, return_type: DataType) -> FunctionInfo {
+    FunctionInfo {
+        name: function.name().into(),
+        version: FUNCTION_VERSION.into(),
+        volatility: volatility(function.signature().volatility),
+        return_type: DataTypeKey(return_type),
+        nullable: true,
+        strict: false,
+        fallible: true,
     }
 }
 

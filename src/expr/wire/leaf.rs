@@ -6,11 +6,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
 use serde::{Deserialize, Serialize};
 
-use super::super::Barrier;
-use super::{Codec, Number, Reading, SchemaWire, WireError};
+use super::super::Extension;
+use super::{Codec, Reading, SchemaWire, WireError};
 use crate::leaf::{
-    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, NestedFutures, Scan, ScanSource,
-    TableStatistics, Values,
+    ArrowStream, FromDelayed, FutureHandle, FutureRecord, Leaf, NestedFutures, Scan, ScanSource, TableStatistics,
+    Values,
 };
 use crate::token::Token;
 
@@ -22,7 +22,7 @@ pub(crate) enum LeafWire {
         name: String,
         schema: SchemaWire,
         futures: Vec<FutureRecord>,
-        statistics: Option<StatisticsWire>,
+        statistics: Option<TableStatistics>,
         #[serde(default)]
         nested: NestedFutures,
         #[serde(default)]
@@ -62,7 +62,7 @@ impl LeafWire {
                 LeafWire::FromDelayed {
                     futures: futures.collect::<Result<_, _>>()?,
                     schema: SchemaWire::of(delayed.schema()),
-                    statistics: delayed.promised_statistics().map(StatisticsWire::of),
+                    statistics: delayed.promised_statistics().cloned(),
                     nested: delayed.reading().nested,
                     cast: delayed.reading().cast,
                     name,
@@ -96,7 +96,7 @@ impl LeafWire {
                     .map_err(|error| WireError::invalid(format!("leaf `{name}`"), error.to_string()))?;
                 let leaf = leaf.with_nested(nested).with_cast(cast);
                 Ok(Leaf::FromDelayed(match statistics {
-                    Some(statistics) => leaf.with_statistics(statistics.read()),
+                    Some(statistics) => leaf.with_statistics(statistics),
                     None => leaf,
                 }))
             }
@@ -142,23 +142,27 @@ impl OpaqueWire {
 }
 
 impl OpaqueWire {
-    pub(crate) fn barrier(barrier: &Arc<dyn Barrier>, place: &str, codec: &dyn Codec) -> Result<Self, WireError> {
-        let bytes = codec.encode_barrier(&**barrier);
+    pub(crate) fn extension(
+        extension: &Arc<dyn Extension>,
+        place: &str,
+        codec: &dyn Codec,
+    ) -> Result<Self, WireError> {
+        let bytes = codec.encode_extension(&**extension);
         let bytes = bytes.map_err(|source| WireError::Codec { place: place.to_owned(), source })?;
-        Ok(OpaqueWire { token: barrier.token(), bytes })
+        Ok(OpaqueWire { token: extension.token(), bytes })
     }
 
-    pub(crate) fn read_barrier(
+    pub(crate) fn read_extension(
         self,
         name: &str,
         place: &str,
         reading: &Reading<'_>,
-    ) -> Result<Arc<dyn Barrier>, WireError> {
-        let barrier = reading.codec().decode_barrier(name, &self.bytes);
-        let barrier = barrier.map_err(|source| WireError::Codec { place: place.to_owned(), source })?;
-        match barrier.token() == self.token && barrier.name() == name {
-            true => Ok(barrier),
-            false => Err(WireError::Altered { what: format!("{place}: barrier `{name}`") }),
+    ) -> Result<Arc<dyn Extension>, WireError> {
+        let extension = reading.codec().decode_extension(name, &self.bytes);
+        let extension = extension.map_err(|source| WireError::Codec { place: place.to_owned(), source })?;
+        match extension.token() == self.token && extension.name() == name {
+            true => Ok(extension),
+            false => Err(WireError::Altered { what: format!("{place}: extension `{name}`") }),
         }
     }
 }
@@ -194,52 +198,5 @@ impl BatchesWire {
             all.extend(batches);
         }
         Ok(all)
-    }
-}
-
-/// What a producer promised of its data.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct StatisticsWire {
-    rows: Option<Number>,
-    bytes: Option<u64>,
-    columns: Vec<ColumnWire>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct ColumnWire {
-    distinct: Option<Number>,
-    min: Option<Number>,
-    max: Option<Number>,
-    null_fraction: Option<Number>,
-}
-
-impl StatisticsWire {
-    fn of(statistics: &TableStatistics) -> Self {
-        let TableStatistics { rows, bytes, columns } = statistics;
-        let column = |column: &ColumnStatistics| {
-            let ColumnStatistics { distinct, min, max, null_fraction } = column;
-            ColumnWire {
-                distinct: distinct.map(Number),
-                min: min.map(Number),
-                max: max.map(Number),
-                null_fraction: null_fraction.map(Number),
-            }
-        };
-        StatisticsWire { rows: rows.map(Number), bytes: *bytes, columns: columns.iter().map(column).collect() }
-    }
-
-    fn read(self) -> TableStatistics {
-        let number = |number: Option<Number>| number.map(|number| number.0);
-        let column = |column: ColumnWire| ColumnStatistics {
-            distinct: number(column.distinct),
-            min: number(column.min),
-            max: number(column.max),
-            null_fraction: number(column.null_fraction),
-        };
-        TableStatistics {
-            rows: number(self.rows),
-            bytes: self.bytes,
-            columns: self.columns.into_iter().map(column).collect(),
-        }
     }
 }

@@ -8,10 +8,10 @@ use super::super::{CapUse, Partitioning, Plan, PlanColumn, PlanNode, PlanOp};
 use super::{MOST_PARTITIONS, PhysicalScope, PhysicalWire};
 use crate::expr::ScalarType;
 use crate::expr::wire::{
-    Codec, FORMAT, Kind, LeafWire, Number, ReadContext, Reading, ScalarReader, SchemaWire, SortKeyWire, TypeWire,
-    WireError, expect, from_json, to_json,
+    Codec, FORMAT, Kind, LeafWire, ReadContext, Reading, ScalarReader, SchemaWire, SortKeyWire, TypeWire, WireError,
+    expect, from_json, to_json,
 };
-use crate::leaf::Leaf;
+use crate::leaf::{Leaf, Number};
 use crate::term::{AggregatePhase, ColumnId, Side};
 use crate::token::{Token, Tokenizer};
 
