@@ -13,6 +13,7 @@ mod event;
 mod executor;
 mod kernels;
 mod local;
+mod native;
 mod observer;
 mod report;
 mod report_text;
@@ -25,6 +26,8 @@ pub use error::{RunCause, RunError, RunFailure};
 pub use event::{TaskEvent, TaskState};
 pub use executor::{Canceller, Executor, Outcome, Run, Running};
 pub use kernels::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
+
 pub use local::LocalExecutor;
+pub use native::{partition_function, run_partition_function};
 pub use observer::{Observer, Submitted};
 pub use report::RunReport;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::{Condvar, Mutex};
 
 use super::data::Rows;
+use super::native::{partition_function, run_partition_function};
 use super::schedule::{Garbage, Ran, Schedule, Source};
 use super::{KernelError, Kernels, Observer, RunCause, SlotData, TaskContext, TaskEvent, TaskOutput, TaskState};
 use crate::leaf::{FutureErrorKind, panic_text};
@@ -220,7 +221,10 @@ impl Shared {
         inputs: Vec<SlotData>,
         context: &TaskContext,
     ) -> Result<TaskOutput, Fault> {
-        let run = || self.kernels.run(fragment, inputs, context);
+        let run = || match partition_function(fragment) {
+            Some(function) => run_partition_function(fragment, function, &inputs),
+            None => self.kernels.run(fragment, inputs, context),
+        };
         let output = match catch_unwind(AssertUnwindSafe(run)) {
             Ok(result) => result.map_err(Fault::Error)?,
             Err(panic) => return Err(Fault::Panic(panic_text(&*panic))),

@@ -36,14 +36,14 @@ fn names() {
     refused(t().cross_join(&t()), "two columns of the name `price`; rename one of them");
     refused(t().mark_join(&u(), "qty", []), "two columns of the name `qty`; rename one of them");
     refused(t().with_scalar("qty", &u().select(["x"]).unwrap()), "two columns of the name `qty`; rename one of them");
-    refused(t().window(Window::default(), [("qty", row_number())]), "two columns of the name `qty`; rename one of them");
+    refused(
+        t().window(Window::default(), [("qty", row_number())]),
+        "two columns of the name `qty`; rename one of them",
+    );
     refused(t().filter(col("t.price").gt(lit(1i64))), "no column `t.price`; did you mean `price`?");
     refused(t().rename([("prize", "p")]), "no column `prize`; did you mean `price`?");
     refused(t().unnest("prices", NullLists::Drop), "no column `prices`; did you mean `price`?");
-    refused(
-        t().repartition(Repartitioning::Hash(vec!["qyt".into()], 2)),
-        "no column `qyt`; did you mean `qty`?",
-    );
+    refused(t().repartition(Repartitioning::Hash(vec!["qyt".into()], 2)), "no column `qyt`; did you mean `qty`?");
     refused(
         t().window(Window::partition_by([col("prize")]), [("n", row_number())]),
         "no column `prize`; did you mean `price`?",
@@ -63,10 +63,7 @@ fn types_and_arity() {
     refused(texts("s").filter(col("s").negate().is_null()), "`negate` does not take Utf8; cast an operand");
     refused(t().project([("c", col("price").concat(lit("x")))]), "`||` does not take Int64 and Utf8; cast an operand");
     refused(t().unnest("price", NullLists::Drop), "column `price` is Int64, not a list; unnest needs a list");
-    refused(
-        t().mark_join(&u(), "m", [col("x")]),
-        "a join condition must be Boolean, not Int64",
-    );
+    refused(t().mark_join(&u(), "m", [col("x")]), "a join condition must be Boolean, not Int64");
     refused(t().apply(&u(), ApplyKind::Semi, [col("x")]), "an apply's condition must be Boolean, not Int64");
     refused(t().with_scalar("v", &u()), "the right side gives 2 columns where one value is needed; select one");
     refused(t().with_in("v", col("qty"), &u()), "the right side gives 2 columns where one value is needed; select one");
@@ -150,7 +147,10 @@ fn frames_that_make_no_sense() {
         "frame (range unbounded-preceding current-row): only aggregates have a filter",
     );
     let error = count(col("qty")).distinct().over(WindowFrame::ALL).unwrap_err().to_string();
-    assert!(error.ends_with("no window computes an aggregate of distinct values; aggregate and join instead"), "{error}");
+    assert!(
+        error.ends_with("no window computes an aggregate of distinct values; aggregate and join instead"),
+        "{error}"
+    );
     refused(t().window(by_price(), []), "window needs at least one call");
 }
 
