@@ -19,7 +19,8 @@ pub struct ExtensionTraits {
     pub row_wise: bool,
     /// Output columns that have the name of an input column have that column's values. Needs `row_wise`.
     pub column_preserving: bool,
-    /// Two runs over the same rows may differ: two such nodes are never one.
+    /// Two runs over the same rows may differ, so its token stands for an identity, not for content. Two
+    /// occurrences that must not be one need two tokens.
     pub volatile: bool,
 }
 
@@ -99,6 +100,9 @@ impl Expr {
         }
         if traits.is_partition_wise() && inputs.len() != 1 {
             return Err(contradiction("what works partition by partition has exactly one input"));
+        }
+        if extension.as_any().is::<super::MapPartitions>() && inputs.len() != 1 {
+            return Err(contradiction("a function on partitions has exactly one input"));
         }
         if traits.column_preserving {
             for field in schema.fields() {

@@ -12,7 +12,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::simplify::{implied, simplify};
 use super::trace::Fired;
-use crate::expr::JoinKind;
+use crate::expr::{JoinKind, Volatility};
 use crate::rules::{Operator, Phase, Rule, RuleSet};
 use crate::term::{AggregateSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey, Terms};
 
@@ -193,9 +193,40 @@ impl Normalizer<'_> {
         }
     }
 
-    /// Filters one relation of a join by what a disjunction of the condition implies for it.
+    /// What no rule can say: see the two steps below.
     fn derive(&mut self, node: &RelNode<TermId>) -> Option<TermId> {
-        let RelOp::JoinSet(predicates) = node.op else { return None };
+        match node.op {
+            RelOp::JoinSet(predicates) => self.derive_filters(node, predicates),
+            RelOp::Filter(predicates) => self.push_into_extension(node.inputs[0], predicates),
+            _ => None,
+        }
+    }
+
+    /// A filter on columns that a row-wise extension preserves says the same of its input.
+    fn push_into_extension(&mut self, input: TermId, predicates: crate::term::PredicatesId) -> Option<TermId> {
+        let RelNode { op, inputs } = self.terms.term(input).clone();
+        let RelOp::Extension(extension) = op else { return None };
+        let traits = self.terms.extension(extension).extension.traits();
+        if !(traits.row_wise && traits.column_preserving) || traits.volatile {
+            return None;
+        }
+        let preserved = self.terms.facts(input).outputs.intersection(&self.terms.facts(inputs[0]).outputs);
+        let (movable, rest): (Vec<_>, Vec<_>) =
+            self.terms.predicates(predicates).to_vec().into_iter().partition(|conjunct| {
+                let facts = self.terms.scalar_facts(*conjunct);
+                facts.volatility < Volatility::Volatile && facts.columns.is_subset(&preserved)
+            });
+        if movable.is_empty() {
+            return None;
+        }
+        self.steps += 1;
+        let below = self.terms.filter(inputs[0], movable);
+        let extended = self.terms.add(RelNode::new(op, [below]));
+        Some(self.terms.filter(extended, rest))
+    }
+
+    /// Filters one relation of a join by what a disjunction of the condition implies for it.
+    fn derive_filters(&mut self, node: &RelNode<TermId>, predicates: crate::term::PredicatesId) -> Option<TermId> {
         let conjuncts = self.terms.predicates(predicates).to_vec();
         let mut inputs = node.inputs.clone();
         let mut changed = false;

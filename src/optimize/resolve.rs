@@ -228,8 +228,17 @@ impl Resolver<'_> {
             Op::Extension(extension) => {
                 let names: Vec<Name> =
                     expr.schema().fields().iter().map(|field| field.name().as_str().into()).collect();
-                let output: Vec<_> =
-                    names.into_iter().map(|name| (name.clone(), self.add_column(expr, &name))).collect();
+                // A preserved column is the input's column.
+                let kept = |name: &Name| {
+                    let input = inputs.first().filter(|_| extension.traits().column_preserving)?;
+                    input.output.iter().find(|(known, _)| known == name).map(|(_, column)| *column)
+                };
+                let mut output: Vec<(Name, ColumnId)> = Vec::with_capacity(names.len());
+                for name in names {
+                    let column = kept(&name).filter(|kept| !output.iter().any(|(_, known)| known == kept));
+                    let column = column.unwrap_or_else(|| self.add_column(expr, &name));
+                    output.push((name, column));
+                }
                 let spec = ExtensionSpec {
                     extension: extension.clone(),
                     output: output.iter().map(|(_, column)| *column).collect(),

@@ -182,6 +182,15 @@ impl Facts {
                 let schema = spec.extension.schema();
                 let fields = schema.fields().iter().zip(&spec.output);
                 facts.not_null = fields.filter(|(field, _)| !field.is_nullable()).map(|(_, column)| *column).collect();
+                let traits = spec.extension.traits();
+                if traits.row_wise {
+                    facts.max_rows = inputs[0].max_rows;
+                }
+                if traits.column_preserving {
+                    facts.not_null.extend(&inputs[0].not_null.intersection(&facts.outputs));
+                    let kept: Vec<_> = inputs[0].keys.iter().filter(|key| key.is_subset(&facts.outputs)).collect();
+                    kept.into_iter().for_each(|key| facts.add_key(key.clone()));
+                }
             }
         }
         if facts.max_rows.is_some_and(|rows| rows <= 1) {
