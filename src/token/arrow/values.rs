@@ -12,7 +12,7 @@ use super::rows::Rows;
 use crate::token::Tokenizer;
 
 /// Rows that name values elsewhere are looked up so many at a time. Part of the scheme.
-const LOOKED_UP: usize = 64 * 1024;
+const LOOKED_UP: usize = 16 * 1024;
 
 /// Writes rows of an array: their validity, then the valid ones. Their number and type are known to the reader.
 pub(super) fn put_rows(array: &dyn Array, rows: &Rows, tokenizer: &mut Tokenizer) {
@@ -190,7 +190,7 @@ fn put_union(union: &UnionArray, rows: &Rows, tokenizer: &mut Tokenizer) {
 fn put_looked_up(values: &ArrayRef, positions: impl Iterator<Item = usize>, tokenizer: &mut Tokenizer) {
     let mut positions = positions.peekable();
     while positions.peek().is_some() {
-        let mut block = Rows::default();
+        let mut block = Rows::with_capacity(LOOKED_UP.min(positions.size_hint().0));
         positions.by_ref().take(LOOKED_UP).for_each(|at| block.push(at..at + 1));
         put_rows(values, &block, tokenizer);
     }
