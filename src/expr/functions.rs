@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 
 use super::{AggregateFunction, BinaryOp, Literal, Scalar, ScalarOp};
-use crate::token::{Determinism, Tokenize, Tokenizer};
+use crate::token::{Tokenize, Tokenizer};
 
 /// How often a function may be called without anybody noticing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +47,7 @@ impl Tokenize for FunctionInfo {
         tokenizer.put(&self.return_type.0);
         // What a call gives does not follow from its arguments, so it names an instance.
         if self.volatility == Volatility::Volatile {
-            tokenizer.set_determinism(Determinism::Identity);
+            tokenizer.set_identity(format_args!("function `{}` is volatile: each call is its own", self.name));
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod aggregate;
 mod build;
+mod deterministic;
 mod error;
 mod frame;
 mod functions;
@@ -23,6 +24,7 @@ mod sync;
 mod weak_table;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
+pub use deterministic::ensure_deterministic;
 pub use error::ExprError;
 pub(crate) use error::nearest;
 pub use frame::{Frame, GroupedFrame};
