@@ -19,7 +19,7 @@ use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler}
 use shuttle::{Config, Runner, thread};
 use smallvec::{SmallVec, smallvec};
 use sync::{Arc, Token};
-use weak_table::{Entry, WeakTable};
+use weak_table::{Entry, Pending, WeakTable};
 
 #[path = "../src/expr/weak_table.rs"]
 mod weak_table;
@@ -136,11 +136,12 @@ impl Entry for Node {
         self.token
     }
 
-    fn take_inputs(&mut self) -> Option<SmallVec<[Arc<Node>; 2]>> {
+    fn take_inputs(&mut self, to: &mut Pending<Node>) -> bool {
         if std::mem::replace(&mut self.dismantled, true) {
-            return None;
+            return false;
         }
-        Some(std::mem::take(&mut self.inputs))
+        std::mem::take(&mut self.inputs).into_iter().for_each(|input| to.push(input));
+        true
     }
 }
 

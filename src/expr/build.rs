@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
-use smallvec::SmallVec;
 
 use super::infer::infer_at;
 use super::places;
@@ -105,29 +104,28 @@ impl Expr {
     /// The schema of a projection: this one's own, where names, types and nullability stay.
     fn projected(&self, columns: &[(Name, Scalar)], functions: &dyn Functions) -> Result<SchemaRef, ExprError> {
         let places = places::columns(&self.schema);
-        let kinds = columns
-            .iter()
-            .enumerate()
-            .map(|(at, (_, scalar))| infer_at(scalar, at, &self.schema, &places, functions))
-            .collect::<Result<SmallVec<[ScalarType; 8]>, _>>()?;
         let fields = self.schema.fields();
-        let stays = |at: usize| {
-            fields.get(at).filter(|field| {
-                let (name, kind) = (&columns[at].0, &kinds[at]);
+        // From the first field on that is not this schema's own.
+        let mut made: Option<Vec<FieldRef>> = None;
+        for (at, (name, scalar)) in columns.iter().enumerate() {
+            let kind = infer_at(scalar, at, &self.schema, &places, functions)?;
+            let own = fields.get(at).filter(|field| {
                 **name == *field.name().as_str()
                     && kind.data_type == *field.data_type()
                     && kind.nullable == field.is_nullable()
                     && field.metadata().is_empty()
-            })
-        };
-        let all = columns.len() == fields.len() && self.schema.metadata().is_empty();
-        if all && (0..columns.len()).all(|at| stays(at).is_some()) {
+            });
+            if own.is_none() || made.is_some() {
+                let field = own.cloned();
+                let field = field.unwrap_or_else(|| Arc::new(Field::new(&**name, kind.data_type, kind.nullable)));
+                made.get_or_insert_with(|| fields[..at].to_vec()).push(field);
+            }
+        }
+        if made.is_none() && columns.len() == fields.len() && self.schema.metadata().is_empty() {
             return Ok(self.schema.clone());
         }
         check_unique(columns.iter().map(|(name, _)| &**name))?;
-        let made = |at: usize| Arc::new(Field::new(&*columns[at].0, kinds[at].data_type.clone(), kinds[at].nullable));
-        let fields = (0..columns.len()).map(|at| stays(at).cloned().unwrap_or_else(|| made(at)));
-        Ok(Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>())))
+        Ok(Arc::new(Schema::new(made.unwrap_or_else(|| fields[..columns.len()].to_vec()))))
     }
 
     fn field(&self, name: &Name, scalar: &Scalar, functions: &dyn Functions) -> Result<Field, ExprError> {

@@ -120,8 +120,7 @@ impl Frame {
             _ => self.schema().fields().iter().map(|field| kept(field.name().as_str().into())).collect(),
         };
         let there = all.len();
-        let schema = self.schema().clone();
-        let places = places::columns(&schema);
+        let places = places::columns(self.schema());
         let mut given: SmallVec<[&str; 4]> = SmallVec::new();
         for (at, (name, scalar)) in columns.into_iter().enumerate() {
             given.push(name);
@@ -130,6 +129,7 @@ impl Frame {
                 None => all.push((name.into(), scalar)),
             }
         }
+        drop(places);
         // One that is new twice is found by the projection.
         if all.len() - there < given.len()
             && let Some(name) = places::repeated(given.iter().copied())

@@ -50,8 +50,10 @@ pub(super) fn infer_at<'s>(
             None => Err(ExprError::unknown_column(name, schema.fields().iter().map(|field| field.name().as_str()))),
         };
     }
-    let args = scalar.args.iter().map(|arg| infer_at(arg, likely, schema, columns, functions));
-    let args = args.collect::<Result<SmallVec<[ScalarType; 4]>, _>>()?;
+    let mut args: SmallVec<[ScalarType; 2]> = SmallVec::with_capacity(scalar.args.len());
+    for arg in &scalar.args {
+        args.push(infer_at(arg, likely, schema, columns, functions)?);
+    }
     infer_op(&scalar.op, &args, functions)
 }
 

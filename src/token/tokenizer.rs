@@ -64,7 +64,7 @@ impl Tokenizer {
     }
 
     /// The token of everything put so far.
-    #[inline(always)]
+    #[inline(always)] // by a call, the whole buffer would be copied
     pub fn finish(self) -> Token {
         let hash = match self.hasher {
             None => blake3::keyed_hash(&KEY, &self.buffer),
