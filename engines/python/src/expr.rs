@@ -13,6 +13,7 @@ use leafhold::optimize::{Plan, Planner};
 use leafhold::run::{Executor, LocalExecutor, RunFailure};
 use leafhold::token::Determinism;
 use leafhold_datafusion::{Catalog, DataFusionKernels, EngineFunctions, Session};
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -174,12 +175,13 @@ fn run(py: Python<'_>, plan: &Plan, threads: usize) -> PyResult<leafhold::run::O
     let run = py.detach(|| LocalExecutor::new(Arc::new(DataFusionKernels), threads).submit(graph));
     let canceller = run.canceller();
     let (sender, receiver) = channel();
+    let receiver = Mutex::new(receiver);
     let waiter = std::thread::spawn(move || {
         let _ = sender.send(run.wait());
     });
     let mut interrupted = None;
     let result = loop {
-        match py.detach(|| receiver.recv_timeout(SIGNALS)) {
+        match py.detach(|| receiver.lock().recv_timeout(SIGNALS)) {
             Ok(result) => break Ok(result),
             Err(RecvTimeoutError::Disconnected) => break Err(error::panicked("a run ended without a result")),
             Err(RecvTimeoutError::Timeout) => {

@@ -115,7 +115,7 @@ impl PyTaskGraph {
                 let (schema, origin) = (arrow::schema(py, schema)?, reading.origin.clone().map(Origin));
                 ("future", &**leaf, *partition, schema, nested, Handle(handle.clone()), origin).into_pyobject(py)?
             }
-            TaskInput::Data(data) => {
+            TaskInput::Data { data, .. } => {
                 let schema = match data.first() {
                     Some(first) => first.schema(),
                     None => self.graph.schema.clone(),
@@ -135,7 +135,7 @@ fn context(inputs: &[Vec<TaskInput>], names: &[TaskName], nonce: Option<&str>) -
         match source {
             TaskInput::Task { task, .. } => tokenizer.put_str(&names[task.index()].key),
             TaskInput::Future { leaf, partition, .. } => tokenizer.put(&(&**leaf, *partition)),
-            TaskInput::Data(_) => tokenizer.put_unit(),
+            TaskInput::Data { .. } => tokenizer.put_unit(),
         }
     }
     tokenizer.put(&nonce);

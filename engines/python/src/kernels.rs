@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
+use arrow_array::RecordBatch;
 use leafhold::expr::wire::ReadContext;
 use leafhold::lower::Fragment;
 use leafhold::run::{self, SlotData, TaskContext};
@@ -46,7 +47,7 @@ pub fn run_fragment<'py>(
     let context = TaskContext { partition, started, ..TaskContext::default() };
     let output = py.detach(|| run::run_fragment(&DataFusionKernels, &fragment, slots, &context));
     let output = output.map_err(|error| error::fragment(py, &fragment.label, &error))?;
-    let table = |batches: &Vec<_>| match batches.first() {
+    let table = |batches: &Vec<RecordBatch>| match batches.first() {
         Some(first) => arrow::table(py, &first.schema(), batches),
         None => Err(error::panicked("a port without a batch")),
     };
