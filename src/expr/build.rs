@@ -6,10 +6,7 @@ use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::infer::infer_at;
 use super::places;
-use super::{
-    AggregateCall, AggregateFunction, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, ScalarType, SortKey,
-    infer,
-};
+use super::{AggregateCall, AggregateFunction, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, SortKey, infer};
 use crate::leaf::Leaf;
 
 impl Expr {

@@ -11,7 +11,8 @@ use crate::token::{Determinism, Token, Tokenizer};
 /// What the owner of an [`Extension`] declares of it. Nobody checks it: rewrites are sound modulo these.
 ///
 /// An extension that declares nothing is a *barrier*: it sees all rows of all inputs at once, in one partition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ExtensionTraits {
     /// Its result over several partitions is what it gives over each: it runs where the rows are.
     pub partition_wise: bool,

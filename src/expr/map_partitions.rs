@@ -15,8 +15,8 @@ pub type PartitionFunction = Arc<dyn Fn(&[RecordBatch]) -> Result<Vec<RecordBatc
 /// An opaque function on the rows of a partition, with declared traits. It runs in this process, beside
 /// whatever kernels the engine has.
 ///
-/// Its identity is its name, its version and the token of its payload (what the function closes over): two
-/// functions that agree in these are taken as one.
+/// Its identity is its name, its version and the token of its payload (what the function closes over), with
+/// the columns that it sees and gives: two functions that agree in these are taken as one.
 #[derive(Clone)]
 pub struct MapPartitions {
     name: Arc<str>,
@@ -63,6 +63,18 @@ impl MapPartitions {
     /// The function that an extension is, if it is one.
     pub fn of(extension: &dyn Extension) -> Option<&MapPartitions> {
         extension.as_any().downcast_ref()
+    }
+
+    /// The same function over an input of these columns: it sees them by these names, which are a part of
+    /// its identity.
+    pub(crate) fn over(mut self, input: SchemaRef) -> Self {
+        self.input = Some(input);
+        self
+    }
+
+    /// The columns as the function sees them.
+    pub(crate) fn input(&self) -> Option<&SchemaRef> {
+        self.input.as_ref()
     }
 
     /// The version that is a part of its identity.
@@ -134,6 +146,13 @@ impl Extension for MapPartitions {
             None => tokenizer.put_none(),
         }
         tokenizer.put(&*self.schema);
+        match &self.input {
+            Some(input) => {
+                tokenizer.put_some();
+                tokenizer.put(&**input);
+            }
+            None => tokenizer.put_none(),
+        }
         tokenizer.finish()
     }
 
@@ -155,8 +174,8 @@ impl Expr {
     ///
     /// # Errors
     /// See [`Expr::extension`].
-    pub fn map_partitions(self, mut function: MapPartitions) -> Result<Expr, ExprError> {
-        function.input = Some(self.schema().clone());
+    pub fn map_partitions(self, function: MapPartitions) -> Result<Expr, ExprError> {
+        let function = function.over(self.schema().clone());
         Expr::extension(Arc::new(function), vec![self])
     }
 }

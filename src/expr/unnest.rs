@@ -5,7 +5,8 @@ use arrow_schema::{DataType, Field, Schema};
 use super::{Expr, ExprError, Frame, Name, Op};
 
 /// What `unnest` does with a list that is null. An empty list never gives a row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum NullLists {
     /// One row with a null, as DataFusion does when nobody says otherwise.
     #[default]

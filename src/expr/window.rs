@@ -63,7 +63,8 @@ impl WindowFunction {
 }
 
 /// What the bounds of a frame count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FrameUnits {
     /// Rows.
     Rows,
@@ -74,7 +75,8 @@ pub enum FrameUnits {
 }
 
 /// Where a frame begins or ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FrameBound {
     /// At the start of the partition.
     UnboundedPreceding,
@@ -102,7 +104,8 @@ impl FrameBound {
 }
 
 /// Which rows of its partition a call sees from each row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WindowFrame {
     /// What the bounds count.
     pub units: FrameUnits,
@@ -130,7 +133,7 @@ impl WindowFrame {
     }
 
     /// Why the frame makes no sense over a window, if it makes none.
-    fn fault(&self, ordered: bool) -> Option<&'static str> {
+    pub(crate) fn fault(&self, ordered: bool) -> Option<&'static str> {
         let offset = |bound| matches!(bound, FrameBound::Preceding(_) | FrameBound::Following(_));
         match self {
             WindowFrame { start: FrameBound::UnboundedFollowing, .. } => Some("no frame starts at the partition's end"),

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use leafhold::expr::{
-    AggregateCall, AggregateFunction, BinaryOp, DataTypeKey, Expr, Functions, JoinKind, Literal, Name, Scalar,
-    ScalarOp, SortKey, col, lit,
+    AggregateCall, AggregateFunction, ApplyKind, BinaryOp, DataTypeKey, Expr, ExtensionTraits, FrameBound, FrameUnits,
+    Functions, GroupingSets, JoinKind, Literal, Name, NullLists, OuterColumn, Repartitioning, Scalar, ScalarOp,
+    SortKey, Window, WindowCall, WindowFrame, WindowFunction, col, grouping, lit,
 };
 use leafhold::leaf::{ColumnStatistics, FromDelayed, FutureHandle, Leaf, Scan, TableStatistics, Values};
 
 use crate::arrays::arrays;
-use crate::engine::{Engine, Opaque, Table, remote};
+use crate::engine::{Engine, Opaque, Table, keep, remote};
 
 /// Decisions, one after the other; when they are used up, the first of all choices.
 pub struct Dice<'a>(&'a [u32]);
@@ -85,7 +86,7 @@ impl Builder<'_> {
     /// An operator over what was made before; what it gives has the columns of a leaf.
     fn step(&mut self, made: &[Expr]) -> Expr {
         let input = made[self.dice.roll(made.len())].clone();
-        match self.dice.roll(10) {
+        match self.dice.roll(17) {
             0 => self.leaf(),
             1 => input.filter(self.boolean(3), &Engine).unwrap(),
             2 => {
@@ -111,14 +112,112 @@ impl Builder<'_> {
             6 => input.limit(self.dice.roll(100) as u64, self.dice.coin().then_some(u64::MAX)),
             7 => input.distinct(),
             8 => Expr::union(made.to_vec()).unwrap(),
-            _ => Expr::barrier(Arc::new(Opaque::new("window", schema())), vec![input]).unwrap(),
+            9 => Expr::extension(Arc::new(Opaque::new("opaque", schema())), vec![input]).unwrap(),
+            10 => {
+                let opaque = Opaque::new("opaque", schema()).with_traits(self.traits());
+                Expr::extension(Arc::new(opaque), vec![input]).unwrap()
+            }
+            11 => input.map_partitions(keep(schema()).with_traits(self.traits())).unwrap(),
+            12 => {
+                let on = vec![col("i").eq(col("i2")), self.boolean(2)];
+                let other = renamed(made[self.dice.0.len() % made.len()].clone());
+                same(input.mark_join(other, "m", on, &Engine).unwrap(), "b", "m")
+            }
+            13 => self.window(input),
+            14 => {
+                let columns = ["i", "f", "s", "b", "d"].map(|name| schema().field_with_name(name).unwrap().clone());
+                let list = Field::new("l", DataType::new_list(DataType::Int64, self.dice.coin()), self.dice.coin());
+                let lists = Schema::new(columns.into_iter().chain([list]).collect::<Vec<_>>());
+                let rows = Expr::extension(Arc::new(Opaque::new("lists", Arc::new(lists))), vec![input]).unwrap();
+                let nulls = if self.dice.coin() { NullLists::Drop } else { NullLists::Preserve };
+                same(rows.unnest("l", nulls).unwrap(), "i", "l")
+            }
+            15 => {
+                let partitions = 1 + self.dice.roll(9);
+                let to = match self.dice.coin() {
+                    true => Repartitioning::Hash(vec!["i".into(), "s".into()], partitions),
+                    false => Repartitioning::RoundRobin(partitions),
+                };
+                input.repartition(to).unwrap()
+            }
+            _ => self.apply(input, made[self.dice.0.len() % made.len()].clone()),
         }
+    }
+
+    fn traits(&mut self) -> ExtensionTraits {
+        let row_wise = self.dice.coin();
+        ExtensionTraits {
+            row_wise,
+            partition_wise: self.dice.coin(),
+            column_preserving: row_wise && self.dice.coin(),
+            volatile: self.dice.coin(),
+        }
+    }
+
+    fn apply(&mut self, left: Expr, right: Expr) -> Expr {
+        let data_type = DataTypeKey(DataType::Int64);
+        let outer = Scalar::new(ScalarOp::Outer(OuterColumn { name: "i".into(), data_type, nullable: true }), []);
+        let right = renamed(right.filter(self.integer(1).eq(outer), &Engine).unwrap());
+        let on = if self.dice.coin() { vec![col("f").lt(col("f2"))] } else { vec![] };
+        let kinds = [
+            ApplyKind::Inner,
+            ApplyKind::Left,
+            ApplyKind::Semi,
+            ApplyKind::Anti,
+            ApplyKind::Mark("m".into()),
+            ApplyKind::Scalar("v".into()),
+        ];
+        match &kinds[self.dice.roll(kinds.len())] {
+            kind @ ApplyKind::Mark(_) => same(left.apply(right, kind.clone(), on, &Engine).unwrap(), "b", "m"),
+            kind @ ApplyKind::Scalar(_) => {
+                let largest = AggregateCall::new(AggregateFunction::Max, [col("i2")]);
+                let right = right.aggregate([], [(Name::from("i2"), largest)], &Engine).unwrap();
+                same(left.apply(right, kind.clone(), vec![], &Engine).unwrap(), "i", "v")
+            }
+            kind => same(left.apply(right, kind.clone(), on, &Engine).unwrap(), "i", "i"),
+        }
+    }
+
+    fn window(&mut self, input: Expr) -> Expr {
+        let key = SortKey { scalar: self.integer(1), descending: self.dice.coin(), nulls_first: self.dice.coin() };
+        let window = Window::partition_by([self.boolean(1)]).order_by([key]);
+        let integer = match self.dice.roll(9) {
+            0 => WindowCall::new(WindowFunction::RowNumber, []),
+            1 => WindowCall::new(WindowFunction::Rank, []),
+            2 => WindowCall::new(WindowFunction::DenseRank, []),
+            3 => WindowCall::new(WindowFunction::Lag(self.dice.roll(3) as u64), [self.integer(1), lit(7i64)]),
+            4 => WindowCall::new(WindowFunction::Lead(u64::MAX), [self.integer(1)]),
+            5 => WindowCall::new(WindowFunction::FirstValue, [self.integer(1)]).over(self.frame()),
+            6 => WindowCall::new(WindowFunction::LastValue, [self.integer(1)]).over(self.frame()),
+            7 => WindowCall::new(WindowFunction::NthValue(2), [self.integer(1)]).over(self.frame()),
+            _ => {
+                let sum = WindowFunction::Aggregate(AggregateFunction::Sum);
+                WindowCall::new(sum, [self.integer(1)]).over(self.frame()).filter(self.boolean(1))
+            }
+        };
+        let median = WindowFunction::Aggregate(AggregateFunction::Other(Arc::new(Engine::median())));
+        let calls = [("n", integer), ("m", WindowCall::new(median, [self.float(1)]))];
+        let rows = input.window(window, calls.map(|(name, call)| (Name::from(name), call)), &Engine).unwrap();
+        let cast = ScalarOp::Cast { to: DataTypeKey(DataType::Int64), safe: false };
+        let columns =
+            [("i", Scalar::new(cast, [col("n")])), ("f", col("m")), ("s", col("s")), ("b", col("b")), ("d", col("d"))];
+        rows.project(columns.map(|(name, scalar)| (Name::from(name), scalar)), &Engine).unwrap()
+    }
+
+    fn frame(&mut self) -> WindowFrame {
+        let (start, end) = match self.dice.roll(4) {
+            0 => (FrameBound::UnboundedPreceding, FrameBound::Preceding(2)),
+            1 => (FrameBound::Preceding(u64::MAX), FrameBound::CurrentRow),
+            2 => (FrameBound::CurrentRow, FrameBound::Following(1)),
+            _ => return WindowFrame { units: FrameUnits::Range, ..WindowFrame::ALL },
+        };
+        let units = if self.dice.coin() { FrameUnits::Rows } else { FrameUnits::Groups };
+        WindowFrame { units, start, end }
     }
 
     fn join(&mut self, left: Expr, right: Expr) -> Expr {
         let names = ["i", "f", "s", "b", "d"];
-        let renamed = names.map(|name| (Name::from(format!("{name}2")), col(name)));
-        let right = right.project(renamed, &Engine).unwrap();
+        let right = renamed(right);
         let kind = JoinKind::ALL[self.dice.roll(JoinKind::ALL.len())];
         let on = match self.dice.roll(3) {
             0 => vec![],
@@ -143,7 +242,14 @@ impl Builder<'_> {
         let text = AggregateCall::new(AggregateFunction::Min, [self.text(1)]);
         let group = [("b", self.boolean(2)), ("d", self.date(1))].map(|(name, scalar)| (Name::from(name), scalar));
         let calls = [("i", integer), ("f", float), ("s", text)].map(|(name, call)| (Name::from(name), call));
-        let rows = input.aggregate(group, calls, &Engine).unwrap();
+        let rows = match self.dice.roll(3) {
+            0 | 1 => input.aggregate(group, calls, &Engine).unwrap(),
+            _ => {
+                let sets = GroupingSets::new([vec![0, 1], vec![1], vec![]]);
+                let level = (Name::from("level"), grouping([group[0].1.clone()]));
+                input.aggregate_sets(group, sets, calls.into_iter().chain([level]), &Engine).unwrap()
+            }
+        };
         rows.project(["i", "f", "s", "b", "d"].map(|name| (Name::from(name), col(name))), &Engine).unwrap()
     }
 
@@ -158,7 +264,17 @@ impl Builder<'_> {
             2 => !self.boolean(below),
             3 => self.text(below).is_null(),
             4 => self.integer(below).is_not_null(),
-            5 => Scalar::new(ScalarOp::IsTrue, [self.boolean(below)]),
+            5 => {
+                let tests = [
+                    ScalarOp::IsTrue,
+                    ScalarOp::IsNotTrue,
+                    ScalarOp::IsFalse,
+                    ScalarOp::IsNotFalse,
+                    ScalarOp::IsUnknown,
+                    ScalarOp::IsNotUnknown,
+                ];
+                Scalar::new(tests[self.dice.roll(tests.len())].clone(), [self.boolean(below)])
+            }
             6 | 7 => {
                 let comparisons: Vec<_> = BinaryOp::ALL.into_iter().filter(|op| op.is_comparison()).collect();
                 let op = comparisons[self.dice.roll(comparisons.len())];
@@ -240,6 +356,18 @@ impl Builder<'_> {
             _ => Scalar::literal(Literal::null(&DataType::Date32)),
         }
     }
+}
+
+/// The same rows under other names.
+fn renamed(expr: Expr) -> Expr {
+    let names = ["i", "f", "s", "b", "d"].map(|name| (Name::from(format!("{name}2")), col(name)));
+    expr.project(names, &Engine).unwrap()
+}
+
+/// The columns of a leaf, one of which is another column.
+fn same(expr: Expr, one: &str, other: &str) -> Expr {
+    let column = |name: &str| (Name::from(name), col(if name == one { other } else { name }));
+    expr.project(["i", "f", "s", "b", "d"].map(column), &Engine).unwrap()
 }
 
 fn statistics() -> TableStatistics {

@@ -1,11 +1,11 @@
-//! An engine of a few lines: a function, an aggregate, a barrier, a table and futures of its own.
+//! An engine of a few lines: a function, an aggregate, an extension, a table and futures of its own.
 
 use std::any::Any;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, SchemaRef};
 use leafhold::expr::wire::{Codec, CodecError, ReadContext};
-use leafhold::expr::{Barrier, DataTypeKey, FunctionInfo, Functions, Volatility};
+use leafhold::expr::{DataTypeKey, Extension, ExtensionTraits, FunctionInfo, Functions, MapPartitions, Volatility};
 use leafhold::leaf::{
     EngineId, FutureError, FutureHandle, FutureStatus, InstanceId, LocalFuture, PartitionData, RemoteFuture,
     ScanSource, TableStatistics,
@@ -48,20 +48,26 @@ pub fn context() -> ReadContext<'static> {
     ReadContext::new(&Engine).with_codec(&Engine)
 }
 
-/// A barrier that is its name and its columns.
+/// An operator that is its name, its columns and what it declares.
 #[derive(Debug)]
 pub struct Opaque {
     name: String,
     schema: SchemaRef,
+    traits: ExtensionTraits,
 }
 
 impl Opaque {
     pub fn new(name: &str, schema: SchemaRef) -> Self {
-        Opaque { name: name.to_owned(), schema }
+        Opaque { name: name.to_owned(), schema, traits: ExtensionTraits::BARRIER }
+    }
+
+    pub fn with_traits(mut self, traits: ExtensionTraits) -> Self {
+        self.traits = traits;
+        self
     }
 }
 
-impl Barrier for Opaque {
+impl Extension for Opaque {
     fn name(&self) -> &str {
         &self.name
     }
@@ -74,6 +80,14 @@ impl Barrier for Opaque {
     fn as_any(&self) -> &dyn Any {
         self
     }
+    fn traits(&self) -> ExtensionTraits {
+        self.traits
+    }
+}
+
+/// The function on partitions that this engine knows by name: it gives what it got.
+pub fn keep(schema: SchemaRef) -> MapPartitions {
+    MapPartitions::new("keep", "1", schema, |batches| Ok(batches.to_vec()))
 }
 
 /// A table that is its path and its columns.
@@ -109,14 +123,22 @@ impl ScanSource for Table {
 }
 
 impl Codec for Engine {
-    fn encode_barrier(&self, barrier: &dyn Barrier) -> Result<Vec<u8>, CodecError> {
-        let opaque = barrier.as_any().downcast_ref::<Opaque>().ok_or_else(|| CodecError("another engine's".into()))?;
-        Ok(serde_json::to_vec(&*opaque.schema).unwrap())
+    fn encode_extension(&self, extension: &dyn Extension) -> Result<Vec<u8>, CodecError> {
+        let function = MapPartitions::of(extension).is_some_and(|function| function.name() == "keep");
+        if !function && !extension.as_any().is::<Opaque>() {
+            return Err(CodecError("another engine's".into()));
+        }
+        Ok(serde_json::to_vec(&(function, &*extension.schema(), extension.traits())).unwrap())
     }
 
-    fn decode_barrier(&self, name: &str, bytes: &[u8]) -> Result<Arc<dyn Barrier>, CodecError> {
-        let schema = serde_json::from_slice(bytes).map_err(|error| CodecError(error.to_string()))?;
-        Ok(Arc::new(Opaque::new(name, Arc::new(schema))))
+    fn decode_extension(&self, name: &str, bytes: &[u8]) -> Result<Arc<dyn Extension>, CodecError> {
+        let (function, schema, traits) =
+            serde_json::from_slice(bytes).map_err(|error| CodecError(error.to_string()))?;
+        let schema: SchemaRef = Arc::new(schema);
+        Ok(match function {
+            true => Arc::new(keep(schema).with_traits(traits)),
+            false => Arc::new(Opaque::new(name, schema).with_traits(traits)),
+        })
     }
 
     fn encode_scan(&self, source: &dyn ScanSource) -> Result<Vec<u8>, CodecError> {

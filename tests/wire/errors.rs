@@ -1,7 +1,10 @@
 //! What is wrong with a document is said by name, and what asks for too much is refused before it gets it.
 
 use leafhold::expr::wire::{NoCodec, ReadContext, WireError};
-use leafhold::expr::{CoreFunctions, Expr, Frame, Functions, JoinKind, Scalar, ScalarOp, col, lit};
+use leafhold::expr::{
+    CoreFunctions, Expr, ExtensionTraits, Frame, Functions, GroupingSets, JoinKind, MapPartitions, Repartitioning,
+    Scalar, ScalarOp, Window, col, count_all, lit, row_number,
+};
 use leafhold::leaf::{FromDelayed, Leaf, Scan, value};
 use leafhold::lower::{Fragment, TaskGraph, lower};
 use leafhold::optimize::{Plan, Planner};
@@ -9,7 +12,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::dice::batch;
-use crate::engine::{Engine, Opaque, Table, context, remote};
+use crate::engine::{Engine, Opaque, Table, context, keep, remote};
 
 fn t() -> Frame {
     Frame::from_batches("t", batch().schema(), vec![batch()]).unwrap()
@@ -194,17 +197,93 @@ fn functions_go_by_name_and_version() {
 }
 
 #[test]
+fn functions_of_this_process_are_sent_by_codecs_that_know_them() {
+    let function = |name: &str| MapPartitions::new(name, "7", batch().schema(), |batches| Ok(batches.to_vec()));
+    let of = |function| t().map_partitions(function).unwrap().expr().clone();
+    let message = "node 1: function `mean` of version \"7\" cannot be sent: it is code of this process; \
+                   give a codec that knows it by name";
+    assert_eq!(of(function("mean")).to_json(&NoCodec).unwrap_err().to_string(), message);
+    assert_eq!(of(function("mean")).to_json(&Engine).unwrap_err().to_string(), "node 1: another engine's");
+    let known = of(keep(batch().schema()));
+    let json = known.to_json(&Engine).unwrap();
+    assert_eq!(Expr::from_json(&json, &context()).unwrap(), known);
+    // It sees the columns by the names that they had.
+    let error = Expr::from_json(&json.replacen("\"input\":{", "\"input\":null,\"was\":{", 1), &context());
+    assert!(error.unwrap_err().to_string().contains("unknown field `was`"));
+    // The engine knows version 1 under this name.
+    let other = MapPartitions::new("keep", "2", batch().schema(), |_| Ok(Vec::new()));
+    let error = Expr::from_json(&of(other).to_json(&Engine).unwrap(), &context()).unwrap_err();
+    assert!(error.to_string().starts_with("node 1: extension `keep` is not what the document says"), "{error}");
+}
+
+#[test]
+fn what_an_extension_declares_is_a_part_of_it() {
+    let opaque = Opaque::new("opaque", batch().schema()).with_traits(ExtensionTraits::ROW_WISE);
+    let expr = Expr::extension(Arc::new(opaque), vec![t().expr().clone()]).unwrap();
+    let mut document: Value = serde_json::from_str(&expr.to_json(&Engine).unwrap()).unwrap();
+    assert_eq!(read(&document).unwrap(), expr);
+    document["nodes"][1]["op"]["extension"]["traits"]["column_preserving"] = json!(true);
+    let error = read(&document).unwrap_err().to_string();
+    assert!(error.starts_with("node 1: extension `opaque` is not what the document says it is"), "{error}");
+}
+
+#[test]
+fn new_operators_are_checked_as_if_written_by_hand() {
+    let fails = |expr: &Expr, change: &dyn Fn(&mut Value)| {
+        let mut document: Value = serde_json::from_str(&expr.to_json(&Engine).unwrap()).unwrap();
+        change(&mut document["nodes"]);
+        read(&document).unwrap_err().to_string()
+    };
+    let window = Window::partition_by([col("b")]).order_by([col("i").asc()]);
+    let windowed = t().window(window, [("n", row_number())]).unwrap();
+    let error = fails(windowed.expr(), &|nodes| {
+        nodes[1]["op"]["window"]["calls"][0][1]["frame"]["end"] = json!({"preceding": 3});
+    });
+    assert_eq!(
+        error,
+        "node 1: ranks, `lag` and `lead` see the whole partition; leave the frame out"
+            .replace("ranks", "the frame (range unbounded-preceding 3-preceding) makes no sense: ranks")
+    );
+    let sets = t().aggregate_sets([("b", col("b"))], GroupingSets::rollup(1), [("n", count_all())]).unwrap();
+    let error = fails(sets.expr(), &|nodes| nodes[1]["op"]["aggregate"]["sets"][0][0] = json!(1));
+    assert!(error.starts_with("node 1: "), "{error}");
+    let spread = t().repartition(Repartitioning::RoundRobin(3)).unwrap();
+    let error = fails(spread.expr(), &|nodes| nodes[1]["op"]["repartition"]["round-robin"] = json!(0));
+    assert!(error.contains("at least one partition"), "{error}");
+    let theirs = u().filter(col("i2").eq(t().outer("i").unwrap())).unwrap();
+    let there = t().exists(&theirs).unwrap();
+    let outer = |nodes: &mut Value| nodes[2]["op"]["filter"][1][0]["outer"]["type"] = json!("Utf8");
+    assert!(fails(there.expr(), &outer).starts_with("node 2: `=` does not take Int64 and Utf8"));
+    let apply = |nodes: &mut Value| nodes[3]["op"]["apply"]["apply"] = json!("some");
+    assert!(fails(there.expr(), &apply).contains("unknown variant `some`"));
+    assert_eq!(fails(there.expr(), &|nodes| nodes[3]["inputs"] = json!([0])), "node 3: 1 inputs instead of 2");
+}
+
+/// Outer references belong to expressions; a plan has none.
+#[test]
+fn plans_read_no_outer_references() {
+    let plan = Planner::new(Arc::new(CoreFunctions)).plan(t().filter(col("i").is_null()).unwrap().expr()).unwrap();
+    let mut document: Value = serde_json::from_str(&plan.to_json(&NoCodec).unwrap()).unwrap();
+    let filter = &mut document["nodes"][1]["op"]["compute"]["filter"];
+    assert!(filter.is_array(), "{filter}");
+    filter[0] = json!([{"outer": {"name": "i", "type": "Int64", "nullable": true}}, 0]);
+    let error = Plan::from_json(&document.to_string(), &context()).unwrap_err().to_string();
+    assert_eq!(error, "node 1: column `i` of an apply around, and there are no applies in a plan");
+}
+
+#[test]
 fn what_engines_own_needs_their_codec() {
     let schema = batch().schema();
-    let barrier = Expr::barrier(Arc::new(Opaque::new("window", schema.clone())), vec![t().expr().clone()]).unwrap();
+    let barrier = Expr::extension(Arc::new(Opaque::new("window", schema.clone())), vec![t().expr().clone()]).unwrap();
     let message = "node 1: barrier `window` cannot be sent: the engine has no codec for it";
     assert_eq!(barrier.to_json(&NoCodec).unwrap_err().to_string(), message);
     let json = barrier.to_json(&Engine).unwrap();
     let error = Expr::from_json(&json, &ReadContext::new(&CoreFunctions)).unwrap_err();
+    let message = "node 1: extension `window` cannot be sent: the engine has no codec for it";
     assert_eq!(error.to_string(), message);
     // An engine that makes something else of the bytes.
     let error = Expr::from_json(&json.replace("window", "unnest"), &context()).unwrap_err();
-    assert!(error.to_string().starts_with("node 1: barrier `unnest` is not what the document says it is"), "{error}");
+    assert!(error.to_string().starts_with("node 1: extension `unnest` is not what the document says it is"), "{error}");
 
     let scan = Expr::leaf(Leaf::Scan(Scan::new("t", Arc::new(Table::new("t.csv", schema))))).unwrap();
     let message = "leaf `t`: the table of columns i, f, s, b, d cannot be sent: the engine has no codec for it";
@@ -241,8 +320,7 @@ fn law_l3_generations_are_not_exchanged() {
     };
     let expr = delayed(vec![first.clone()]);
     let json = expr.to_json(&NoCodec).unwrap();
-    let counter =
-        |handle: &leafhold::leaf::FutureHandle| format!("\"counter\":{}}}", generation(handle.clone())["counter"]);
+    let counter = |handle: &leafhold::leaf::FutureHandle| format!("\"generation\":{}}}", generation(handle.clone()));
     assert_eq!(Expr::from_json(&json, &context()).unwrap(), expr);
     // Another live future of the same name and engine.
     let forged = json.replace(&counter(&first), &counter(&second));

@@ -92,7 +92,7 @@ fn futures() {
     let leaf = FromDelayed::new("orders", schema, vec![remote("orders-0")]).unwrap();
     let expr = Expr::leaf(Leaf::FromDelayed(leaf)).unwrap();
     let text = serde_json::to_string_pretty(&ExprDocument::new(&expr, &NoCodec).unwrap()).unwrap();
-    let own = ["\"token\": ", "\"session\": ", "\"counter\": "];
+    let own = ["\"token\": ", "\"generation\": "];
     let line = |line: &str| match own.iter().find(|key| line.contains(*key)) {
         Some(key) => format!("{}{key}..\n", &line[..line.find(key).unwrap()]),
         None => format!("{line}\n"),

@@ -26,26 +26,19 @@ proptest! {
     }
 }
 
-fn scalars(op: &Op) -> Vec<&Scalar> {
-    match op {
-        Op::Leaf(_) | Op::Limit { .. } | Op::Distinct | Op::Union | Op::Barrier(_) => Vec::new(),
-        Op::Project(columns) => columns.iter().map(|(_, scalar)| scalar).collect(),
-        Op::Filter(predicate) => vec![predicate],
-        Op::Join { on, .. } => on.iter().collect(),
-        Op::Aggregate { group, aggregates } => {
-            let calls = aggregates.iter().flat_map(|(_, call)| call.scalars());
-            group.iter().map(|(_, scalar)| scalar).chain(calls).collect()
-        }
-        Op::Sort(keys) => keys.iter().map(|key| &key.scalar).collect(),
-    }
+fn scalars(op: &Op) -> Vec<Scalar> {
+    let mut found = Vec::new();
+    op.for_each_scalar(&mut |scalar| found.push(scalar.clone()));
+    found
 }
 
 /// The random expressions above do reach every operator.
 #[test]
 fn the_dice_reach_every_operator() {
     let (mut ops, mut kinds, mut names) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut applies, mut windows, mut sets) = (BTreeSet::new(), BTreeSet::new(), 0);
     let mut state = 1u32;
-    for _ in 0..400 {
+    for _ in 0..2_000 {
         let numbers: Vec<u32> = (0..120)
             .map(|_| {
                 state = state.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
@@ -54,20 +47,53 @@ fn the_dice_reach_every_operator() {
             .collect();
         for node in expression(&numbers).0.post_order() {
             ops.insert(node.op().name());
-            if let Op::Join { kind, .. } = node.op() {
-                kinds.insert(*kind);
+            match node.op() {
+                Op::Join { kind, .. } => drop(kinds.insert(*kind)),
+                Op::Apply { kind, .. } => drop(applies.insert(kind.name())),
+                Op::Window { calls, .. } => {
+                    windows.extend(calls.iter().map(|(_, call)| call.function.name().to_owned()));
+                }
+                Op::Aggregate { sets: Some(_), .. } => sets += 1,
+                _ => {}
             }
             let mut pending = scalars(node.op());
             while let Some(scalar) = pending.pop() {
                 names.insert(scalar.op.name().to_owned());
-                pending.extend(&scalar.args);
+                pending.extend(scalar.args);
             }
         }
     }
-    let expected = ["aggregate", "barrier", "distinct", "filter", "join", "leaf", "limit", "project", "sort", "union"];
+    let expected = [
+        "aggregate",
+        "apply",
+        "barrier",
+        "distinct",
+        "extension",
+        "filter",
+        "join",
+        "leaf",
+        "limit",
+        "map-partitions",
+        "mark-join",
+        "project",
+        "repartition",
+        "sort",
+        "union",
+        "unnest",
+        "window",
+    ];
     assert_eq!(ops, expected.into_iter().collect());
     assert_eq!(kinds, JoinKind::ALL.into_iter().collect());
+    assert_eq!(applies, ["inner", "left", "semi", "anti", "mark", "scalar"].into_iter().collect());
+    assert_eq!(windows.len(), 10, "{windows:?}");
+    assert!(sets > 0);
     for name in [
+        "outer",
+        "is-not-true",
+        "is-false",
+        "is-not-false",
+        "is-unknown",
+        "is-not-unknown",
         "column",
         "literal",
         "and",

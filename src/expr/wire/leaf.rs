@@ -6,7 +6,6 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
 use serde::{Deserialize, Serialize};
 
-use super::super::Extension;
 use super::{Codec, Reading, SchemaWire, WireError};
 use crate::leaf::{
     ArrowStream, FromDelayed, FutureHandle, FutureRecord, Leaf, NestedFutures, Scan, ScanSource, TableStatistics,
@@ -137,32 +136,6 @@ impl OpaqueWire {
         match source.token() == self.token {
             true => Ok(source),
             false => Err(WireError::Altered { what: format!("{place}: the table") }),
-        }
-    }
-}
-
-impl OpaqueWire {
-    pub(crate) fn extension(
-        extension: &Arc<dyn Extension>,
-        place: &str,
-        codec: &dyn Codec,
-    ) -> Result<Self, WireError> {
-        let bytes = codec.encode_extension(&**extension);
-        let bytes = bytes.map_err(|source| WireError::Codec { place: place.to_owned(), source })?;
-        Ok(OpaqueWire { token: extension.token(), bytes })
-    }
-
-    pub(crate) fn read_extension(
-        self,
-        name: &str,
-        place: &str,
-        reading: &Reading<'_>,
-    ) -> Result<Arc<dyn Extension>, WireError> {
-        let extension = reading.codec().decode_extension(name, &self.bytes);
-        let extension = extension.map_err(|source| WireError::Codec { place: place.to_owned(), source })?;
-        match extension.token() == self.token && extension.name() == name {
-            true => Ok(extension),
-            false => Err(WireError::Altered { what: format!("{place}: extension `{name}`") }),
         }
     }
 }

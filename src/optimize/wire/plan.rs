@@ -245,7 +245,7 @@ impl Scope<'_> {
             }
             OpWire::Empty => PlanOp::Empty,
             OpWire::Exchange { to, merge } => {
-                let reader = ScalarReader { reading: self.reading, place: self.place, typed: false };
+                let reader = ScalarReader { reading: self.reading, place: self.place, typed: false, outer: false };
                 let merge = merge.into_iter().map(|key| key.read(&reader, &mut |column| self.column(column)));
                 PlanOp::Exchange { to: self.partitioning(to)?, merge: merge.collect::<Result<_, _>>()? }
             }
