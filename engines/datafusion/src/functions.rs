@@ -69,6 +69,7 @@ impl Functions for EngineFunctions {
             AggregateFunction::Count => Some(DataType::Int64),
             AggregateFunction::Min | AggregateFunction::Max if args.len() == 1 => Some(args[0].clone()),
             AggregateFunction::Other(function) => Some(function.return_type.0.clone()),
+            AggregateFunction::Grouping => None,
             known => {
                 let udaf = engine::state().aggregate_functions().get(known.name())?;
                 let coerced = udaf.coerce_types(args).unwrap_or_else(|_| args.to_vec());
@@ -85,6 +86,12 @@ impl Functions for EngineFunctions {
             .return_field_from_args(ReturnFieldArgs { arg_fields: &fields, scalar_arguments: &scalars })
             .ok()?;
         Some(function_info(function, field.data_type().clone()))
+    }
+
+    fn function_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = engine::state().scalar_functions().keys().cloned().collect();
+        names.sort();
+        names
     }
 
     fn evaluate(&self, op: &ScalarOp<()>, args: &[Literal]) -> Option<Literal> {
