@@ -69,6 +69,7 @@ impl Functions for EngineFunctions {
             AggregateFunction::Count => Some(DataType::Int64),
             AggregateFunction::Min | AggregateFunction::Max if args.len() == 1 => Some(args[0].clone()),
             AggregateFunction::Other(function) => Some(function.return_type.0.clone()),
+            AggregateFunction::Grouping => None,
             known => {
                 let udaf = engine::state().aggregate_functions().get(known.name())?;
                 let coerced = udaf.coerce_types(args).unwrap_or_else(|_| args.to_vec());
@@ -93,6 +94,12 @@ impl Functions for EngineFunctions {
         let fields: Vec<_> = coerced.into_iter().map(|kind| Arc::new(Field::new("arg", kind, true))).collect();
         let field = function.return_field(&fields).ok()?;
         Some(aggregate_info(function, field.data_type().clone()))
+    }
+
+    fn function_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = engine::state().scalar_functions().keys().cloned().collect();
+        names.sort();
+        names
     }
 
     fn evaluate(&self, op: &ScalarOp<()>, args: &[Literal]) -> Option<Literal> {

@@ -193,7 +193,7 @@ impl Conversion<'_> {
     fn compute(&self, at: usize, node: &PlanNode, op: &PhysicalOp<ColumnId>) -> Result<Made> {
         let expected = match op {
             PhysicalOp::Union | PhysicalOp::Extension { .. } => node.inputs.len(),
-            PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. } => 2,
+            PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. } | PhysicalOp::MarkJoin { .. } => 2,
             _ => 1,
         };
         let inputs = (0..expected).map(|which| self.input(node, at, which, expected)).collect::<Result<Vec<_>>>()?;

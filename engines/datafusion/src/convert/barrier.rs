@@ -5,7 +5,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::{Distinct, DistinctOn, Expr as DfExpr, LogicalPlan, LogicalPlanBuilder, TableSource};
-use leafhold::expr::{Barrier, Expr};
+use leafhold::expr::{Expr, Extension};
 use leafhold::token::{Token, Tokenizer};
 
 use super::relation::{Converter, is_lateral, unique_schema};

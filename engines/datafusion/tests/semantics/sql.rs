@@ -43,7 +43,7 @@ impl Printer {
                     kind => format!("SELECT * FROM {left} {} {right} ON {}", join(*kind), conjunction(on)),
                 }
             }
-            Op::Aggregate { group, aggregates } => {
+            Op::Aggregate { group, aggregates, .. } => {
                 let keys = group.iter().map(|(name, key)| format!("{} AS {name}", scalar(key)));
                 let calls = aggregates.iter().map(|(name, call)| format!("{} AS {name}", aggregate(call)));
                 let mut text = format!("SELECT {} FROM {}", list(keys.chain(calls)), self.from(&inputs[0]));
@@ -72,7 +72,7 @@ impl Printer {
                 let inputs: Vec<_> = inputs.iter().map(|input| format!("SELECT * FROM {}", self.from(input))).collect();
                 inputs.join(" UNION ALL ")
             }
-            Op::Extension(barrier) => unreachable!("no SQL for {}", barrier.name()),
+            op => unreachable!("no SQL for {}", op.name()),
         }
     }
 }
