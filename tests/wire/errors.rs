@@ -64,7 +64,7 @@ fn other_versions_and_kinds() {
     // Whatever else is new in them.
     let other = r#"{"leafhold": 7, "kind": "expression", "graph": {"nodes": []}}"#;
     assert_eq!(Expr::from_json(other, &context()).unwrap_err(), WireError::Version { found: 7, expected: 1 });
-    assert_eq!(after(|document| document["kind"] = json!("plan")), "the document holds a plan, not a expr");
+    assert_eq!(after(|document| document["kind"] = json!("plan")), "this is a document of kind `plan`, not `expr`");
     let text = document().to_string();
     let kind = |error| matches!(error, WireError::Kind { found, .. } if found == "expr");
     assert!(kind(Plan::from_json(&text, &context()).unwrap_err()));
