@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use arrayvec::ArrayVec;
 
@@ -295,9 +295,16 @@ impl Tokenizer {
             trace.bytes(bytes);
         }
         let hasher = self.hasher.get_or_insert_with(|| Box::new(blake3::Hasher::new_keyed(&KEY)));
-        match bytes.len() {
-            0..THREADED => hasher.update(bytes),
-            _ => hasher.update_rayon(bytes),
+        match bytes.len() >= THREADED && has_threads() {
+            true => hasher.update_rayon(bytes),
+            false => hasher.update(bytes),
         };
     }
+}
+
+/// Whether the threads that hash are those of this process: a child that was forked has none of them, and
+/// would wait for them forever.
+fn has_threads() -> bool {
+    static STARTED_BY: OnceLock<u32> = OnceLock::new();
+    *STARTED_BY.get_or_init(std::process::id) == std::process::id()
 }

@@ -1,18 +1,16 @@
 use arrow_array::cast::AsArray;
 use arrow_array::{
-    Array, ArrayRef, OffsetSizeTrait, RunArray, UnionArray, downcast_integer_array, downcast_primitive_array,
-    downcast_run_array, types::RunEndIndexType,
+    Array, OffsetSizeTrait, RunArray, UnionArray, downcast_integer_array, downcast_primitive_array, downcast_run_array,
+    types::RunEndIndexType,
 };
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer};
 use arrow_schema::DataType;
 
 use super::bits::{put_bits, put_validity};
 use super::bytes::{put_fixed, put_lengths, put_texts, put_views};
+use super::distinct::put_looked_up;
 use super::rows::Rows;
 use crate::token::Tokenizer;
-
-/// Rows that name values elsewhere are looked up so many at a time. Part of the scheme.
-const LOOKED_UP: usize = 16 * 1024;
 
 /// Writes rows of an array: their validity, then the valid ones. Their number and type are known to the reader.
 pub(super) fn put_rows(array: &dyn Array, rows: &Rows, tokenizer: &mut Tokenizer) {
@@ -69,11 +67,15 @@ pub(super) fn put_rows(array: &dyn Array, rows: &Rows, tokenizer: &mut Tokenizer
         }
         Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
-            let position = positions_of_keys(dictionary.keys());
-            put_looked_up(dictionary.values(), rows.valid(nulls).iter().map(position), tokenizer);
+            let (keys, valid) = (dictionary.keys(), rows.valid(nulls));
+            downcast_integer_array! {
+                keys => put_looked_up(dictionary.values(), &valid, |row| keys.values()[row].as_usize(), tokenizer),
+                // Keys are integers: a dictionary cannot be made with others.
+                _ => {}
+            }
         }
         RunEndEncoded(..) => downcast_run_array! {
-            array => put_looked_up(array.values(), rows.valid(nulls).iter().map(positions_in_runs(array)), tokenizer),
+            array => put_looked_up(array.values(), &rows.valid(nulls), positions_in_runs(array), tokenizer),
             _ => {}
         },
         Union(..) => put_union(array.as_union(), rows, tokenizer),
@@ -90,9 +92,13 @@ fn row_nulls(array: &dyn Array) -> Option<NullBuffer> {
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
             let keys = dictionary.keys();
-            let position = positions_of_keys(keys);
-            looked_up_nulls(keys.len(), dictionary.values(), |row| keys.is_valid(row).then(|| position(row)))
-                .or_else(|| keys.nulls().cloned())
+            let of_values = downcast_integer_array! {
+                keys => looked_up_nulls(keys.len(), dictionary.values(), |row| {
+                    keys.is_valid(row).then(|| keys.values()[row].as_usize())
+                }),
+                _ => None,
+            };
+            of_values.or_else(|| keys.nulls().cloned())
         }
         DataType::RunEndEncoded(..) => downcast_run_array! {
             array => {
@@ -114,15 +120,6 @@ fn looked_up_nulls(
     let nulls = row_nulls(values).filter(|nulls| nulls.null_count() > 0)?;
     let valid = |row| position(row).is_some_and(|at| nulls.is_valid(at));
     Some(NullBuffer::new(BooleanBuffer::collect_bool(len, valid)))
-}
-
-/// Where the values of valid rows are, by their keys.
-fn positions_of_keys(keys: &dyn Array) -> Box<dyn Fn(usize) -> usize + '_> {
-    downcast_integer_array! {
-        keys => Box::new(|row| keys.values()[row].as_usize()),
-        // Keys are integers: a dictionary cannot be made with others.
-        _ => Box::new(|row| row),
-    }
 }
 
 /// Where the values of rows are. Most rows lie in the run of the row before, or in the next one.
@@ -183,15 +180,5 @@ fn put_union(union: &UnionArray, rows: &Rows, tokenizer: &mut Tokenizer) {
             of_variant.push(at..at + 1);
         }
         put_rows(union.child(id), &of_variant, tokenizer);
-    }
-}
-
-/// Writes the values at some positions, a block at a time: positions need more room than most values.
-fn put_looked_up(values: &ArrayRef, positions: impl Iterator<Item = usize>, tokenizer: &mut Tokenizer) {
-    let mut positions = positions.peekable();
-    while positions.peek().is_some() {
-        let mut block = Rows::with_capacity(LOOKED_UP.min(positions.size_hint().0));
-        positions.by_ref().take(LOOKED_UP).for_each(|at| block.push(at..at + 1));
-        put_rows(values, &block, tokenizer);
     }
 }
