@@ -45,6 +45,8 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// A tokenizer for values of the given kind; two kinds never share a token.
+    // Inlined, as is `finish`: the buffer is large, and must not be moved.
+    #[inline(always)]
     pub fn new(domain: &str) -> Self {
         let mut tokenizer = Tokenizer::bare(None);
         tokenizer.put_str(domain);
@@ -56,12 +58,13 @@ impl Tokenizer {
         Tokenizer::bare(Some(Box::new(trace)))
     }
 
+    #[inline(always)]
     fn bare(trace: Option<Box<Trace>>) -> Self {
         Tokenizer { buffer: ArrayVec::new(), hasher: None, determinism: Determinism::Content, trace }
     }
 
     /// The token of everything put so far.
-    #[inline(always)] // by a call, the whole buffer would be copied
+    #[inline(always)]
     pub fn finish(self) -> Token {
         let hash = match self.hasher {
             None => blake3::keyed_hash(&KEY, &self.buffer),

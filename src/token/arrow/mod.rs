@@ -47,7 +47,7 @@ pub fn tokenize_batch(batch: &RecordBatch, tokenizer: &mut Tokenizer) {
     batch.columns().iter().for_each(|column| put_rows(column, &rows, tokenizer));
 }
 
-impl Tokenize for dyn Array {
+impl Tokenize for dyn Array + '_ {
     fn tokenize(&self, tokenizer: &mut Tokenizer) {
         tokenize_array(self, tokenizer);
     }
