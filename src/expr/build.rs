@@ -47,9 +47,10 @@ impl Expr {
         for conjunct in &on {
             check_boolean("a join condition", conjunct, &both, functions)?;
         }
-        let schema = match kind.gives_right() {
-            true => join_schema(&self.schema, &right.schema, kind)?,
-            false => self.schema.clone(),
+        let schema = match kind {
+            JoinKind::Inner => both,
+            kind if kind.gives_right() => join_schema(&self.schema, &right.schema, kind)?,
+            _ => self.schema.clone(),
         };
         Ok(Expr::intern(Op::Join { kind, on }, [self, right], schema))
     }
@@ -175,14 +176,17 @@ pub(super) fn schema_of(fields: Vec<Field>) -> Result<Arc<Schema>, ExprError> {
     Ok(Arc::new(Schema::new(fields)))
 }
 
-pub(super) fn join_schema(left: &Schema, right: &Schema, kind: JoinKind) -> Result<Arc<Schema>, ExprError> {
-    let side = |fields: &[FieldRef], nulls: bool| {
-        fields
-            .iter()
-            .map(|field| field.as_ref().clone().with_nullable(field.is_nullable() || nulls))
-            .collect::<Vec<_>>()
+pub(super) fn join_schema(left: &Schema, right: &Schema, kind: JoinKind) -> Result<SchemaRef, ExprError> {
+    let places = places::columns(left);
+    let both = |field: &&FieldRef| places.find(field.name(), 0).is_some();
+    if let Some(field) = right.fields().iter().find(both) {
+        return Err(ExprError::DuplicateColumn { name: field.name().clone() });
+    }
+    let side = |field: &FieldRef, nulls: bool| match nulls && !field.is_nullable() {
+        true => Arc::new(field.as_ref().clone().with_nullable(true)),
+        false => field.clone(),
     };
-    let mut fields = side(left.fields(), kind.nulls_left());
-    fields.extend(side(right.fields(), kind.nulls_right()));
-    schema_of(fields)
+    let left = left.fields().iter().map(|field| side(field, kind.nulls_left()));
+    let right = right.fields().iter().map(|field| side(field, kind.nulls_right()));
+    Ok(Arc::new(Schema::new(left.chain(right).collect::<Vec<FieldRef>>())))
 }
