@@ -55,6 +55,7 @@ fn compute(scalar: &Scalar<usize>, row: &Row) -> i64 {
         ScalarOp::Binary(BinaryOp::Plus) => operand(0) + operand(1),
         ScalarOp::Binary(BinaryOp::Gt) => i64::from(operand(0) > operand(1)),
         ScalarOp::Binary(BinaryOp::Lt) => i64::from(operand(0) < operand(1)),
+        ScalarOp::And => i64::from(scalar.args.iter().all(|operand| compute(operand, row) != 0)),
         _ => panic!("the test kernels do not know {scalar}"),
     }
 }
