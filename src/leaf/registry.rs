@@ -1,7 +1,7 @@
 //! Knows which live instances exist, weakly: it keeps no data alive.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
@@ -72,6 +72,11 @@ pub fn live_future(generation: Generation) -> Option<FutureHandle> {
     instance.map(FutureHandle)
 }
 
+/// The live instance of an engine's word.
+pub(super) fn live_instance(engine: EngineId, id: InstanceId) -> Option<Arc<Instance>> {
+    REGISTRY.lock().instances.get(&(engine, id)).and_then(Weak::upgrade)
+}
+
 pub(super) fn adopt(future: Box<dyn RemoteFuture>) -> FutureHandle {
     // The engine's code runs before the lock is taken.
     let (engine, id, key) = (future.engine(), future.instance(), Arc::from(future.key()));
@@ -86,7 +91,8 @@ pub(super) fn adopt(future: Box<dyn RemoteFuture>) -> FutureHandle {
     }
     registry.next_generation += 1;
     let generation = Generation { session: registry.session(), counter: registry.next_generation };
-    let instance = Arc::new(Instance { future: Some(future), key, engine, id, generation });
+    let instance =
+        Arc::new(Instance { future: Some(future), key, engine, id, generation, inside: AtomicBool::new(false) });
     if let Some(slot) = slot {
         registry.instances.insert(slot, Arc::downgrade(&instance));
     }

@@ -18,6 +18,7 @@ mod extract;
 mod finish;
 mod graph;
 mod join_order;
+mod leaves;
 mod normalize;
 mod plan;
 mod planner;

@@ -251,9 +251,21 @@ pub struct Plan {
 impl Plan {
     /// Every distinct node once, inputs before the nodes that use them.
     pub fn post_order(&self) -> Vec<Arc<PlanNode>> {
+        PlanNode::post_order(&self.root)
+    }
+
+    /// What is known of a column.
+    pub fn column(&self, column: ColumnId) -> &PlanColumn {
+        &self.columns[column.0 as usize]
+    }
+}
+
+impl PlanNode {
+    /// Every distinct node of a tree once, inputs before the nodes that use them.
+    pub(super) fn post_order(root: &Arc<PlanNode>) -> Vec<Arc<PlanNode>> {
         let mut seen = std::collections::HashSet::new();
         let mut order = Vec::new();
-        let mut stack = vec![(self.root.clone(), false)];
+        let mut stack = vec![(root.clone(), false)];
         while let Some((node, inputs_done)) = stack.pop() {
             if inputs_done {
                 order.push(node);
@@ -263,10 +275,5 @@ impl Plan {
             }
         }
         order
-    }
-
-    /// What is known of a column.
-    pub fn column(&self, column: ColumnId) -> &PlanColumn {
-        &self.columns[column.0 as usize]
     }
 }

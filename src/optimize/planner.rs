@@ -10,6 +10,7 @@ use super::extract::Extractor;
 use super::finish::finish;
 use super::graph::{Graph, terms_in_order};
 use super::join_order::JoinUse;
+use super::leaves::read_leaves;
 use super::normalize::{RuleIndex, normalize};
 use super::plan::{Plan, PlanColumn};
 use super::resolve::{Resolved, resolve};
@@ -218,6 +219,7 @@ impl Planner {
         let terms = graph.terms();
         let plan_root = finish(terms, &extraction, &columns);
         let leaves: Vec<_> = terms.gets().iter().map(|spec| spec.leaf.clone()).collect();
+        let (plan_root, leaves) = read_leaves(plan_root, leaves);
         let columns = terms.columns().iter();
         let columns: Vec<_> = columns
             .map(|column| PlanColumn { name: column.name.clone(), data_type: column.data_type.clone() })
