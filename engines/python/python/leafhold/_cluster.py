@@ -173,17 +173,7 @@ class ClusterRun:
 
 def at_leaf(problem: FutureError, leaf: str, partition: int) -> FutureError:
     """The same problem, told of a leaf's partition."""
-    cls = type(problem)
-    error = cls(
-        f"leaf `{leaf}`, partition {partition}: {problem}",
-        leaf=leaf,
-        partition=partition,
-        key=problem.key,
-        engine=problem.engine,
-        reason=problem.reason,
-    )
-    error.__cause__ = problem.__cause__
-    return error
+    return problem.again(f"leaf `{leaf}`, partition {partition}: ", leaf, partition)
 
 
 def check_client(client: Any) -> None:

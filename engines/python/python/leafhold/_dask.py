@@ -17,9 +17,9 @@ import distributed
 import pyarrow as pa
 from dask._task_spec import Task, TaskRef
 from distributed.utils import sync
-from tlz import identity
 
 from . import _leafhold, _worker
+from ._aliases import aliases
 from ._futures import LiveFuture, words, describe_value, handle_of
 from .errors import (
     ForeignFutureError,
@@ -181,10 +181,11 @@ class DaskFuture(LiveFuture):
             return None
         if value.key in self.path:
             circle = " -> ".join(repr(key) for key in [*self.path[self.path.index(value.key) :], value.key])
-            error = NestedFutureError(f"futures wait for each other in a circle: {circle}", key=self.key, engine=self.engine)
-            self.blame(error)
-            raise error
-        return handle_of(DaskFuture(alias(self.client, value.key), self, (*self.path, value.key)))
+            message = f"futures wait for each other in a circle: {circle}"
+            self.blame(NestedFutureError(message, key=self.key, engine=self.engine))
+            raise NestedFutureError(message)
+        [alias] = aliases(self.client, [value.key])
+        return handle_of(DaskFuture(alias, self, (*self.path, value.key)))
 
     def schema(self, nested: str) -> pa.Schema:
         # A worker looks: the data stay where they are.
@@ -229,16 +230,6 @@ def explain(error: BaseException) -> BaseException:
         key = getattr(error, "key", None)
         return cls(f"the cluster dropped a task: {words(error)}", key=None if key is None else str(key))
     return error
-
-
-def alias(client: distributed.Client, key: Any) -> distributed.Future:
-    """A future of a client over data that the cluster has under a key, whoever asked for them.
-
-    A ``Future`` that comes back from a worker is not bound to anything, so its data may go at any time;
-    this one is the client's own. To be called while something is alive that holds the key.
-    """
-    name = f"leafhold-alias-{uuid.uuid4().hex}"
-    return client.get({name: Task(name, identity, TaskRef(key))}, [name], sync=False)[0]
 
 
 def settle(client: distributed.Client) -> None:

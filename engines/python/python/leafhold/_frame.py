@@ -97,8 +97,7 @@ class Frame:
                 if (leaf, partition) == (error.leaf, error.partition):
                     cause = live_future(handle).cause
                     if isinstance(cause, LeafholdError):
-                        cause.leaf, cause.partition = leaf, partition
-                        raise cause from None
+                        raise cause.again(f"leaf `{leaf}`, partition {partition}: ", leaf, partition) from None
                     raise error from cause
             raise
 

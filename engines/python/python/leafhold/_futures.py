@@ -43,7 +43,10 @@ class LiveFuture:
     outer: LiveFuture | None
 
     def blame(self, cause: BaseException) -> None:
-        """Remembers a cause, here and in every future that this one was found in."""
+        """Remembers a cause, here and in every future that this one was found in.
+
+        A cause must not have been raised through frames of the caller: these may hold what holds this.
+        """
         future: LiveFuture | None = self
         while future is not None:
             future.cause, future = cause, future.outer
