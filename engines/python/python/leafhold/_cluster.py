@@ -14,7 +14,7 @@ from tlz import identity
 from . import _leafhold, _worker
 from ._arrow import concat
 from ._dask import DaskFuture, engine_of, explain, is_open, scheduler_of, settle
-from ._futures import _words, live_future
+from ._futures import words, live_future
 from .errors import (
     ForeignFutureError,
     FutureError,
@@ -161,7 +161,7 @@ class ClusterRun:
             if problem is not None:
                 return at_leaf(problem, read.leaf, read.partition)
         if not is_open(self.client):
-            return FutureLostError(f"the client was closed meanwhile: {_words(error)}", engine=None)
+            return FutureLostError(f"the client was closed meanwhile: {words(error)}", engine=None)
         return explain(error)
 
     def release(self) -> None:
@@ -173,17 +173,7 @@ class ClusterRun:
 
 def at_leaf(problem: FutureError, leaf: str, partition: int) -> FutureError:
     """The same problem, told of a leaf's partition."""
-    cls = type(problem)
-    error = cls(
-        f"leaf `{leaf}`, partition {partition}: {problem}",
-        leaf=leaf,
-        partition=partition,
-        key=problem.key,
-        engine=problem.engine,
-        reason=problem.reason,
-    )
-    error.__cause__ = problem.__cause__
-    return error
+    return problem.again(f"leaf `{leaf}`, partition {partition}: ", leaf, partition)
 
 
 def check_client(client: Any) -> None:

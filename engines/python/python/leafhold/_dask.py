@@ -17,10 +17,10 @@ import distributed
 import pyarrow as pa
 from dask._task_spec import Task, TaskRef
 from distributed.utils import sync
-from tlz import identity
 
 from . import _leafhold, _worker
-from ._futures import LiveFuture, _words, describe_value, handle_of
+from ._aliases import aliases
+from ._futures import LiveFuture, words, describe_value, handle_of
 from .errors import (
     ForeignFutureError,
     FutureCancelledError,
@@ -28,6 +28,7 @@ from .errors import (
     FutureFailedError,
     FutureLostError,
     LeafholdError,
+    NestedFutureError,
     WorkerError,
 )
 
@@ -85,10 +86,13 @@ class DaskFuture(LiveFuture):
     Raises a ``FutureError`` at once when its data are gone, or will never come.
     """
 
-    __slots__ = ("client", "dask_key", "_own", "_state", "_generation")
+    __slots__ = ("client", "dask_key", "path", "_own", "_state", "_generation")
 
-    def __init__(self, future: distributed.Future) -> None:
+    def __init__(self, future: distributed.Future, outer: DaskFuture | None = None, path: tuple = ()) -> None:
         self.dask_key = future.key
+        self.outer = outer
+        #: The cluster's names of the futures that this one was found in, and its own.
+        self.path = path or (future.key,)
         self.key = future.key if isinstance(future.key, str) else repr(future.key)
         self.cause = None
         client = future.client
@@ -127,16 +131,17 @@ class DaskFuture(LiveFuture):
             return self._gone(FutureLostError, "its client is closed")
         status = self._state.status
         if status == "error":
-            self.cause = self._state.exception
-            error = self._gone(FutureFailedError, _words(self.cause))
-            error.__cause__ = self.cause
+            cause = self._state.exception
+            self.blame(cause)
+            error = self._gone(FutureFailedError, words(cause))
+            error.__cause__ = cause
             return error
         if status == "cancelled":
-            self.cause = self._state.exception
-            reason = getattr(self.cause, "reason", None)
-            lost = reason in _LOST_REASONS
-            error = self._gone(FutureLostError if lost else FutureCancelledError, _words(self.cause))
-            error.__cause__ = self.cause
+            cause = self._state.exception
+            self.blame(cause)
+            lost = getattr(cause, "reason", None) in _LOST_REASONS
+            error = self._gone(FutureLostError if lost else FutureCancelledError, words(cause))
+            error.__cause__ = cause
             return error
         if self.client.futures.get(self.dask_key) is not self._state:
             return self._gone(FutureLostError, "it was released by its owner")
@@ -168,13 +173,19 @@ class DaskFuture(LiveFuture):
         try:
             value = self.client.gather(self._own, asynchronous=False)
         except Exception as error:
-            raise self.problem() or self._gone(FutureLostError, _words(error)) from error
+            raise self.problem() or self._gone(FutureLostError, words(error)) from error
         return describe_value(value, self._inner)
 
     def _inner(self, value: Any) -> _leafhold.FutureHandle | None:
-        if isinstance(value, distributed.Future):
-            return handle_of(DaskFuture(alias(self.client, value.key)))
-        return None
+        if not isinstance(value, distributed.Future):
+            return None
+        if value.key in self.path:
+            circle = " -> ".join(repr(key) for key in [*self.path[self.path.index(value.key) :], value.key])
+            message = f"futures wait for each other in a circle: {circle}"
+            self.blame(NestedFutureError(message, key=self.key, engine=self.engine))
+            raise NestedFutureError(message)
+        [alias] = aliases(self.client, [value.key])
+        return handle_of(DaskFuture(alias, self, (*self.path, value.key)))
 
     def schema(self, nested: str) -> pa.Schema:
         # A worker looks: the data stay where they are.
@@ -217,18 +228,8 @@ def explain(error: BaseException) -> BaseException:
     if isinstance(error, distributed.CancelledError):
         cls = FutureLostError if getattr(error, "reason", None) in _LOST_REASONS else FutureCancelledError
         key = getattr(error, "key", None)
-        return cls(f"the cluster dropped a task: {_words(error)}", key=None if key is None else str(key))
+        return cls(f"the cluster dropped a task: {words(error)}", key=None if key is None else str(key))
     return error
-
-
-def alias(client: distributed.Client, key: Any) -> distributed.Future:
-    """A future of a client over data that the cluster has under a key, whoever asked for them.
-
-    A ``Future`` that comes back from a worker is not bound to anything, so its data may go at any time;
-    this one is the client's own. To be called while something is alive that holds the key.
-    """
-    name = f"leafhold-alias-{uuid.uuid4().hex}"
-    return client.get({name: Task(name, identity, TaskRef(key))}, [name], sync=False)[0]
 
 
 def settle(client: distributed.Client) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from . import _leafhold
 from ._arrow import describe, to_schema, to_table
-from ._futures import LiveFuture, cause_of, handle_of, live_future_of
+from ._futures import LiveFuture, handle_of, live_future, live_future_of
 from .errors import FutureError, LeafholdError, PlanError, SchemaError
 
 if TYPE_CHECKING:
@@ -92,9 +92,13 @@ class Frame:
     def _collect(self) -> pa.Table:
         try:
             return self._expr.collect(os.cpu_count() or 1)
-        except LeafholdError as error:
-            if isinstance(error, FutureError) and error.__cause__ is None:
-                error.__cause__ = cause_of(error.engine, error.key)
+        except FutureError as error:
+            for leaf, partition, handle in self._expr.futures():
+                if (leaf, partition) == (error.leaf, error.partition):
+                    cause = live_future(handle).cause
+                    if isinstance(cause, LeafholdError):
+                        raise cause.again(f"leaf `{leaf}`, partition {partition}: ", leaf, partition) from None
+                    raise error from cause
             raise
 
     def persist(

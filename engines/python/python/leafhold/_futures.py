@@ -29,7 +29,7 @@ class LiveFuture:
     thread of its own. Every method may be called from any thread.
     """
 
-    __slots__ = ("key", "engine", "instance", "cause", "__weakref__")
+    __slots__ = ("key", "engine", "instance", "cause", "outer", "__weakref__")
 
     #: The engine's name of the data, as text.
     key: str
@@ -37,8 +37,19 @@ class LiveFuture:
     engine: str
     #: Equal numbers of one engine are one and the same live data.
     instance: int | None
-    #: What the computation raised, once that is known.
+    #: What the computation raised, or one inside it, once that is known.
     cause: BaseException | None
+    #: The future in whose value this one was found.
+    outer: LiveFuture | None
+
+    def blame(self, cause: BaseException) -> None:
+        """Remembers a cause, here and in every future that this one was found in.
+
+        A cause must not have been raised through frames of the caller: these may hold what holds this.
+        """
+        future: LiveFuture | None = self
+        while future is not None:
+            future.cause, future = cause, future.outer
 
     def status(self) -> tuple[str, int | None, int | None]:
         """``pending``, ``finished``, ``failed``, ``cancelled`` or ``lost``; rows and bytes where known."""
@@ -77,14 +88,6 @@ def live_future(handle: _leafhold.FutureHandle) -> LiveFuture:
     return _LIVE[handle.generation]
 
 
-def cause_of(engine: str | None, key: str | None) -> BaseException | None:
-    """What the computation of a live future raised, where that is known."""
-    for future in list(_LIVE.values()):
-        if future.engine == engine and future.key == key and future.cause is not None:
-            return future.cause
-    return None
-
-
 def describe_value(value: Any, inner: Callable[[Any], _leafhold.FutureHandle | None]) -> tuple[str, Any]:
     """A value as the native half reads it: a kind and a content.
 
@@ -113,8 +116,9 @@ class ConcurrentFuture(LiveFuture):
     _instances: weakref.WeakKeyDictionary[concurrent.futures.Future, int] = weakref.WeakKeyDictionary()
     _lock = threading.Lock()
 
-    def __init__(self, future: concurrent.futures.Future) -> None:
+    def __init__(self, future: concurrent.futures.Future, outer: LiveFuture | None = None) -> None:
         self._future = future
+        self.outer = outer
         with self._lock:
             self.instance = self._instances.get(future)
             if self.instance is None:
@@ -135,11 +139,12 @@ class ConcurrentFuture(LiveFuture):
         if status == "cancelled":
             return FutureCancelledError(f"future {self.key!r} was cancelled", key=self.key, engine=LOCAL)
         if status == "failed":
-            self.cause = self._future.exception()
+            cause = self._future.exception()
+            self.blame(cause)
             error = FutureFailedError(
-                f"future {self.key!r} failed: {_words(self.cause)}", key=self.key, engine=LOCAL, reason=_words(self.cause)
+                f"future {self.key!r} failed: {words(cause)}", key=self.key, engine=LOCAL, reason=words(cause)
             )
-            error.__cause__ = self.cause
+            error.__cause__ = cause
             return error
         return None
 
@@ -150,7 +155,12 @@ class ConcurrentFuture(LiveFuture):
         problem = self.problem()
         if problem is not None:
             raise problem
-        return describe_value(self._future.result(), _inner)
+        return describe_value(self._future.result(), self._inner)
+
+    def _inner(self, value: Any) -> _leafhold.FutureHandle | None:
+        if isinstance(value, concurrent.futures.Future):
+            return handle_of(ConcurrentFuture(value, self))
+        return None
 
     def schema(self, nested: str) -> pa.Schema:
         concurrent.futures.wait([self._future])
@@ -172,12 +182,6 @@ class ConcurrentFuture(LiveFuture):
         pass
 
 
-def _inner(value: Any) -> _leafhold.FutureHandle | None:
-    if isinstance(value, concurrent.futures.Future):
-        return handle_of(ConcurrentFuture(value))
-    return None
-
-
 def _first(value: Any) -> Any:
     """Where to look for the first table of a value that is none."""
     if isinstance(value, concurrent.futures.Future):
@@ -189,7 +193,8 @@ def _first(value: Any) -> Any:
     return None
 
 
-def _words(error: BaseException | None) -> str:
+def words(error: BaseException | None) -> str:
+    """An exception in a line."""
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

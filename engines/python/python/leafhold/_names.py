@@ -15,9 +15,11 @@ from typing import Any
 
 import distributed
 
+from ._tokenize import tokenize
 from .errors import LeafholdWarning
 
 _log = logging.getLogger("leafhold")
+_log.addHandler(logging.NullHandler())
 
 #: What this process put under a name: the work's own key, and what was written.
 _written: weakref.WeakKeyDictionary[distributed.Client, dict[str, tuple[str, str]]] = weakref.WeakKeyDictionary()
@@ -36,7 +38,7 @@ def claim(client: distributed.Client, wanted: dict[str, str], written: str) -> d
             names[name] = name
             known[name] = (key, written)
             continue
-        names[name] = f"{name}-{key.rpartition('-')[2]}"
+        names[name] = f"{name}-{tokenize(key)[:12]}"
         there = known.get(name)
         if there is not None and there[0] in held[name][1]:
             difference = _difference(there[1], written)
@@ -70,7 +72,8 @@ def _tasks(names: list[str], dask_scheduler: Any = None) -> dict[str, tuple[str,
 
 
 def _difference(there: str, here: str) -> str:
-    for old, new in itertools.zip_longest(there.splitlines(), here.splitlines()):
+    # The first line is the token, which says that they differ and not how.
+    for old, new in itertools.zip_longest(there.splitlines()[1:], here.splitlines()[1:]):
         if old != new:
             return f"it holds `{(old or 'nothing').strip()}` where this is `{(new or 'nothing').strip()}`"
     return "it holds the same query over other data"

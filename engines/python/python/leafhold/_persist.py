@@ -10,8 +10,9 @@ from dask._task_spec import Task, TaskRef
 from tlz import identity
 
 from . import _leafhold, _names, _worker
+from ._aliases import aliases
 from ._cluster import ClusterRun
-from ._dask import DaskFuture, alias
+from ._dask import DaskFuture
 from ._futures import handle_of
 from .errors import FutureLostError
 
@@ -60,7 +61,7 @@ def _adopted(run: ClusterRun) -> list[distributed.Future]:
         finally:
             for future in asked:
                 future.release()
-        inner = [alias(client, key) for key in found]
+        inner = aliases(client, found)
         adopted.extend(inner)
         keys = [future.key for future in inner]
     return adopted

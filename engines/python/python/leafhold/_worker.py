@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any, Iterator, NamedTuple
 
 import pyarrow as pa
@@ -151,20 +150,19 @@ def _fetch(keys: list[Any], read: LeafRead) -> dict[Any, Any]:
     a ``Future`` that was read back from bytes is bound to nothing. This thread leaves the pool
     meanwhile, so that the inner tasks can run on this worker.
     """
-    from dask._task_spec import Task, TaskRef
     from distributed import worker_client
-    from tlz import identity
+
+    from ._aliases import aliases
 
     if not keys:
         return {}
     with worker_client() as client:
-        names = {f"leafhold-alias-{uuid.uuid4().hex}": key for key in dict.fromkeys(keys)}
-        graph = {name: Task(name, identity, TaskRef(key)) for name, key in names.items()}
-        futures = dict(zip(names, client.get(graph, list(names), sync=False)))
+        keys = list(dict.fromkeys(keys))
+        futures = aliases(client, keys)
         try:
-            return {names[name]: _result(future, names[name], read) for name, future in futures.items()}
+            return {key: _result(future, key, read) for key, future in zip(keys, futures)}
         finally:
-            for future in futures.values():
+            for future in futures:
                 future.release()
 
 

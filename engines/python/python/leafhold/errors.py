@@ -70,6 +70,16 @@ class LeafholdError(Exception):
         for name, value in attributes.items():
             setattr(self, name, value)
 
+    def again(self, prefix: str, leaf: str, partition: int) -> LeafholdError:
+        """The same error, told of a leaf's partition.
+
+        Another object: one that was raised holds the frames that it went through, and all that these hold.
+        """
+        attributes = self.__dict__ | {"leaf": leaf, "partition": partition}
+        error = type(self)(f"{prefix}{self}", **attributes)
+        error.__cause__ = self.__cause__
+        return error
+
     def __reduce__(self) -> Any:
         # The cause goes with the error where it can: it is the better half of the story.
         return _rebuild, (type(self), self.args, self.__dict__, _portable(self.__cause__))

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import faulthandler
+import gc
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import leafhold as lh
+from leafhold import _leafhold
+
+#: A test that takes longer hangs, and says where.
+HANGS = 240
+
+
+@pytest.fixture(autouse=True)
+def _no_hang() -> Iterator[None]:
+    faulthandler.dump_traceback_later(HANGS, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet() -> None:
+    # Workers that are killed on purpose say so at length.
+    for name in ("distributed", "distributed.worker", "distributed.scheduler", "distributed.nanny"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaks() -> Iterator[None]:
+    """Every live future that a test has taken over is released when the test is over, exactly once."""
+    yield
+    wait_until(lambda: _leafhold.handle_counts()[0] == _leafhold.handle_counts()[1], collect)
+
+
+@pytest.fixture(scope="session")
+def _cluster() -> Iterator[Any]:
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(_cluster: Any) -> Iterator[Any]:
+    """A client of two worker processes; nothing is left on it at the end."""
+    from distributed import Client
+
+    with Client(_cluster) as client:
+        client.wait_for_workers(2, timeout=60)
+        yield client
+        assert_empty(client)
+
+
+@pytest.fixture
+def other_client(_cluster: Any) -> Iterator[Any]:
+    """A second client of the same cluster."""
+    from distributed import Client
+
+    with Client(_cluster, set_as_default=False) as client:
+        yield client
+        assert_empty(client)
+
+
+@pytest.fixture(scope="session")
+def _threads() -> Iterator[Any]:
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def in_process(_threads: Any) -> Iterator[Any]:
+    """A client of two workers in this very process."""
+    from distributed import Client
+
+    with Client(_threads) as client:
+        yield client
+        assert_empty(client)
+
+
+def cancel(client: Any, futures: Any) -> None:
+    """Cancels, and waits until the client has heard of it: Dask says so by key, and would else say it of
+    the next future of that key."""
+    import distributed
+
+    # A key that is not there yet is more than Dask's scheduler bears.
+    distributed.wait(futures)
+    client.cancel(futures)
+    client.submit(str, pure=False).result()
+
+
+def collect() -> None:
+    gc.collect()
+    _leafhold.drain()
+
+
+def assert_empty(client: Any) -> None:
+    """Nobody holds anything on the cluster through this client."""
+    wait_until(lambda: not client.futures and not client.refcount, collect)
+
+
+def wait_until(holds: Any, meanwhile: Any = lambda: None, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    meanwhile()
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.02)
+        meanwhile()
+
+
+def rows(table: Any) -> list[tuple]:
+    """The rows of a table, in an order of their own."""
+    return sorted(tuple(row.values()) for row in table.to_pylist())
+
+
+TOTALS = "select k, sum(a) as total, count(*) as n from t group by k"
+
+
+def totals(frame: lh.Frame) -> lh.Frame:
+    """Rows of all partitions, grouped: it needs an exchange."""
+    return lh.sql(TOTALS, t=frame)

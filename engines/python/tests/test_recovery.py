@@ -1,0 +1,94 @@
+"""Workers that die (law L1b), and clients that restart."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+
+import leafhold as lh
+from conftest import assert_empty, collect, rows, totals, wait_until
+from tasks import numbers
+
+WANTED = [(0, 24, 4), (1, 12, 2)]
+
+
+def _kill_holder(client: Any, key: str) -> None:
+    """SIGKILL to a worker that has the data of a key; a new one comes in its place."""
+    [holder, *_] = client.who_has([key])[key]
+    pid = client.run(os.getpid, workers=[holder])[holder]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: holder not in client.scheduler_info()["workers"])
+    client.wait_for_workers(2, timeout=60)
+
+
+def _key_of(frame: lh.Frame) -> str:
+    from distributed import wait
+
+    [(_, _, handle)] = frame._expr.futures()
+    from leafhold._futures import live_future
+
+    wait([live_future(handle)._own])
+    return handle.key
+
+
+@pytest.mark.parametrize("executor", ["cluster", "local"])
+def test_law_l1b_a_killed_worker_that_held_a_persisted_partition(client: Any, executor: str) -> None:
+    executor = client if executor == "cluster" else executor
+    frame = lh.from_futures(client.map(numbers, range(3), pure=False))
+    kept = lh.sql("select k, sum(a) as total, count(*) as n from t group by k order by k", t=frame).persist(client)
+    del frame
+    collect()
+    _kill_holder(client, _key_of(kept))
+    assert rows(kept.compute(executor)) == WANTED
+
+
+def test_law_l1b_data_at_hand_that_had_gone_to_the_cluster(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from leafhold import _cluster
+
+    # As if they were large: they go to one worker, and Dask cannot make them again.
+    monkeypatch.setattr(_cluster, "EMBEDDED", 0)
+    kept = lh.sql("select sum(a) as s from t", t=numbers(5)).persist(client)
+    key = _key_of(kept)
+    scattered = [key for key in client.futures if key.endswith("-data")]
+    assert len(scattered) == 1
+    _kill_holder(client, scattered[0])
+    if client.who_has([key])[key]:
+        _kill_holder(client, key)
+    assert kept.compute(client).to_pydict() == {"s": [20]}
+
+
+def test_law_l5_a_lost_leaf_that_nobody_can_make_again_is_named(client: Any) -> None:
+    [scattered] = client.scatter([numbers(0)], hash=False)
+    frame = lh.from_futures([client.submit(numbers, 1), scattered], name="numbers")
+    _kill_holder(client, scattered.key)
+    wait_until(lambda: scattered.status == "cancelled")
+    for executor in (client, "local"):
+        with pytest.raises(lh.FutureLostError, match="leaf `numbers`, partition 1.*already forgotten") as caught:
+            frame.compute(executor)
+        assert (caught.value.leaf, caught.value.partition, caught.value.key) == ("numbers", 1, scattered.key)
+    # The other handle is as it was.
+    assert rows(lh.from_futures([client.submit(numbers, 1)]).compute(client)) == [(1, 1), (11, 1)]
+
+
+def test_right_after_a_restart_of_the_client(client: Any) -> None:
+    futures = client.map(numbers, range(3))
+    frame = totals(lh.from_futures(futures, name="numbers"))
+    kept = frame.persist(client)
+    client.restart()
+    for dead, leaf in ((frame, "numbers"), (kept, "persisted")):
+        for executor in (client, "local"):
+            with pytest.raises(lh.FutureLostError, match=f"leaf `{leaf}`, partition 0.*"):
+                dead.compute(executor)
+    with pytest.raises(lh.FutureLostError):
+        lh.from_futures(futures)
+    # New futures under the old keys are other data.
+    again = totals(lh.from_futures(client.map(numbers, range(3)), name="numbers"))
+    assert again.token != frame.token
+    del frame, kept
+    collect()
+    assert rows(again.compute(client)) == WANTED
+    del again, futures
+    assert_empty(client)
