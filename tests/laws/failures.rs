@@ -96,7 +96,8 @@ fn failure_4_collisions_and_nondeterminism() {
     };
     let source = Source::rows("k", &numbers(0..9));
     let table = frame(&[source.clone()]);
-    let results: Vec<_> = (0..8i64).map(|least| named(&table.clone().filter(col("a").gt(lit(least))).unwrap())).collect();
+    let results: Vec<_> =
+        (0..8i64).map(|least| named(&table.clone().filter(col("a").gt(lit(least))).unwrap())).collect();
     for (least, result) in results.iter().enumerate() {
         assert_eq!(rows(&result.frame), numbers(least as i64 + 1..9));
         assert_eq!(result.warnings.len(), usize::from(least > 0));
