@@ -146,7 +146,7 @@ fn text(op: &Op) -> String {
         Op::MarkJoin { mark, on } => format!("{head} {mark} {}", list(on)),
         Op::Aggregate { group, sets: None, aggregates } => format!("{head} {} {}", named(group), named(aggregates)),
         Op::Aggregate { group, sets: Some(sets), aggregates } => {
-            let sets = list(sets.sets().iter().map(|set| list(set)));
+            let sets = list(sets.sets().iter().map(list));
             format!("{head} {} {} sets {sets}", named(group), named(aggregates))
         }
         Op::Window { window, calls } => {

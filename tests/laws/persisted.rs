@@ -45,7 +45,7 @@ fn law_l1b_a_persisted_frame_has_the_rows_and_is_made_of_ordinary_futures() {
 #[test]
 fn law_l1b_a_recoverable_result_owns_what_it_was_made_from() {
     let source = Source::rows("k", &numbers(0..3));
-    let frame = frame(&[source.clone()]).filter(col("a").gt(lit(0i64))).unwrap();
+    let frame = frame(std::slice::from_ref(&source)).filter(col("a").gt(lit(0i64))).unwrap();
     let Persisted { frame: result, run, .. } = persisted(&frame, true);
     drop(frame);
     run.wait().unwrap();
@@ -123,7 +123,7 @@ fn law_l1b_lost_results_are_made_again() {
 fn law_l1b_what_cannot_be_made_again_is_an_error() {
     // Without the origins:
     let source = Source::rows("k", &numbers(0..3));
-    let frame = frame(&[source.clone()]);
+    let frame = frame(std::slice::from_ref(&source));
     let dying = Dying(executor(), Arc::new(AtomicUsize::new(1)));
     let options = PersistOptions { recoverable: false, name: Some("unrecoverable".to_owned()) };
     let Persisted { frame: result, run, .. } = persist(&frame, &planner(&frame), &dying, options).unwrap();
@@ -150,7 +150,7 @@ fn law_l1b_what_cannot_be_made_again_is_an_error() {
 #[test]
 fn law_l1b_a_result_that_nobody_needs_is_cancelled() {
     let source = Source::pending("never");
-    let frame = frame(&[source.clone()]);
+    let frame = frame(std::slice::from_ref(&source));
     let Persisted { frame: result, run, .. } = persisted(&frame, true);
     drop((frame, result));
     let error = run.wait().unwrap_err();

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
-use leafhold::expr::Barrier;
-use leafhold::expr::wire::{Codec, CodecError};
+use leafhold::expr::Extension;
+use leafhold::expr::wire::{Codec, CodecError, NoCodec};
 use leafhold::leaf::ScanSource;
 
+use crate::convert::PlanBarrier;
 use crate::files::FileTable;
 
 /// Sends what DataFusion owns to other processes.
@@ -29,11 +30,14 @@ use crate::files::FileTable;
 pub struct DataFusionCodec;
 
 impl Codec for DataFusionCodec {
-    fn encode_barrier(&self, barrier: &dyn Barrier) -> Result<Vec<u8>, CodecError> {
-        Err(refused(barrier.name()))
+    fn encode_extension(&self, extension: &dyn Extension) -> Result<Vec<u8>, CodecError> {
+        match extension.as_any().is::<PlanBarrier>() {
+            true => Err(refused(extension.name())),
+            false => NoCodec.encode_extension(extension),
+        }
     }
 
-    fn decode_barrier(&self, name: &str, _: &[u8]) -> Result<Arc<dyn Barrier>, CodecError> {
+    fn decode_extension(&self, name: &str, _: &[u8]) -> Result<Arc<dyn Extension>, CodecError> {
         Err(refused(name))
     }
 
