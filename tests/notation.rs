@@ -310,12 +310,18 @@ fn errors_point_at_the_place_and_suggest() {
         ),
         ("aggregate [a] [s := (summ b)] t", "1:21: no function `summ` for these arguments; did you mean `sum`?"),
         ("unnest [e := a] drop-nulls t", "1:8: column `a` is Int64, not a list; unnest needs a list"),
-        ("window [a] [] [n := (lag b)] t", "1:21: expected a number of rows after the function's name, found `(lag ..)`"),
+        (
+            "window [a] [] [n := (lag b)] t",
+            "1:21: expected a number of rows after the function's name, found `(lag ..)`",
+        ),
         (
             "window [a] [] [n := (sum b over (rows 1-before current-row))] t",
             "1:33: expected a frame such as `(rows 1-preceding current-row)`",
         ),
-        ("apply outer true t u", "1:7: expected a kind of apply (inner, left, semi, anti, mark, scalar), found `outer`"),
+        (
+            "apply outer true t u",
+            "1:7: expected a kind of apply (inner, left, semi, anti, mark, scalar), found `outer`",
+        ),
         ("mark-join m (a + x) t u", "1:13: a condition must be Boolean, not Int64"),
         ("limit many t", "1:7: expected a number of rows, found `many`"),
         ("filter (a = 1) q", "1:16: no table `q`"),

@@ -34,10 +34,12 @@ pub(super) fn mark_join(
     let found = marked(condition.cloned(), left, right.clone(), started)?;
     let Some(condition) = condition.filter(|_| nullable) else { return Ok(found) };
     // The columns of the right side have moved by the first mark.
-    let moved = condition.try_map(&mut |column| Ok::<_, datafusion::common::DataFusionError>(match *column < lefts {
-        true => *column,
-        false => *column + 1,
-    }))?;
+    let moved = condition.try_map(&mut |column| {
+        Ok::<_, datafusion::common::DataFusionError>(match *column < lefts {
+            true => *column,
+            false => *column + 1,
+        })
+    })?;
     let unknown = Scalar::new(ScalarOp::IsNull, [moved]);
     let unsure = marked(Some(unknown), found, right, started)?;
     let schema = unsure.schema();
