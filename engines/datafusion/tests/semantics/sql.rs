@@ -188,6 +188,7 @@ pub fn scalar(node: &Scalar) -> String {
             format!("({} {}{like} {})", args[0], not(*negated), args[1])
         }
         ScalarOp::Call(function) => format!("{}({})", function.name, args.join(", ")),
+        op => unreachable!("no random scalar has a {}", op.name()),
     }
 }
 
