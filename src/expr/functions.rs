@@ -72,6 +72,13 @@ pub trait Functions: Send + Sync {
         None
     }
 
+    /// The same for a call of which some arguments are constants: the type of `date_part('year', t)` depends
+    /// on one. There is an entry per argument.
+    fn function_of(&self, name: &str, args: &[DataType], constants: &[Option<&Literal>]) -> Option<FunctionInfo> {
+        let _ = constants;
+        self.function(name, args)
+    }
+
     /// An aggregate function of the engine's own at given argument types, or `None` when it has none: what
     /// a document means by the name of one.
     fn aggregate(&self, name: &str, args: &[DataType]) -> Option<FunctionInfo> {

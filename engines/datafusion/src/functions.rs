@@ -79,9 +79,17 @@ impl Functions for EngineFunctions {
     }
 
     fn function(&self, name: &str, args: &[DataType]) -> Option<FunctionInfo> {
+        self.function_of(name, args, &vec![None; args.len()])
+    }
+
+    fn function_of(&self, name: &str, args: &[DataType], constants: &[Option<&Literal>]) -> Option<FunctionInfo> {
         let function = engine::state().scalar_functions().get(name)?;
         let fields: Vec<_> = args.iter().map(|kind| Arc::new(Field::new("arg", kind.clone(), false))).collect();
-        let scalars = vec![None; args.len()];
+        let constant = |literal: &Option<&Literal>| {
+            literal.map(|literal| ScalarValue::try_from_array(literal.array(), 0)).transpose().ok()
+        };
+        let constants = constants.iter().map(constant).collect::<Option<Vec<_>>>()?;
+        let scalars: Vec<_> = constants.iter().map(Option::as_ref).collect();
         let field = function
             .return_field_from_args(ReturnFieldArgs { arg_fields: &fields, scalar_arguments: &scalars })
             .ok()?;

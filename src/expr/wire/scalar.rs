@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::scalar::DataTypeKey;
 use super::super::{
-    BinaryOp, ExprError, FunctionInfo, FunctionRef, OuterColumn, Scalar, ScalarOp, ScalarType, infer_op,
+    BinaryOp, ExprError, FunctionInfo, FunctionRef, Literal, OuterColumn, Scalar, ScalarOp, ScalarType, infer_op,
 };
 use super::literal::LiteralWire;
 use super::{Reading, TypeWire, WireError};
@@ -194,7 +194,7 @@ impl ScalarReader<'_> {
                 }
                 Step::Column(_) => return Err(invalid("a column has operands")),
                 step => {
-                    let op = self.op(step, &types)?;
+                    let op = self.op(step, &args, &types)?;
                     let kind = match infer_op(&op, &types, self.reading.functions()) {
                         Ok(kind) => kind,
                         Err(ExprError::Type { .. }) if !self.typed => ScalarType::new(DataType::Null, true),
@@ -211,7 +211,7 @@ impl ScalarReader<'_> {
         }
     }
 
-    fn op<W, C>(&self, step: Step<W>, types: &[ScalarType]) -> Result<ScalarOp<C>, WireError> {
+    fn op<W, C>(&self, step: Step<W>, args: &[Scalar<C>], types: &[ScalarType]) -> Result<ScalarOp<C>, WireError> {
         Ok(match step {
             Step::Column(_) => return Err(WireError::invalid(self.place, "a column is no operator")),
             Step::Literal(literal) => ScalarOp::Literal(literal.read(self.place)?),
@@ -238,7 +238,8 @@ impl ScalarReader<'_> {
             Step::Like { negated, case_insensitive, escape } => ScalarOp::Like { negated, case_insensitive, escape },
             Step::Call(function) => {
                 let types: Vec<DataType> = types.iter().map(|kind| kind.data_type.clone()).collect();
-                let found = self.reading.functions().function(&function.name, &types);
+                let constants: Vec<_> = args.iter().map(constant).collect();
+                let found = self.reading.functions().function_of(&function.name, &types, &constants);
                 ScalarOp::Call(function.check(found, self.place)?)
             }
             Step::Outer { name, .. } if !self.outer => {
@@ -256,5 +257,12 @@ impl ScalarReader<'_> {
     pub(crate) fn aggregate(&self, function: FunctionName, types: &[DataType]) -> Result<FunctionRef, WireError> {
         let found = self.reading.functions().aggregate(&function.name, types);
         function.check(found, self.place)
+    }
+}
+
+fn constant<C>(scalar: &Scalar<C>) -> Option<&Literal> {
+    match &scalar.op {
+        ScalarOp::Literal(literal) => Some(literal),
+        _ => None,
     }
 }
