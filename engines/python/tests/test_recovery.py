@@ -17,7 +17,7 @@ WANTED = [(0, 24, 4), (1, 12, 2)]
 
 def _kill_holder(client: Any, key: str) -> None:
     """SIGKILL to a worker that has the data of a key; a new one comes in its place."""
-    [holder, *_] = client.who_has([key])[key]
+    [holder, *_] = client.who_has()[key]
     pid = client.run(os.getpid, workers=[holder])[holder]
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: holder not in client.scheduler_info()["workers"])
@@ -55,7 +55,7 @@ def test_law_l1b_data_at_hand_that_had_gone_to_the_cluster(client: Any, monkeypa
     scattered = [key for key in client.futures if key.endswith("-data")]
     assert len(scattered) == 1
     _kill_holder(client, scattered[0])
-    if client.who_has([key])[key]:
+    if client.who_has().get(key):
         _kill_holder(client, key)
     assert kept.compute(client).to_pydict() == {"s": [20]}
 
@@ -80,7 +80,7 @@ def test_right_after_a_restart_of_the_client(client: Any) -> None:
     client.restart()
     for dead, leaf in ((frame, "numbers"), (kept, "persisted")):
         for executor in (client, "local"):
-            with pytest.raises(lh.FutureLostError, match=f"leaf `{leaf}`, partition 0.*"):
+            with pytest.raises(lh.FutureLostError, match=f"leaf `{leaf}`, partition "):
                 dead.compute(executor)
     with pytest.raises(lh.FutureLostError):
         lh.from_futures(futures)

@@ -137,11 +137,11 @@ class ClusterRun:
             try:
                 handle = origin.recover(partition, handle)
             except FutureError as error:
-                raise at_leaf(problem, leaf, partition) from error
+                raise problem.again(leaf, partition) from error
             self.recovered.append(handle)
             return live_future(handle)
         if problem is not None:
-            raise at_leaf(problem, leaf, partition)
+            raise problem.again(leaf, partition)
         return future
 
     def gather(self) -> pa.Table:
@@ -149,17 +149,24 @@ class ClusterRun:
         try:
             tables = self.client.gather(self.outputs, asynchronous=False)
         except Exception as error:
-            raise self.explain(error) from error
+            meaning = self.explain(error)
+            raise meaning from meaning.__cause__
         return concat(tables, self.schema)
 
     def explain(self, error: BaseException) -> BaseException:
-        """What an error of the cluster means for this plan."""
+        """What an error of the cluster means for this plan, with its cause."""
+        meaning = self._meaning(error)
+        if meaning is not error and meaning.__cause__ is None and not isinstance(error, LeafholdError):
+            meaning.__cause__ = error
+        return meaning
+
+    def _meaning(self, error: BaseException) -> BaseException:
         if isinstance(error, LeafholdError):
-            return error
+            return error.again()
         for read, future in self.reads:
             problem = future.problem()
             if problem is not None:
-                return at_leaf(problem, read.leaf, read.partition)
+                return problem.again(read.leaf, read.partition)
         if not is_open(self.client):
             return FutureLostError(f"the client was closed meanwhile: {words(error)}", engine=None)
         return explain(error)
@@ -169,11 +176,6 @@ class ClusterRun:
         for future in [*self.outputs, *self.scattered]:
             future.release()
         self.outputs, self.scattered, self.recovered, self.reads = [], [], [], []
-
-
-def at_leaf(problem: FutureError, leaf: str, partition: int) -> FutureError:
-    """The same problem, told of a leaf's partition."""
-    return problem.again(f"leaf `{leaf}`, partition {partition}: ", leaf, partition)
 
 
 def check_client(client: Any) -> None:

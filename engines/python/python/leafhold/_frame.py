@@ -97,7 +97,8 @@ class Frame:
                 if (leaf, partition) == (error.leaf, error.partition):
                     cause = live_future(handle).cause
                     if isinstance(cause, LeafholdError):
-                        raise cause.again(f"leaf `{leaf}`, partition {partition}: ", leaf, partition) from None
+                        failure = cause.again(leaf, partition)
+                        raise failure from failure.__cause__
                     raise error from cause
             raise
 

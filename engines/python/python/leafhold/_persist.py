@@ -57,7 +57,8 @@ def _adopted(run: ClusterRun) -> list[distributed.Future]:
         try:
             found = [key for inner in client.gather(asked, asynchronous=False) for key in inner]
         except Exception as error:
-            raise run.explain(error) from error
+            meaning = run.explain(error)
+            raise meaning from meaning.__cause__
         finally:
             for future in asked:
                 future.release()

@@ -70,13 +70,16 @@ class LeafholdError(Exception):
         for name, value in attributes.items():
             setattr(self, name, value)
 
-    def again(self, prefix: str, leaf: str, partition: int) -> LeafholdError:
-        """The same error, told of a leaf's partition.
+    def again(self, leaf: str | None = None, partition: int | None = None) -> LeafholdError:
+        """The same error, perhaps told of a leaf's partition.
 
         Another object: one that was raised holds the frames that it went through, and all that these hold.
         """
-        attributes = self.__dict__ | {"leaf": leaf, "partition": partition}
-        error = type(self)(f"{prefix}{self}", **attributes)
+        message, attributes = str(self), dict(self.__dict__)
+        if leaf is not None:
+            message = f"leaf `{leaf}`, partition {partition}: {message}"
+            attributes |= {"leaf": leaf, "partition": partition}
+        error = type(self)(message, **attributes)
         error.__cause__ = self.__cause__
         return error
 
