@@ -1,7 +1,7 @@
 //! The whole algebra: what constructors check and infer, what plans mean, and how they are planned and run.
 
 mod errors;
-#[path = "../tasks/kernels.rs"]
+#[path = "../common/kernels.rs"]
 mod kernels;
 mod meaning;
 mod planned;

@@ -11,7 +11,7 @@ use leafhold::leaf::value;
 use leafhold::optimize::Planner;
 use leafhold::run::{KernelError, LocalExecutor, RunCause, RunFailure, TaskState, collect};
 
-use super::kernels::{RowKernels, batch_of, rows_of};
+use super::kernels::{Row, RowKernels, batch_of, rows_of};
 use super::tables::integers;
 
 /// A table `a`, `b` of two partitions.
@@ -39,7 +39,10 @@ fn counting(traits: ExtensionTraits) -> MapPartitions {
     count.with_traits(traits)
 }
 
-fn run(frame: Frame) -> Result<(Vec<Vec<i64>>, Arc<RowKernels>, leafhold::run::RunReport), RunFailure> {
+/// Sorted rows, the kernels that gave them, and the report.
+type Ran = (Vec<Row>, Arc<RowKernels>, leafhold::run::RunReport);
+
+fn run(frame: Frame) -> Result<Ran, RunFailure> {
     let kernels = Arc::new(RowKernels::default());
     let plan = Planner::new(frame.functions().clone()).plan(frame.expr()).unwrap();
     let found = collect(&plan, &LocalExecutor::new(kernels.clone(), 2))?;
