@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use leafhold::expr::{CoreFunctions, Expr, Frame, JoinKind, Literal, Name, Op, Scalar, ScalarOp, col, lit, sum};
+use leafhold::expr::{CoreFunctions, Expr, Frame, JoinKind, Literal, Op, Scalar, ScalarOp, col, lit, sum};
 use leafhold::leaf::{FromDelayed, Leaf, value};
 use leafhold_datafusion::tpch::TpchTable;
 
@@ -75,19 +75,14 @@ impl Nodes {
     pub fn of(expr: &Expr) -> Self {
         let mut nodes = Nodes { relational: 0, all: 0 };
         for node in expr.post_order() {
-            let named = |columns: &[(Name, Scalar)]| columns.iter().map(|(_, scalar)| operators(scalar)).sum();
-            let scalars: usize = match node.op() {
+            let calls = match node.op() {
                 Op::Leaf(_) => continue,
-                Op::Project(columns) => named(columns),
-                Op::Filter(predicate) => operators(predicate),
-                Op::Join { on, .. } => on.iter().map(operators).sum(),
-                Op::Aggregate { group, aggregates } => {
-                    let calls = aggregates.iter().map(|(_, call)| 1 + call.scalars().map(operators).sum::<usize>());
-                    named(group) + calls.sum::<usize>()
-                }
-                Op::Sort(keys) => keys.iter().map(|key| operators(&key.scalar)).sum(),
+                Op::Aggregate { aggregates, .. } => aggregates.len(),
+                Op::Window { calls, .. } => calls.len(),
                 _ => 0,
             };
+            let mut scalars = calls;
+            node.op().for_each_scalar(&mut |scalar| scalars += operators(scalar));
             nodes.relational += 1;
             nodes.all += 1 + scalars;
         }

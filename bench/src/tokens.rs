@@ -44,7 +44,7 @@ fn hashing(args: &CoreArgs) -> anyhow::Result<Vec<Row>> {
     let gigabytes = (ROWS * COLUMNS * 8) as f64 / 1e9;
     let mut rows = Vec::new();
     for threads in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("a pool of threads")?;
+        let pool = rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().context("a pool of threads")?;
         let mut time = Minimum::default();
         for _ in 0..args.repetitions.get() {
             let hash = || {

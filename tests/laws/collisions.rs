@@ -45,7 +45,7 @@ fn collide(name: &str, first: &Frame, other: &Frame, path: &str) -> (String, Str
 #[test]
 fn collision_same_spec_is_reused() {
     let source = Source::rows("k", &numbers(0..3));
-    let make = || frame(std::slice::from_ref(&source)).filter(col("a").gt(lit(0i64))).unwrap();
+    let make = || frame([&source]).filter(col("a").gt(lit(0i64))).unwrap();
     let (one, two) = (persisted(&make(), "same"), persisted(&make(), "same"));
     assert_eq!(futures(&one.frame), futures(&two.frame));
     assert_eq!(one.frame.token(), two.frame.token());
@@ -82,9 +82,7 @@ fn collision_changed_dependencies() {
     let (left, right) = (Source::rows("left", &numbers(0..3)), Source::rows("right", &numbers(0..2)));
     // The key comes again, with other data.
     let changed = Source::rows("right", &numbers(5..9));
-    let make = |right: &std::sync::Arc<Source>| {
-        frame(std::slice::from_ref(&left)).union(&frame(&[left.clone(), right.clone()]).limit(0, 9)).unwrap()
-    };
+    let make = |right: &std::sync::Arc<Source>| frame([&left]).union(&frame([&left, right]).limit(0, 9)).unwrap();
     let path = "union[1].limit.from_delayed[1]";
     let (existing, requested) = collide("dependencies", &make(&right), &make(&changed), path);
     assert!(

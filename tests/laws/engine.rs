@@ -1,5 +1,6 @@
 //! An engine that counts: what the tests know of every piece of data.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -144,11 +145,12 @@ pub fn numbers(range: std::ops::Range<i64>) -> Vec<Row> {
     range.map(|number| vec![number, number * 10]).collect()
 }
 
-pub fn leaf(sources: &[Arc<Source>]) -> FromDelayed {
-    FromDelayed::new("t", schema(), sources.iter().map(Source::handle).collect::<Vec<_>>()).unwrap()
+pub fn leaf(sources: impl IntoIterator<Item = impl Borrow<Arc<Source>>>) -> FromDelayed {
+    let handles: Vec<_> = sources.into_iter().map(|source| source.borrow().handle()).collect();
+    FromDelayed::new("t", schema(), handles).unwrap()
 }
 
-pub fn frame(sources: &[Arc<Source>]) -> Frame {
+pub fn frame(sources: impl IntoIterator<Item = impl Borrow<Arc<Source>>>) -> Frame {
     frame_of(leaf(sources))
 }
 

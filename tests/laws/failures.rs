@@ -17,14 +17,11 @@ fn failure_1_future_identity() {
     for round in 0..100i64 {
         let data = numbers(round..round + 2);
         let source = Source::rows("same-key", &data);
-        let frame = frame(std::slice::from_ref(&source)).filter(col("a").gt(lit(-1i64))).unwrap();
+        let frame = frame([&source]).filter(col("a").gt(lit(-1i64))).unwrap();
         assert_eq!(source.releases(), 0, "the frame owns the new future");
         assert_eq!(rows(&frame), data, "and reads it");
         // Two references to one live instance are the same, so a plan may share them.
-        assert_eq!(
-            crate::engine::frame(std::slice::from_ref(&source)).token(),
-            crate::engine::frame(std::slice::from_ref(&source)).token()
-        );
+        assert_eq!(crate::engine::frame([&source]).token(), crate::engine::frame([&source]).token());
         match round % 3 {
             0 => kept.push((source, frame, data)),
             _ => {
@@ -72,7 +69,7 @@ fn failure_3_recursive_futures() {
     let inner = Source::pending("inner");
     let outer = Source::value("outer", FutureValue::List(vec![FutureValue::Future(inner.handle())]));
     let result = Source::value("outermost", FutureValue::Future(outer.handle()));
-    let frame = frame(std::slice::from_ref(&result));
+    let frame = frame([&result]);
     let (weak_outer, weak_result) = (outer.clone(), result.clone());
     drop((outer, result));
     assert_eq!(inner.releases(), 0, "the value of its value is needed");
@@ -98,7 +95,7 @@ fn failure_4_collisions_and_nondeterminism() {
         leafhold::run::persist(frame, &planner(frame), &executor(), options).unwrap()
     };
     let source = Source::rows("k", &numbers(0..9));
-    let table = frame(std::slice::from_ref(&source));
+    let table = frame([&source]);
     let results: Vec<_> =
         (0..8i64).map(|least| named(&table.clone().filter(col("a").gt(lit(least))).unwrap())).collect();
     for (least, result) in results.iter().enumerate() {

@@ -15,7 +15,7 @@ use crate::kernels::{RowKernels, rows_of};
 #[test]
 fn law_l1_each_link_of_the_chain_is_enough() {
     let source = Source::rows("k", &numbers(0..3));
-    let expr = frame(std::slice::from_ref(&source)).filter(col("a").gt(lit(0i64))).unwrap();
+    let expr = frame([&source]).filter(col("a").gt(lit(0i64))).unwrap();
     let planner = planner(&expr);
     let plan = planner.plan(expr.expr()).unwrap();
     drop(expr);
@@ -32,7 +32,7 @@ fn law_l1_each_link_of_the_chain_is_enough() {
 #[test]
 fn law_l1_a_pending_run_holds_what_it_waits_for_and_lets_go_of_the_rest() {
     let (here, coming) = (Source::rows("here", &numbers(0..3)), Source::pending("coming"));
-    let both = frame(&[here.clone(), coming.clone()]);
+    let both = frame([&here, &coming]);
     let graph = lower(&planner(&both).plan(both.expr()).unwrap()).unwrap();
     drop(both);
     let run = executor().submit(graph);
@@ -85,10 +85,10 @@ fn law_l1_a_run_that_failed_can_be_tried_again() {
 }
 
 #[test]
-fn law_l1_optimizing_a_leaf_away_drops_it_from_the_plan_and_not_from_the_expression() {
+fn law_l2_optimizing_a_leaf_away_drops_it_from_the_plan_and_not_from_the_expression() {
     let (kept, unneeded) = (Source::rows("kept", &numbers(0..3)), Source::rows("unneeded", &numbers(0..3)));
-    let nothing = frame(std::slice::from_ref(&unneeded)).filter(lit(false)).unwrap();
-    let both = frame(std::slice::from_ref(&kept)).union(&nothing).unwrap();
+    let nothing = frame([&unneeded]).filter(lit(false)).unwrap();
+    let both = frame([&kept]).union(&nothing).unwrap();
     drop(nothing);
     let plan = planner(&both).plan(both.expr()).unwrap();
     assert_eq!(unneeded.releases(), 0, "the expression has it");
@@ -101,7 +101,7 @@ fn law_l1_optimizing_a_leaf_away_drops_it_from_the_plan_and_not_from_the_express
 #[test]
 fn law_l2_reports_and_collected_rows_hold_nothing() {
     let source = Source::rows("k", &numbers(0..3));
-    let frame = frame(std::slice::from_ref(&source));
+    let frame = frame([&source]);
     let collected = frame.collect(&planner(&frame), &executor()).unwrap();
     drop(frame);
     assert_eq!(source.releases(), 1);
@@ -136,7 +136,7 @@ fn law_l2_observers_and_kernels_that_panic_leak_nothing() {
 fn law_l2_threads_that_collect_and_drop_release_once() {
     for _ in 0..20 {
         let source = Source::rows("k", &numbers(0..3));
-        let frame = frame(std::slice::from_ref(&source));
+        let frame = frame([&source]);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 let frame = frame.clone();

@@ -134,7 +134,7 @@ fn law_l4_circles_show_their_keys() {
     // Found when it is read:
     let (one, two) = (Source::pending("one"), Source::pending("two"));
     one.finish(FutureValue::List(vec![FutureValue::Future(two.handle())]));
-    let first = frame(std::slice::from_ref(&one));
+    let first = frame([&one]);
     two.finish(FutureValue::Future(one.handle()));
     let error = error(&first);
     assert!(matches!(&error.cause, RunCause::Value { .. }));

@@ -20,7 +20,7 @@ fn law_l5_data_that_go_before_or_after_planning_or_during_the_run_fail_it() {
     for (kind, verb) in KINDS {
         for moment in ["before planning", "before running", "while running"] {
             let (bad, good) = (Source::pending("bad"), Source::rows("good", &numbers(0..2)));
-            let frame = frame(&[good.clone(), bad.clone()]).sort([leafhold::expr::col("a").asc()]).unwrap();
+            let frame = frame([&good, &bad]).sort([leafhold::expr::col("a").asc()]).unwrap();
             let lose = || match moment {
                 "while running" => bad.fail(Fault { kind, message: "the engine's own words".to_owned() }),
                 _ => {
@@ -50,7 +50,7 @@ fn law_l5_data_that_go_before_or_after_planning_or_during_the_run_fail_it() {
             assert_eq!(states[1..], [own, TaskState::UpstreamFailed], "no dependent task starts");
             // The other handles are as good as before.
             assert_eq!((good.releases(), bad.releases()), (0, 0));
-            assert_eq!(rows(&crate::engine::frame(std::slice::from_ref(&good))), numbers(0..2));
+            assert_eq!(rows(&crate::engine::frame([&good])), numbers(0..2));
             drop((frame, plan));
             assert_eq!((good.releases(), bad.releases()), (1, 1));
         }

@@ -45,7 +45,7 @@ fn law_l1b_a_persisted_frame_has_the_rows_and_is_made_of_ordinary_futures() {
 #[test]
 fn law_l1b_a_recoverable_result_owns_what_it_was_made_from() {
     let source = Source::rows("k", &numbers(0..3));
-    let frame = frame(std::slice::from_ref(&source)).filter(col("a").gt(lit(0i64))).unwrap();
+    let frame = frame([&source]).filter(col("a").gt(lit(0i64))).unwrap();
     let Persisted { frame: result, run, .. } = persisted(&frame, true);
     drop(frame);
     run.wait().unwrap();
@@ -64,7 +64,7 @@ fn law_l1b_a_recoverable_result_owns_what_it_was_made_from() {
 #[test]
 fn law_l1b_an_unrecoverable_result_lets_go_once_all_of_it_is_there() {
     let (here, coming) = (Source::rows("here", &numbers(0..3)), Source::pending("coming"));
-    let frame = frame(&[here.clone(), coming.clone()]).sort([col("a").asc()]).unwrap();
+    let frame = frame([&here, &coming]).sort([col("a").asc()]).unwrap();
     let Persisted { frame: result, run, .. } = persisted(&frame, false);
     drop(frame);
     assert_eq!(coming.releases(), 0);
@@ -123,7 +123,7 @@ fn law_l1b_lost_results_are_made_again() {
 fn law_l1b_what_cannot_be_made_again_is_an_error() {
     // Without the origins:
     let source = Source::rows("k", &numbers(0..3));
-    let frame = frame(std::slice::from_ref(&source));
+    let frame = frame([&source]);
     let dying = Dying(executor(), Arc::new(AtomicUsize::new(1)));
     let options = PersistOptions { recoverable: false, name: Some("unrecoverable".to_owned()) };
     let Persisted { frame: result, run, .. } = persist(&frame, &planner(&frame), &dying, options).unwrap();
@@ -150,7 +150,7 @@ fn law_l1b_what_cannot_be_made_again_is_an_error() {
 #[test]
 fn law_l1b_a_result_that_nobody_needs_is_cancelled() {
     let source = Source::pending("never");
-    let frame = frame(std::slice::from_ref(&source));
+    let frame = frame([&source]);
     let Persisted { frame: result, run, .. } = persisted(&frame, true);
     drop((frame, result));
     let error = run.wait().unwrap_err();
@@ -178,7 +178,7 @@ fn law_l4_adopted_futures_live_as_long_as_what_was_persisted() {
     for (nested, while_result) in [(NestedFutures::Await, 1), (NestedFutures::Adopt, 0)] {
         let inner = Source::rows("inner", &numbers(0..2));
         let outer = Source::value("outer", FutureValue::Future(inner.handle()));
-        let frame = frame_of(leaf(std::slice::from_ref(&outer)).with_nested(nested));
+        let frame = frame_of(leaf([&outer]).with_nested(nested));
         let Persisted { frame: result, run, .. } = persisted(&frame, false);
         run.wait().unwrap();
         drop((frame, outer));

@@ -9,7 +9,7 @@ use crate::engine::{Source, frame, frame_of, numbers};
 #[test]
 fn law_l3_a_generation_survives_a_round_trip_and_means_the_same_instance() {
     let source = Source::rows("k", &numbers(0..2));
-    let before = frame(std::slice::from_ref(&source));
+    let before = frame([&source]);
     let handle = source.handle();
     let written = serde_json::to_string(&handle.generation()).unwrap();
     drop(handle);

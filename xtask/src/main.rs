@@ -1,5 +1,6 @@
 //! Development tasks: `cargo xtask test` runs everything that CI runs.
 
+mod mutants;
 mod readme;
 mod run;
 mod steps;
@@ -9,9 +10,11 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: cargo xtask test [--quick]
+       cargo xtask mutants [NAME..]
 
   test           format, lints, tests, documentation, rules, examples and the commands of README.md
   test --quick   the planner itself alone: no DataFusion to build
+  mutants        breaks laws on purpose, and runs the tests that must fail then (tests/mutants.toml)
 ";
 
 fn main() -> ExitCode {
@@ -20,6 +23,7 @@ fn main() -> ExitCode {
     let quick = match args.as_slice() {
         ["test"] => false,
         ["test", "--quick"] => true,
+        ["mutants", names @ ..] => return mutants::run(&root(), names),
         ["--help" | "-h" | "help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
