@@ -9,7 +9,7 @@ use arrow_array::{Int64Array, RecordBatch};
 use leafhold::expr::{ExtensionTraits, Frame, MapPartitions};
 use leafhold::leaf::value;
 use leafhold::optimize::Planner;
-use leafhold::run::{KernelError, LocalExecutor, RunCause, RunFailure, TaskState, collect};
+use leafhold::run::{KernelError, LocalExecutor, RunCause, RunFailure, RunReport, TaskState, collect};
 
 use super::kernels::{RowKernels, batch_of, rows_of};
 use super::tables::integers;
@@ -39,7 +39,10 @@ fn counting(traits: ExtensionTraits) -> MapPartitions {
     count.with_traits(traits)
 }
 
-fn run(frame: Frame) -> Result<(Vec<Vec<i64>>, Arc<RowKernels>, leafhold::run::RunReport), RunFailure> {
+/// The sorted rows, what the kernels saw, and the report.
+type Ran = (Vec<Vec<i64>>, Arc<RowKernels>, RunReport);
+
+fn run(frame: Frame) -> Result<Ran, RunFailure> {
     let kernels = Arc::new(RowKernels::default());
     let plan = Planner::new(frame.functions().clone()).plan(frame.expr()).unwrap();
     let found = collect(&plan, &LocalExecutor::new(kernels.clone(), 2))?;
