@@ -9,7 +9,7 @@ use arrow_array::{Int64Array, RecordBatch};
 use leafhold::expr::{ExtensionTraits, Frame, MapPartitions};
 use leafhold::leaf::value;
 use leafhold::optimize::Planner;
-use leafhold::run::{KernelError, LocalExecutor, RunCause, RunFailure, TaskState, collect};
+use leafhold::run::{KernelError, LocalExecutor, RunCause, RunFailure, RunReport, TaskState, collect};
 
 use super::kernels::{Row, RowKernels, batch_of, rows_of};
 use super::tables::integers;
@@ -39,8 +39,8 @@ fn counting(traits: ExtensionTraits) -> MapPartitions {
     count.with_traits(traits)
 }
 
-/// Sorted rows, the kernels that gave them, and the report.
-type Ran = (Vec<Row>, Arc<RowKernels>, leafhold::run::RunReport);
+/// The sorted rows, what the kernels saw, and the report.
+type Ran = (Vec<Row>, Arc<RowKernels>, RunReport);
 
 fn run(frame: Frame) -> Result<Ran, RunFailure> {
     let kernels = Arc::new(RowKernels::default());
