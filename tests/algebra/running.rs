@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Int64Array, RecordBatch};
-use leafhold::expr::{ExtensionTraits, Frame, MapPartitions};
+use leafhold::expr::{ExtensionTraits, Frame, MapPartitions, col};
 use leafhold::leaf::value;
 use leafhold::optimize::Planner;
 use leafhold::run::{KernelError, LocalExecutor, RunCause, RunFailure, RunReport, TaskState, collect};
@@ -50,6 +50,23 @@ fn run(frame: Frame) -> Result<Ran, RunFailure> {
     let mut rows = rows_of(&found.batches);
     rows.sort();
     Ok((rows, kernels, found.report))
+}
+
+/// Two functions may get one and the same column, but each sees it by the name that it has there.
+#[test]
+fn the_names_that_a_function_sees_are_a_part_of_what_runs() {
+    let length = || {
+        let schema = integers(&["length"]);
+        let made = schema.clone();
+        MapPartitions::new("length", "1", schema, move |batches| {
+            let length = batches[0].schema().field(0).name().len() as i64;
+            Ok(vec![batch_of(&made, &[vec![length]])])
+        })
+    };
+    let t = live([&[1, 2], &[3]]);
+    let named = |name: &str| t.clone().project([(name, col("a"))]).unwrap().map_partitions(length()).unwrap();
+    let (rows, _, _) = run(named("a").union(&named("much-longer")).unwrap()).unwrap();
+    assert_eq!(rows, [[1], [11]]);
 }
 
 #[test]
