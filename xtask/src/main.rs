@@ -1,25 +1,32 @@
 //! Development tasks: `cargo xtask test` runs everything that CI runs.
 
+mod python;
 mod readme;
 mod run;
+mod step;
 mod steps;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "\
-usage: cargo xtask test [--quick]
+use steps::Scope;
 
-  test           format, lints, tests, documentation, rules, examples and the commands of README.md
-  test --quick   the planner itself alone: no DataFusion to build
+const USAGE: &str = "\
+usage: cargo xtask test [--quick | --no-python]
+
+  test               format, lints, tests, documentation, rules, examples, the commands of README.md, and the
+                     Python package in an environment of its own, `.venv`
+  test --no-python   the same without the Python package
+  test --quick       the planner itself alone: no DataFusion to build
 ";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let quick = match args.as_slice() {
-        ["test"] => false,
-        ["test", "--quick"] => true,
+    let scope = match args.as_slice() {
+        ["test"] => Scope { quick: false, python: true },
+        ["test", "--no-python"] => Scope { quick: false, python: false },
+        ["test", "--quick"] => Scope { quick: true, python: false },
         ["--help" | "-h" | "help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -29,7 +36,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match steps::steps(&root(), quick) {
+    match steps::steps(&root(), scope) {
         Ok(steps) => run::run(&root(), steps),
         Err(error) => {
             eprintln!("error: {error}");

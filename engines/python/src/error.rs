@@ -55,7 +55,11 @@ pub fn sql(py: Python<'_>, error: SqlError) -> PyErr {
         _ => None,
     };
     let raise = Raise::new(py, "SqlError", &error);
-    finish(raise.with("line", place.map(|place| place.0)).and_then(|raise| raise.with("column", place.map(|place| place.1))))
+    finish(
+        raise
+            .with("line", place.map(|place| place.0))
+            .and_then(|raise| raise.with("column", place.map(|place| place.1))),
+    )
 }
 
 /// What is wrong with an expression.

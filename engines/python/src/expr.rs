@@ -17,11 +17,11 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::arrow;
 use crate::error::{self, Raise};
 use crate::future::{Handle, Resolver};
 use crate::graph::PyTaskGraph;
 use crate::origin::Origin;
-use crate::arrow;
 
 /// An immutable expression, with strong handles to the futures below it.
 #[pyclass(frozen, module = "leafhold._leafhold", name = "Expr")]
@@ -54,10 +54,13 @@ impl PyExpr {
         };
         let leaf = FromDelayed::new(name, schema, handles).map_err(|error| error::delayed(py, &error))?;
         let leaf = leaf.with_nested(nested);
-        leaf_expr(py, Leaf::FromDelayed(match origin {
-            Some(origin) => leaf.with_origin(origin.get().0.clone()),
-            None => leaf,
-        }))
+        leaf_expr(
+            py,
+            Leaf::FromDelayed(match origin {
+                Some(origin) => leaf.with_origin(origin.get().0.clone()),
+                None => leaf,
+            }),
+        )
     }
 
     /// A leaf of Arrow data at hand, as one partition. Its statistics and its token are taken here.

@@ -48,7 +48,8 @@ impl RemoteFuture for PyFuture {
 
     fn status(&self) -> FutureStatus {
         let status = self.ask(|adapter| {
-            let (status, rows, bytes): (String, Option<u64>, Option<u64>) = adapter.call_method0("status")?.extract()?;
+            let (status, rows, bytes): (String, Option<u64>, Option<u64>) =
+                adapter.call_method0("status")?.extract()?;
             Ok(match status.as_str() {
                 "pending" => FutureStatus::Pending,
                 "finished" => FutureStatus::Finished { rows, bytes },
@@ -86,7 +87,9 @@ impl RemoteFuture for PyFuture {
     fn data(&self) -> Result<PartitionData, FutureError> {
         match self.value()? {
             FutureValue::Table(data) => Ok(data),
-            other => Err(self.error(FutureErrorKind::Failed, format!("its value is {}, not a table", other.describe()))),
+            other => {
+                Err(self.error(FutureErrorKind::Failed, format!("its value is {}, not a table", other.describe())))
+            }
         }
     }
 

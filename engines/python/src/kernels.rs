@@ -54,7 +54,6 @@ pub fn run_fragment<'py>(
     output.ports.iter().map(table).collect()
 }
 
-
 fn read(py: Python<'_>, bytes: &[u8]) -> PyResult<Arc<Fragment>> {
     if let Some(known) = CACHE.lock().fragments.get(bytes) {
         return Ok(known.clone());

@@ -311,8 +311,7 @@ impl<'py> Walk<'py> {
 
 fn normalizer(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static NORMALIZE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let normalize = NORMALIZE.get_or_try_init(py, || {
-        Ok::<_, PyErr>(py.import("leafhold._tokenize")?.getattr("normalize")?.unbind())
-    })?;
+    let normalize = NORMALIZE
+        .get_or_try_init(py, || Ok::<_, PyErr>(py.import("leafhold._tokenize")?.getattr("normalize")?.unbind()))?;
     Ok(normalize.bind(py))
 }
