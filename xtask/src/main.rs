@@ -1,28 +1,35 @@
 //! Development tasks: `cargo xtask test` runs everything that CI runs.
 
 mod mutants;
+mod python;
 mod readme;
 mod run;
+mod step;
 mod steps;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use steps::Scope;
+
 const USAGE: &str = "\
-usage: cargo xtask test [--quick]
+usage: cargo xtask test [--quick | --no-python]
        cargo xtask mutants [NAME..]
 
-  test           format, lints, tests, documentation, rules, examples and the commands of README.md
-  test --quick   the planner itself alone: no DataFusion to build
-  mutants        breaks laws on purpose, and runs the tests that must fail then (tests/mutants.toml)
+  test               format, lints, tests, documentation, rules, examples, the commands of README.md, and the
+                     Python package in an environment of its own, `.venv`
+  test --no-python   the same without the Python package
+  test --quick       the planner itself alone: no DataFusion to build
+  mutants            breaks laws on purpose, and runs the tests that must fail then (tests/mutants.toml)
 ";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let quick = match args.as_slice() {
-        ["test"] => false,
-        ["test", "--quick"] => true,
+    let scope = match args.as_slice() {
+        ["test"] => Scope { quick: false, python: true },
+        ["test", "--no-python"] => Scope { quick: false, python: false },
+        ["test", "--quick"] => Scope { quick: true, python: false },
         ["mutants", names @ ..] => return mutants::run(&root(), names),
         ["--help" | "-h" | "help"] => {
             print!("{USAGE}");
@@ -33,7 +40,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match steps::steps(&root(), quick) {
+    match steps::steps(&root(), scope) {
         Ok(steps) => run::run(&root(), steps),
         Err(error) => {
             eprintln!("error: {error}");

@@ -3,66 +3,58 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::readme;
+use crate::step::{Program, Step, cargo};
+use crate::{python, readme};
 
-/// One step: a cargo command.
-pub struct Step {
-    /// What it is, for people.
-    pub name: String,
-    /// The words after `cargo`.
-    pub args: Vec<String>,
-    /// Variables that it needs.
-    pub env: Vec<(&'static str, &'static str)>,
+/// Which steps are wanted.
+#[derive(Clone, Copy)]
+pub struct Scope {
+    /// The planner alone: nothing that needs DataFusion.
+    pub quick: bool,
+    /// The Python package, too.
+    pub python: bool,
 }
 
-impl Step {
-    fn new(name: impl Into<String>, args: &str) -> Step {
-        Step { name: name.into(), args: args.split_whitespace().map(str::to_owned).collect(), env: Vec::new() }
-    }
-
-    fn env(mut self, name: &'static str, value: &'static str) -> Step {
-        self.env.push((name, value));
-        self
-    }
-}
-
-/// All steps; with `quick`, those of the planner alone.
+/// All steps of a scope.
 ///
 /// What depends on DataFusion is built in release throughout: it is built once, and its tests run real data.
-pub fn steps(root: &Path, quick: bool) -> Result<Vec<Step>, String> {
+pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
     let mut steps = vec![
-        Step::new("format", "fmt --all --check"),
-        Step::new("lints of the planner", "clippy -p leafhold -p xtask --all-targets -- -D warnings"),
+        Step::cargo("format", "fmt --all --check"),
+        Step::cargo("lints of the planner", "clippy -p leafhold -p xtask --all-targets -- -D warnings"),
         match has_nextest() {
-            true => Step::new("tests of the planner", "nextest run -p leafhold -p xtask"),
-            false => Step::new("tests of the planner", "test -p leafhold -p xtask --lib --bins --tests"),
+            true => Step::cargo("tests of the planner", "nextest run -p leafhold -p xtask"),
+            false => Step::cargo("tests of the planner", "test -p leafhold -p xtask --lib --bins --tests"),
         },
-        Step::new("documented examples of the planner", "test --doc -p leafhold"),
-        Step::new("documentation of the planner", "doc --no-deps -p leafhold").env("RUSTDOCFLAGS", "-D warnings"),
+        Step::cargo("documented examples of the planner", "test --doc -p leafhold"),
+        Step::cargo("documentation of the planner", "doc --no-deps -p leafhold").env("RUSTDOCFLAGS", "-D warnings"),
     ];
     steps.extend(examples(root, "examples", "-p leafhold")?);
-    if quick {
+    if scope.quick {
         return Ok(steps);
     }
     let engine = "-p leafhold-datafusion -p leafhold-cli -p leafhold-bench";
     steps.extend([
-        Step::new(
-            "lints of engine, command line and bench",
-            &format!("clippy --release {engine} --all-targets -- -D warnings"),
+        Step::cargo(
+            "lints of engine, command line, bench and Python package",
+            &format!("clippy --release {engine} -p leafhold-python --all-targets -- -D warnings"),
         ),
-        Step::new("tests of engine, command line and bench", &format!("test --release --no-fail-fast {engine}")),
-        Step::new("documentation of the engine", "doc --release --no-deps -p leafhold-datafusion")
+        Step::cargo("tests of engine, command line and bench", &format!("test --release --no-fail-fast {engine}")),
+        Step::cargo("documentation of the engine", "doc --release --no-deps -p leafhold-datafusion")
             .env("RUSTDOCFLAGS", "-D warnings"),
-        Step::new("check of the rules that ship", "run --release -p leafhold-cli -- rules check"),
+        Step::cargo("check of the rules that ship", "run --release -p leafhold-cli -- rules check"),
     ]);
     steps.extend(examples(root, "engines/datafusion/examples", "--release -p leafhold-datafusion")?);
     let path = root.join("README.md");
     let markdown = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    steps.extend(readme::commands(&markdown).into_iter().map(|words| Step {
-        name: format!("README: {}", words.join(" ")),
-        args: words[1..].to_vec(),
-        env: Vec::new(),
-    }));
+    let step = |words: Vec<String>| {
+        let args = words[1..].iter().map(String::as_str);
+        Step::new(format!("README: {}", words.join(" ")), Program::Cargo, args)
+    };
+    steps.extend(readme::commands(&markdown).into_iter().map(step));
+    if scope.python {
+        steps.extend(python::steps(root));
+    }
     Ok(steps)
 }
 
@@ -80,13 +72,13 @@ fn examples(root: &Path, folder: &str, package: &str) -> Result<Vec<Step>, Strin
         names.extend(name.filter(|_| file.extension().is_some_and(|extension| extension == "rs")));
     }
     names.sort();
-    let step = |name: &String| Step::new(format!("example {name}"), &format!("run {package} --example {name}"));
+    let step = |name: &String| Step::cargo(format!("example {name}"), &format!("run {package} --example {name}"));
     Ok(names.iter().map(step).collect())
 }
 
 /// The faster test runner, where somebody has installed it.
 fn has_nextest() -> bool {
-    let mut command = Command::new(crate::run::cargo());
+    let mut command = Command::new(cargo());
     command.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }

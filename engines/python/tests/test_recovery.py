@@ -77,6 +77,7 @@ def test_right_after_a_restart_of_the_client(client: Any) -> None:
     futures = client.map(numbers, range(3))
     frame = totals(lh.from_futures(futures, name="numbers"))
     kept = frame.persist(client)
+    assert rows(kept.compute(client)) == WANTED
     client.restart()
     for dead, leaf in ((frame, "numbers"), (kept, "persisted")):
         for executor in (client, "local"):

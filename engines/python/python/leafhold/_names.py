@@ -51,14 +51,20 @@ def claim(client: distributed.Client, wanted: dict[str, str], written: str) -> d
 
 
 def _held_by(client: distributed.Client, names: list[str]) -> dict[str, tuple[str, list[str]]]:
-    """Of the names that the cluster knows: what it has there, and which keys that reads."""
+    """Of the names that are taken: what the cluster has there, and which keys that reads."""
+    # What this client holds is certain, also when the scheduler is still to hear of it.
+    known = _written.get(client, {})
+    held = {
+        name: ("a future of this client", [known[name][0]] if name in known else [])
+        for name in names
+        if name in client.futures
+    }
     try:
-        return client.run_on_scheduler(_tasks, names)
+        there = client.run_on_scheduler(_tasks, names)
     except Exception:
         # A scheduler that runs nothing for others: then what this client knows has to do.
-        mine = [name for name in names if name in client.futures]
-        known = _written.get(client, {})
-        return {name: ("something else", [known[name][0]] if name in known else []) for name in mine}
+        return held
+    return held | there
 
 
 def _tasks(names: list[str], dask_scheduler: Any = None) -> dict[str, tuple[str, list[str]]]:
