@@ -196,7 +196,7 @@ fn token(number: u8) -> Token {
     Token::from_bytes(bytes)
 }
 
-/// What a thread does in a world.
+/// What one thread does.
 type Work<T> = Box<dyn FnOnce(World) -> T + Send>;
 
 /// Runs threads over one world, and gives what they gave.
