@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use crate::run::cargo;
+use crate::step::cargo;
 
 /// One change that breaks a law.
 #[derive(Deserialize)]
