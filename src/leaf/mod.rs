@@ -25,6 +25,7 @@ mod future_error;
 mod future_value;
 mod generation;
 mod handle;
+mod instance_table;
 mod local;
 mod partition;
 mod reading;
@@ -33,6 +34,7 @@ pub mod release;
 mod scan;
 mod sketch;
 mod statistics;
+mod sync;
 mod values;
 
 pub use adapters::{from_abortable, from_future, from_receiver, from_thread, spawn};
