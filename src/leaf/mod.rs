@@ -25,6 +25,7 @@ mod future_error;
 mod future_value;
 mod generation;
 mod handle;
+mod instance_table;
 mod ipc;
 mod local;
 mod number;
@@ -36,6 +37,7 @@ mod resolver;
 mod scan;
 mod sketch;
 mod statistics;
+mod sync;
 mod values;
 
 pub use adapters::{from_abortable, from_future, from_receiver, from_thread, spawn};

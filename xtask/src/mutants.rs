@@ -41,7 +41,7 @@ struct Mutants {
 
 /// A test that waits for what a mutant never does is stopped after so long; that counts as a failure of the
 /// test, as it should.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs the mutants of these names, or all of them.
 pub fn run(root: &Path, names: &[&str]) -> ExitCode {
