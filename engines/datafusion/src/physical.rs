@@ -137,8 +137,9 @@ impl Conversion<'_> {
         };
         let partitions = match leaf {
             Leaf::FromDelayed(delayed) => {
-                let handles = delayed.handles().iter().cloned();
-                handles.map(|handle| SourceData::Delayed { handle, columns: columns.to_vec() }).collect()
+                let source =
+                    |partition| SourceData::Delayed { leaf: delayed.clone(), partition, columns: columns.to_vec() };
+                (0..leaf.partitions()).map(source).collect()
             }
             Leaf::Values(values) => {
                 let data = values.partitions().iter().cloned();
