@@ -119,7 +119,7 @@ fn builds() -> Vec<(&'static str, Build)> {
         ("values of frames", |t, _| {
             let calls = [
                 ("f", framed(first_value(col("n")), Rows, Preceding(1), Following(1))),
-                ("l", framed(last_value(col("n")), Rows, Preceding(1), Following(1))),
+                ("last", framed(last_value(col("n")), Rows, Preceding(1), Following(1))),
                 ("x", framed(nth_value(col("n"), 2), Rows, UnboundedPreceding, UnboundedFollowing)),
                 ("y", framed(first_value(col("b")), Rows, Following(1), Following(2))),
                 ("z", last_value(col("b"))),
