@@ -244,7 +244,7 @@ def test_a_frame_that_is_no_arrow_data() -> None:
         ("select aa from t", "no column `aa`; did you mean `a`", (1, 8)),
         ("select a from tt", "no table `tt`; did you mean `t`", (1, 15)),
         ("select a\nfrom t where", "Expected: an expression", (2, 13)),
-        ("select a + true from t", "Boolean", None),
+        ("select a + true from t", "Boolean", (1, 8)),
         ("drop table t", "only queries can be planned", None),
     ],
 )
