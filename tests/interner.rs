@@ -47,7 +47,7 @@ fn expression(number: i64) -> Expr {
 }
 
 #[test]
-fn i1_live_nodes_of_equal_tokens_are_one_node() {
+fn law_i1_live_nodes_of_equal_tokens_are_one_node() {
     let _turn = turn();
     let one = expression(1);
     let again = expression(1);
@@ -60,7 +60,7 @@ fn i1_live_nodes_of_equal_tokens_are_one_node() {
 }
 
 #[test]
-fn i1_holds_for_many_threads_at_once() {
+fn law_i1_holds_for_many_threads_at_once() {
     let _turn = turn();
     const THREADS: usize = 8;
     for round in 0..50 {
@@ -80,7 +80,7 @@ fn i1_holds_for_many_threads_at_once() {
 }
 
 #[test]
-fn i1_holds_for_threads_that_make_the_same_nodes_side_by_side() {
+fn law_i1_holds_for_threads_that_make_the_same_nodes_side_by_side() {
     let _turn = turn();
     let base = leaf("a");
     let start = Barrier::new(4);
@@ -99,7 +99,7 @@ fn i1_holds_for_threads_that_make_the_same_nodes_side_by_side() {
 }
 
 #[test]
-fn i2_the_interner_keeps_nothing_alive() {
+fn law_i2_the_interner_keeps_nothing_alive() {
     let _turn = turn();
     let before = interned_nodes();
     let expr = expression(1);
@@ -112,7 +112,7 @@ fn i2_the_interner_keeps_nothing_alive() {
 }
 
 #[test]
-fn i2_the_inputs_and_futures_of_the_last_expr_go_with_it() {
+fn law_i2_the_inputs_and_futures_of_the_last_expr_go_with_it() {
     let _turn = turn();
     release::drain();
     let (nodes, live) = (interned_nodes(), handle_counts().live());
@@ -131,7 +131,7 @@ fn i2_the_inputs_and_futures_of_the_last_expr_go_with_it() {
 }
 
 #[test]
-fn i2_a_node_that_loses_a_race_leaves_nothing_behind() {
+fn law_i2_a_node_that_loses_a_race_leaves_nothing_behind() {
     let _turn = turn();
     let before = interned_nodes();
     std::thread::scope(|scope| {
@@ -143,7 +143,7 @@ fn i2_a_node_that_loses_a_race_leaves_nothing_behind() {
 }
 
 #[test]
-fn i3_a_lookup_beside_the_last_drop_gets_a_whole_node() {
+fn law_i3_a_lookup_beside_the_last_drop_gets_a_whole_node() {
     let _turn = turn();
     let before = interned_nodes();
     let expected = {
@@ -182,7 +182,7 @@ fn chain(length: usize) -> Expr {
 }
 
 #[test]
-fn i4_a_million_nodes_are_built_tokened_and_dropped_without_recursion() {
+fn law_i4_a_million_nodes_are_built_tokened_and_dropped_without_recursion() {
     let _turn = turn();
     on_a_small_stack(|| {
         const LENGTH: usize = 1_000_000;
@@ -197,7 +197,7 @@ fn i4_a_million_nodes_are_built_tokened_and_dropped_without_recursion() {
 }
 
 #[test]
-fn i4_a_dag_of_two_paths_per_level_is_walked_and_dropped_in_linear_time() {
+fn law_i4_a_dag_of_two_paths_per_level_is_walked_and_dropped_in_linear_time() {
     let _turn = turn();
     on_a_small_stack(|| {
         let before = interned_nodes();
@@ -212,7 +212,7 @@ fn i4_a_dag_of_two_paths_per_level_is_walked_and_dropped_in_linear_time() {
 }
 
 #[test]
-fn i4_a_deep_expression_may_outlive_its_threads_other_locals() {
+fn law_i4_a_deep_expression_may_outlive_its_threads_other_locals() {
     let _turn = turn();
     thread_local! {
         static KEPT: std::cell::RefCell<Option<Expr>> = const { std::cell::RefCell::new(None) };
@@ -226,7 +226,7 @@ fn i4_a_deep_expression_may_outlive_its_threads_other_locals() {
 }
 
 #[test]
-fn i4_two_threads_that_share_a_deep_chain_drop_all_of_it() {
+fn law_i4_two_threads_that_share_a_deep_chain_drop_all_of_it() {
     let _turn = turn();
     let before = interned_nodes();
     for _ in 0..20 {

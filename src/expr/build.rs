@@ -1,12 +1,15 @@
 //! The checked constructors of [`Expr`].
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, FieldRef, Schema};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use smallvec::SmallVec;
 
+use super::infer::infer_at;
+use super::places;
 use super::{
-    AggregateCall, AggregateFunction, Barrier, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, SortKey, infer,
+    AggregateCall, AggregateFunction, Barrier, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, ScalarType,
+    SortKey, infer,
 };
 use crate::leaf::Leaf;
 
@@ -15,7 +18,7 @@ impl Expr {
     pub fn leaf(leaf: Leaf) -> Result<Expr, ExprError> {
         let schema = leaf.schema().clone();
         check_unique(schema.fields().iter().map(|field| field.name().as_str()))?;
-        Ok(Expr::intern(Op::Leaf(leaf), Vec::new(), schema))
+        Ok(Expr::intern(Op::Leaf(leaf), [], schema))
     }
 
     /// Exactly these columns, in this order.
@@ -25,17 +28,15 @@ impl Expr {
         functions: &dyn Functions,
     ) -> Result<Expr, ExprError> {
         let columns: Vec<_> = columns.into_iter().collect();
-        let fields = columns.iter().map(|(name, scalar)| self.field(name, scalar, functions));
-        let fields = fields.collect::<Result<Vec<_>, _>>()?;
-        let schema = schema_of(fields)?;
-        Ok(Expr::intern(Op::Project(columns), vec![self], schema))
+        let schema = self.projected(&columns, functions)?;
+        Ok(Expr::intern(Op::Project(columns), [self], schema))
     }
 
     /// The rows for which `predicate` is true.
     pub fn filter(self, predicate: Scalar, functions: &dyn Functions) -> Result<Expr, ExprError> {
         check_boolean("a filter", &predicate, &self.schema, functions)?;
         let schema = self.schema.clone();
-        Ok(Expr::intern(Op::Filter(predicate), vec![self], schema))
+        Ok(Expr::intern(Op::Filter(predicate), [self], schema))
     }
 
     /// A join with `right`; the conjuncts of `on` may read both sides. No conjunct: a cross product.
@@ -54,7 +55,7 @@ impl Expr {
             true => join_schema(&self.schema, &right.schema, kind)?,
             false => self.schema.clone(),
         };
-        Ok(Expr::intern(Op::Join { kind, on }, vec![self, right], schema))
+        Ok(Expr::intern(Op::Join { kind, on }, [self, right], schema))
     }
 
     /// One row per group of equal keys; without keys, exactly one row.
@@ -68,7 +69,7 @@ impl Expr {
         let keys = group.iter().map(|(name, scalar)| self.field(name, scalar, functions));
         let values = aggregates.iter().map(|(name, call)| self.aggregate_field(name, call, functions));
         let schema = schema_of(keys.chain(values).collect::<Result<Vec<_>, _>>()?)?;
-        Ok(Expr::intern(Op::Aggregate { group, aggregates }, vec![self], schema))
+        Ok(Expr::intern(Op::Aggregate { group, aggregates }, [self], schema))
     }
 
     /// The rows in an order.
@@ -80,19 +81,19 @@ impl Expr {
             infer(&key.scalar, &self.schema, functions)?;
         }
         let schema = self.schema.clone();
-        Ok(Expr::intern(Op::Sort(keys), vec![self], schema))
+        Ok(Expr::intern(Op::Sort(keys), [self], schema))
     }
 
     /// Skips `offset` rows, then gives at most `fetch`.
     pub fn limit(self, offset: u64, fetch: Option<u64>) -> Expr {
         let schema = self.schema.clone();
-        Expr::intern(Op::Limit { offset, fetch }, vec![self], schema)
+        Expr::intern(Op::Limit { offset, fetch }, [self], schema)
     }
 
     /// One of equal rows.
     pub fn distinct(self) -> Expr {
         let schema = self.schema.clone();
-        Expr::intern(Op::Distinct, vec![self], schema)
+        Expr::intern(Op::Distinct, [self], schema)
     }
 
     /// All rows of all inputs, by position.
@@ -123,6 +124,34 @@ impl Expr {
         let schema = barrier.schema();
         check_unique(schema.fields().iter().map(|field| field.name().as_str()))?;
         Ok(Expr::intern(Op::Barrier(barrier), inputs, schema))
+    }
+
+    /// The schema of a projection: this one's own, where names, types and nullability stay.
+    fn projected(&self, columns: &[(Name, Scalar)], functions: &dyn Functions) -> Result<SchemaRef, ExprError> {
+        let places = places::columns(&self.schema);
+        let kinds = columns
+            .iter()
+            .enumerate()
+            .map(|(at, (_, scalar))| infer_at(scalar, at, &self.schema, &places, functions))
+            .collect::<Result<SmallVec<[ScalarType; 8]>, _>>()?;
+        let fields = self.schema.fields();
+        let stays = |at: usize| {
+            fields.get(at).filter(|field| {
+                let (name, kind) = (&columns[at].0, &kinds[at]);
+                **name == *field.name().as_str()
+                    && kind.data_type == *field.data_type()
+                    && kind.nullable == field.is_nullable()
+                    && field.metadata().is_empty()
+            })
+        };
+        let all = columns.len() == fields.len() && self.schema.metadata().is_empty();
+        if all && (0..columns.len()).all(|at| stays(at).is_some()) {
+            return Ok(self.schema.clone());
+        }
+        check_unique(columns.iter().map(|(name, _)| &**name))?;
+        let made = |at: usize| Arc::new(Field::new(&*columns[at].0, kinds[at].data_type.clone(), kinds[at].nullable));
+        let fields = (0..columns.len()).map(|at| stays(at).cloned().unwrap_or_else(|| made(at)));
+        Ok(Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>())))
     }
 
     fn field(&self, name: &Name, scalar: &Scalar, functions: &dyn Functions) -> Result<Field, ExprError> {
@@ -160,14 +189,11 @@ fn check_boolean(
     }
 }
 
-fn check_unique<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), ExprError> {
-    let mut seen = HashSet::new();
-    for name in names {
-        if !seen.insert(name) {
-            return Err(ExprError::DuplicateColumn { name: name.to_owned() });
-        }
+fn check_unique<'a>(names: impl ExactSizeIterator<Item = &'a str> + Clone) -> Result<(), ExprError> {
+    match places::repeated(names) {
+        Some(name) => Err(ExprError::DuplicateColumn { name: name.to_owned() }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn schema_of(fields: Vec<Field>) -> Result<Arc<Schema>, ExprError> {

@@ -2,8 +2,11 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use smallvec::SmallVec;
 
-use super::{AggregateCall, CoreFunctions, Expr, ExprError, Functions, JoinKind, Name, Scalar, SortKey, col};
+use super::{
+    AggregateCall, CoreFunctions, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, SortKey, col, places,
+};
 use crate::leaf::{FromDelayed, FutureHandle, Leaf, Values};
 use crate::token::Token;
 
@@ -93,17 +96,46 @@ impl Frame {
 
     /// The columns there are, and one more (or another of that name).
     pub fn with_column(self, name: &str, scalar: Scalar) -> Result<Self, ExprError> {
-        let mut columns: Vec<(Name, Scalar)> = self
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| (field.name().as_str().into(), col(field.name().as_str())))
-            .collect();
-        match columns.iter_mut().find(|(known, _)| &**known == name) {
-            Some(column) => column.1 = scalar,
-            None => columns.push((name.into(), scalar)),
+        self.with_columns([(name, scalar)])
+    }
+
+    /// The columns there are, and some more (or others of those names), all computed from the columns there
+    /// were before.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use arrow_array::{Int64Array, RecordBatch};
+    /// # use leafhold::expr::{col, lit, Frame};
+    /// # let batch = RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(vec![1, 2])) as _)]).unwrap();
+    /// let frame = Frame::from_batches("numbers", batch.schema(), vec![batch])?
+    ///     .with_columns([("a", col("a") + lit(1i64)), ("before", col("a"))])?;
+    /// assert_eq!(frame.schema().field(1).name(), "before");
+    /// # Ok::<_, leafhold::expr::ExprError>(())
+    /// ```
+    pub fn with_columns<'a>(self, columns: impl IntoIterator<Item = (&'a str, Scalar)>) -> Result<Self, ExprError> {
+        let mut all: Vec<(Name, Scalar)> = match self.expr.op() {
+            // The names are shared with the projection below.
+            Op::Project(below) => below.iter().map(|(name, _)| kept(name.clone())).collect(),
+            _ => self.schema().fields().iter().map(|field| kept(field.name().as_str().into())).collect(),
+        };
+        let there = all.len();
+        let schema = self.schema().clone();
+        let places = places::columns(&schema);
+        let mut given: SmallVec<[&str; 4]> = SmallVec::new();
+        for (at, (name, scalar)) in columns.into_iter().enumerate() {
+            given.push(name);
+            match places.find(name, at) {
+                Some(place) => all[place].1 = scalar,
+                None => all.push((name.into(), scalar)),
+            }
         }
-        self.map(|expr, functions| expr.project(columns, functions))
+        // One that is new twice is found by the projection.
+        if all.len() - there < given.len()
+            && let Some(name) = places::repeated(given.iter().copied())
+        {
+            return Err(ExprError::DuplicateColumn { name: name.to_owned() });
+        }
+        self.map(|expr, functions| expr.project(all, functions))
     }
 
     /// The rows for which the predicate is true.
@@ -168,6 +200,10 @@ impl GroupedFrame {
         let group = self.group;
         self.frame.map(|expr, functions| expr.aggregate(group, named(aggregates), functions))
     }
+}
+
+fn kept(name: Name) -> (Name, Scalar) {
+    (name.clone(), Scalar::column(name))
 }
 
 fn named<'a, T>(columns: impl IntoIterator<Item = (&'a str, T)>) -> Vec<(Name, T)> {

@@ -1,6 +1,8 @@
 use arrow_schema::{DataType, Schema};
+use smallvec::SmallVec;
 
 use super::functions::is_text;
+use super::places::{self, Places};
 use super::{BinaryOp, ExprError, Functions, Scalar, ScalarOp};
 
 /// The type of a scalar.
@@ -31,14 +33,25 @@ impl ScalarType {
 /// assert_eq!(error.to_string(), "no column `pirce`; did you mean `price`?");
 /// ```
 pub fn infer(scalar: &Scalar, schema: &Schema, functions: &dyn Functions) -> Result<ScalarType, ExprError> {
+    infer_at(scalar, 0, schema, &places::columns(schema), functions)
+}
+
+/// The same for one of several scalars over a schema, whose columns likely are at the place `likely`.
+pub(super) fn infer_at<'s>(
+    scalar: &Scalar,
+    likely: usize,
+    schema: &'s Schema,
+    columns: &Places<'s, impl Fn(usize) -> &'s str>,
+    functions: &dyn Functions,
+) -> Result<ScalarType, ExprError> {
     if let ScalarOp::Column(name) = &scalar.op {
-        let field = schema.fields().iter().find(|field| field.name() == &**name);
-        return match field {
+        return match columns.find(name, likely).map(|at| schema.field(at)) {
             Some(field) => Ok(ScalarType::new(field.data_type().clone(), field.is_nullable())),
             None => Err(ExprError::unknown_column(name, schema.fields().iter().map(|field| field.name().as_str()))),
         };
     }
-    let args = scalar.args.iter().map(|arg| infer(arg, schema, functions)).collect::<Result<Vec<_>, _>>()?;
+    let args = scalar.args.iter().map(|arg| infer_at(arg, likely, schema, columns, functions));
+    let args = args.collect::<Result<SmallVec<[ScalarType; 4]>, _>>()?;
     infer_op(&scalar.op, &args, functions)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! An [`Expr`] is a shared, hash-consed node. Its [`token`](Node::token) is its identity: two live
 //! expressions are the same node exactly when their tokens are equal (laws I1 to I4 in
-//! `interner.rs`). Constructors check and infer the schema at once, so a wrong column is an error at
+//! `weak_table.rs`). Constructors check and infer the schema at once, so a wrong column is an error at
 //! the call that made it. Nothing here recurses on the depth of the relational graph.
 //!
 //! [`Frame`] is the fluent form of the same thing.
@@ -18,7 +18,11 @@ mod interner;
 mod literal;
 mod node;
 mod op;
+mod outline;
+mod places;
 mod scalar;
+mod sync;
+mod weak_table;
 pub mod wire;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
@@ -32,4 +36,6 @@ pub use interner::interned_nodes;
 pub use literal::Literal;
 pub use node::{Expr, Node};
 pub use op::{Barrier, JoinKind, Op, SortKey};
+pub use outline::{Difference, Outline};
+pub(crate) use places::Places;
 pub use scalar::{BinaryOp, DataTypeKey, Name, Scalar, ScalarOp, avg, case, col, count, count_all, lit, max, min, sum};

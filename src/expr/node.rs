@@ -1,9 +1,10 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_schema::SchemaRef;
+use smallvec::SmallVec;
 
 use super::{Op, interner};
 use crate::token::{Determinism, Token, Tokenizer};
@@ -16,13 +17,19 @@ pub struct Expr(pub(super) Arc<Node>);
 
 /// One node of an expression: an operator, its inputs, and what follows from them.
 pub struct Node {
-    pub(super) op: Op,
-    pub(super) inputs: Vec<Expr>,
     pub(super) token: Token,
-    pub(super) shape: Token,
-    pub(super) determinism: Determinism,
+    pub(super) op: Op,
+    pub(super) inputs: Inputs,
     pub(super) schema: SchemaRef,
+    /// Of nodes with identity alone, when somebody has asked. Boxed: few are ever asked.
+    shape: OnceLock<Box<Token>>,
+    determinism: Determinism,
+    /// Whether the drop has taken the inputs.
+    pub(super) dismantled: bool,
 }
+
+/// Most nodes have one input or two, which lie in the node itself.
+pub(super) type Inputs = SmallVec<[Expr; 2]>;
 
 impl Node {
     /// What the node does.
@@ -40,9 +47,40 @@ impl Node {
         self.token
     }
 
-    /// The token with futures replaced by their schema and position: what texts and ties use.
+    /// The token with futures replaced by their schema and position: what texts and ties use. It is the
+    /// [`token`](Node::token) itself where that stands for content; else it is made when first asked for.
     pub fn shape(&self) -> Token {
-        self.shape
+        self.known_shape().unwrap_or_else(|| {
+            // Inputs first, from a list instead of the stack (law I4).
+            let mut stack: Vec<&Node> = vec![self];
+            while let Some(node) = stack.last() {
+                let open = stack.len();
+                let unknown = node.inputs.iter().filter(|input| input.known_shape().is_none());
+                let unknown: SmallVec<[&Node; 2]> = unknown.map(|input| &**input).collect();
+                stack.extend(unknown);
+                if stack.len() == open
+                    && let Some(node) = stack.pop()
+                {
+                    node.shape.get_or_init(|| Box::new(node.shape_over_known_inputs()));
+                }
+            }
+            self.known_shape().unwrap_or(self.token)
+        })
+    }
+
+    fn known_shape(&self) -> Option<Token> {
+        match self.determinism {
+            Determinism::Content => Some(self.token),
+            Determinism::Identity => self.shape.get().map(|shape| **shape),
+        }
+    }
+
+    fn shape_over_known_inputs(&self) -> Token {
+        let mut tokenizer = Tokenizer::new("expr-shape");
+        self.op.tokenize(&mut tokenizer, true);
+        tokenizer.put_sequence(self.inputs.len());
+        self.inputs.iter().for_each(|input| tokenizer.put_token(input.shape()));
+        tokenizer.finish()
     }
 
     /// Whether the token stands for content, or for live instances.
@@ -58,26 +96,25 @@ impl Node {
 
 impl Expr {
     /// Interns a checked node.
-    pub(super) fn intern(op: Op, inputs: Vec<Expr>, schema: SchemaRef) -> Expr {
-        let mut identity = Tokenizer::new("expr");
-        op.tokenize(&mut identity, false);
-        let mut shape = Tokenizer::new("expr-shape");
-        op.tokenize(&mut shape, true);
-        identity.put_sequence(inputs.len());
-        shape.put_sequence(inputs.len());
+    pub(super) fn intern(op: Op, inputs: impl IntoIterator<Item = Expr>, schema: SchemaRef) -> Expr {
+        let inputs: Inputs = inputs.into_iter().collect();
+        let mut tokenizer = Tokenizer::new("expr");
+        op.tokenize(&mut tokenizer, false);
+        tokenizer.put_sequence(inputs.len());
         for input in &inputs {
-            identity.put_token(input.token);
-            identity.set_determinism(input.determinism);
-            shape.put_token(input.shape);
+            tokenizer.put_token(input.token);
+            tokenizer.set_determinism(input.determinism);
         }
-        let determinism = identity.determinism();
-        interner::intern(identity.finish(), |token| Node {
+        let determinism = tokenizer.determinism();
+        let token = tokenizer.finish();
+        interner::intern(token, || Node {
+            token,
             op,
             inputs,
-            token,
-            shape: shape.finish(),
-            determinism,
             schema,
+            shape: OnceLock::new(),
+            determinism,
+            dismantled: false,
         })
     }
 
@@ -127,22 +164,5 @@ impl Hash for Expr {
 impl fmt::Debug for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Expr({} {})", self.op.name(), self.token.short())
-    }
-}
-
-impl Drop for Node {
-    /// Takes the inputs apart from a list instead of the stack (law I4).
-    fn drop(&mut self) {
-        interner::forget(self.token, self);
-        let mut pending = std::mem::take(&mut self.inputs);
-        while let Some(Expr(input)) = pending.pop() {
-            // Until its entry is gone, a weak reference keeps the address from being used again.
-            let address = Arc::downgrade(&input);
-            // Of all that let go at the same time, the last one gets the node.
-            if let Some(mut node) = Arc::into_inner(input) {
-                interner::forget(node.token, address.as_ptr());
-                pending.append(&mut node.inputs);
-            }
-        }
     }
 }

@@ -227,26 +227,7 @@ impl<C> Scalar<C> {
 
     /// The same scalar with every column replaced, or the first error that replacing one gives.
     pub fn try_map<D, E>(&self, column: &mut impl FnMut(&C) -> Result<D, E>) -> Result<Scalar<D>, E> {
-        let op = match &self.op {
-            ScalarOp::Column(name) => ScalarOp::Column(column(name)?),
-            ScalarOp::Literal(literal) => ScalarOp::Literal(literal.clone()),
-            ScalarOp::And => ScalarOp::And,
-            ScalarOp::Or => ScalarOp::Or,
-            ScalarOp::Binary(op) => ScalarOp::Binary(*op),
-            ScalarOp::Not => ScalarOp::Not,
-            ScalarOp::Negate => ScalarOp::Negate,
-            ScalarOp::IsNull => ScalarOp::IsNull,
-            ScalarOp::IsNotNull => ScalarOp::IsNotNull,
-            ScalarOp::IsTrue => ScalarOp::IsTrue,
-            ScalarOp::Cast { to, safe } => ScalarOp::Cast { to: to.clone(), safe: *safe },
-            ScalarOp::Case { operand, otherwise } => ScalarOp::Case { operand: *operand, otherwise: *otherwise },
-            ScalarOp::InList { negated } => ScalarOp::InList { negated: *negated },
-            ScalarOp::Between { negated } => ScalarOp::Between { negated: *negated },
-            ScalarOp::Like { negated, case_insensitive, escape } => {
-                ScalarOp::Like { negated: *negated, case_insensitive: *case_insensitive, escape: *escape }
-            }
-            ScalarOp::Call(function) => ScalarOp::Call(function.clone()),
-        };
+        let op = self.op.try_map(column)?;
         let args = self.args.iter().map(|arg| arg.try_map(column)).collect::<Result<_, _>>()?;
         Ok(Scalar { op, args })
     }
@@ -265,6 +246,32 @@ impl<C> Scalar<C> {
             ScalarOp::And => self.args.into_iter().flat_map(Scalar::conjuncts).collect(),
             _ => vec![self],
         }
+    }
+}
+
+impl<C> ScalarOp<C> {
+    /// The same operator; a column is replaced, or the error is that of replacing it.
+    pub fn try_map<D, E>(&self, column: &mut impl FnMut(&C) -> Result<D, E>) -> Result<ScalarOp<D>, E> {
+        Ok(match self {
+            ScalarOp::Column(name) => ScalarOp::Column(column(name)?),
+            ScalarOp::Literal(literal) => ScalarOp::Literal(literal.clone()),
+            ScalarOp::And => ScalarOp::And,
+            ScalarOp::Or => ScalarOp::Or,
+            ScalarOp::Binary(op) => ScalarOp::Binary(*op),
+            ScalarOp::Not => ScalarOp::Not,
+            ScalarOp::Negate => ScalarOp::Negate,
+            ScalarOp::IsNull => ScalarOp::IsNull,
+            ScalarOp::IsNotNull => ScalarOp::IsNotNull,
+            ScalarOp::IsTrue => ScalarOp::IsTrue,
+            ScalarOp::Cast { to, safe } => ScalarOp::Cast { to: to.clone(), safe: *safe },
+            ScalarOp::Case { operand, otherwise } => ScalarOp::Case { operand: *operand, otherwise: *otherwise },
+            ScalarOp::InList { negated } => ScalarOp::InList { negated: *negated },
+            ScalarOp::Between { negated } => ScalarOp::Between { negated: *negated },
+            ScalarOp::Like { negated, case_insensitive, escape } => {
+                ScalarOp::Like { negated: *negated, case_insensitive: *case_insensitive, escape: *escape }
+            }
+            ScalarOp::Call(function) => ScalarOp::Call(function.clone()),
+        })
     }
 }
 

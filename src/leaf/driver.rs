@@ -70,13 +70,13 @@ fn poll(polled: Arc<Polled>) {
     // Before the poll, so that a wake during it is not missed.
     polled.queued.store(false, Ordering::Release);
     // Polled outside the lock: cancelling must not wait for it.
-    let mut work = match std::mem::replace(&mut *polled.state.lock(), State::Polling) {
-        State::Idle(work) => work,
-        State::Polling | State::Gone => {
-            *polled.state.lock() = State::Gone;
-            return;
-        }
-    };
+    let mut state = polled.state.lock();
+    if !matches!(*state, State::Idle(_)) {
+        return;
+    }
+    let before = std::mem::replace(&mut *state, State::Polling);
+    drop(state);
+    let State::Idle(mut work) = before else { return };
     let waker = Waker::from(polled.clone());
     let done = work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
     let mut state = polled.state.lock();

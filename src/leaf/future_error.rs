@@ -73,7 +73,8 @@ impl Fault {
         Fault { kind: FutureErrorKind::Lost, message: message.to_string() }
     }
 
-    pub(super) fn of(self, key: &str, engine: EngineId) -> FutureError {
+    /// The error of a future.
+    pub(crate) fn of(self, key: &str, engine: EngineId) -> FutureError {
         FutureError { key: key.to_owned(), engine, kind: self.kind, message: self.message }
     }
 }

@@ -110,7 +110,9 @@ impl Promise {
     }
 
     fn settle(&self, result: Result<FutureValue, Fault>) {
-        let State::Pending(_) = &*self.0.state.lock() else { return };
+        if !matches!(*self.0.state.lock(), State::Pending(_)) {
+            return;
+        }
         let nested = result.as_ref().is_ok_and(|value| !value.futures().is_empty());
         let callbacks = self.store(result);
         // The value is stored first: of two promises that close a circle at the same time, the later one sees it.
@@ -125,7 +127,8 @@ impl Promise {
     }
 
     fn store(&self, result: Result<FutureValue, Fault>) -> Vec<Callback> {
-        match std::mem::replace(&mut *self.0.state.lock(), State::Done(result)) {
+        let before = std::mem::replace(&mut *self.0.state.lock(), State::Done(result));
+        match before {
             State::Pending(callbacks) => callbacks,
             State::Done(_) => Vec::new(),
         }

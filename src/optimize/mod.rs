@@ -23,10 +23,11 @@ mod resolve;
 mod shape;
 mod simplify;
 mod trace;
-pub(crate) mod wire;
+pub mod wire;
 
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use plan::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};
 pub use planner::{DEFAULT_PARTITIONS, PlanError, Planner};
 pub use resolve::{Resolved, resolve};
+pub use shape::plan_shape;
 pub use trace::Budgets;

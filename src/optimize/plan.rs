@@ -185,7 +185,8 @@ pub struct PlanColumn {
 }
 
 /// A counter that has a cap: what was used, of how much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CapUse {
     /// How much was used.
     pub used: u64,

@@ -1,18 +1,23 @@
 //! From names to dense column ids.
 //!
-//! Projections of plain columns vanish here: they only change which name means which column. Where
-//! both inputs of a join share columns (a self-join over one shared expression), the right one is
-//! instantiated again with fresh ids.
+//! Projections of plain columns vanish here: they only change which name means which column. Chains of
+//! projections become one, as far as [`Extent::may_become`] allows; one that several nodes share is
+//! computed once. Where both inputs of a join share columns (a self-join over one shared expression), the
+//! right one is instantiated again with fresh ids.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use crate::expr::{Expr, JoinKind, Name, Node, Op, Scalar};
+use arrow_schema::{Schema, SchemaRef};
+use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
+
+use crate::expr::{Expr, JoinKind, Name, Node, Op, Places, Scalar, ScalarOp, Volatility};
 use crate::leaf::Leaf;
 use crate::term::{
-    AggregateSpec, BarrierSpec, ColumnId, ColumnSet, GetSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey, Terms,
-    UnionSpec,
+    AggregateSpec, BarrierSpec, ColumnId, ColumnSet, Extent, GetSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey,
+    Terms, UnionSpec,
 };
 
 /// A resolved expression: a term, and which column each output name means.
@@ -26,27 +31,73 @@ pub struct Resolved {
 
 /// Resolves an expression into an arena. O(nodes + columns); no recursion on depth.
 pub fn resolve(expr: &Expr, terms: &mut Terms) -> Resolved {
-    let mut resolver = Resolver { terms, leaves: 0 };
-    let mut done: HashMap<*const Node, Resolved> = HashMap::new();
-    for node in expr.post_order() {
-        let inputs: Vec<Resolved> =
-            node.inputs().iter().map(|input| done[&std::ptr::from_ref(&**input)].clone()).collect();
-        let resolved = resolver.node(&node, inputs);
-        done.insert(&*node, resolved);
+    let mut resolver = Resolver { terms, leaves: 0, computed: ColumnSet::new() };
+    let order = expr.post_order();
+    let mut uses: HashMap<*const Node, usize> = HashMap::with_capacity(order.len());
+    for input in order.iter().flat_map(|node| node.inputs()) {
+        *uses.entry(std::ptr::from_ref(&**input)).or_default() += 1;
     }
-    done.remove(&std::ptr::from_ref(&**expr)).expect("post order ends with the root")
+    let mut done: HashMap<*const Node, State> = HashMap::new();
+    for node in order {
+        let inputs = node.inputs().iter().map(|input| {
+            let input = std::ptr::from_ref(&**input);
+            let left = uses.get_mut(&input).expect("every input was counted");
+            *left -= 1;
+            let state = if *left == 0 { done.remove(&input) } else { done.get(&input).cloned() };
+            state.expect("inputs come first")
+        });
+        let mut inputs: Vec<State> = inputs.collect();
+        let mut state = match (node.op(), inputs.as_slice()) {
+            (Op::Project(columns), [_]) => State::Open(resolver.project(&node, columns, inputs.remove(0))),
+            _ => {
+                let inputs = inputs.into_iter().map(|input| resolver.settled(input)).collect();
+                State::Settled(resolver.node(&node, inputs))
+            }
+        };
+        if uses.get(&std::ptr::from_ref(&*node)).is_some_and(|uses| *uses > 1) {
+            state = State::Settled(resolver.settled(state));
+        }
+        done.insert(&*node, state);
+    }
+    let root = done.remove(&std::ptr::from_ref(&**expr)).expect("post order ends with the root");
+    resolver.settled(root)
+}
+
+/// A node's resolution, while its users are resolved.
+#[derive(Clone)]
+enum State {
+    /// The term gives all columns.
+    Settled(Resolved),
+    /// A projection over a term, to which the next projection may add.
+    Open(Projection),
+}
+
+#[derive(Clone)]
+struct Projection {
+    input: TermId,
+    /// What each name means, over the columns of the input.
+    output: Vec<(Name, ScalarId)>,
+    /// The types of the output, by position.
+    schema: SchemaRef,
 }
 
 struct Resolver<'a> {
     terms: &'a mut Terms,
     leaves: usize,
+    /// Columns that projections have computed. They are dropped when no name means them any more: each step
+    /// of a long chain computes one.
+    computed: ColumnSet,
 }
 
 impl Resolver<'_> {
+    /// An operator over terms that give all columns.
     fn node(&mut self, expr: &Expr, mut inputs: Vec<Resolved>) -> Resolved {
         match expr.op() {
             Op::Leaf(leaf) => self.leaf(leaf),
-            Op::Project(columns) => self.project(expr, columns, inputs.remove(0)),
+            Op::Project(columns) => {
+                let projection = self.project(expr, columns, State::Settled(inputs.remove(0)));
+                self.settled(State::Open(projection))
+            }
             Op::Filter(predicate) => {
                 let input = inputs.remove(0);
                 let predicate = self.scalar(predicate, &input.output);
@@ -59,8 +110,9 @@ impl Resolver<'_> {
             }
             Op::Aggregate { group, aggregates } => {
                 let input = inputs.remove(0);
-                let keys: Vec<_> = group.iter().map(|(name, key)| (name, self.scalar(key, &input.output))).collect();
-                let (root, keys) = self.compute(expr, input.root, keys);
+                let keys = group.iter().map(|(_, key)| self.scalar(key, &input.output)).collect();
+                let visible = columns_of(&input).into_iter().collect();
+                let (root, keys) = self.compute(expr.schema(), input.root, keys, &visible);
                 let mut output: Vec<(Name, ColumnId)> =
                     group.iter().map(|(name, _)| name.clone()).zip(keys.iter().copied()).collect();
                 let mut calls = Vec::with_capacity(aggregates.len());
@@ -147,40 +199,99 @@ impl Resolver<'_> {
         Resolved { root, output }
     }
 
-    fn project(&mut self, expr: &Expr, columns: &[(Name, Scalar)], input: Resolved) -> Resolved {
-        let scalars = columns.iter().map(|(name, scalar)| (name, self.scalar(scalar, &input.output))).collect();
-        let (root, ids) = self.compute(expr, input.root, scalars);
-        Resolved { root, output: columns.iter().map(|(name, _)| name.clone()).zip(ids).collect() }
+    fn project(&mut self, expr: &Expr, columns: &[(Name, Scalar)], input: State) -> Projection {
+        let below = match input {
+            State::Open(below) if self.may_merge(columns, &below) => below,
+            other => {
+                let Resolved { root, output } = self.settled(other);
+                let output = output.into_iter().map(|(name, column)| (name, self.terms.column_scalar(column)));
+                Projection { input: root, output: output.collect(), schema: expr.schema().clone() }
+            }
+        };
+        let places = Places::new(below.output.len(), |at| &*below.output[at].0);
+        let output = columns.iter().enumerate().map(|(at, (name, scalar))| {
+            let of = |column: &Name| places.find(column, at).map_or(ScalarId(0), |place| below.output[place].1);
+            (name.clone(), self.composed(scalar, &of))
+        });
+        Projection { input: below.input, output: output.collect(), schema: expr.schema().clone() }
     }
 
-    /// Makes columns of scalars: plain columns are themselves, the others are computed by a projection
-    /// that keeps what it reads.
-    fn compute(&mut self, expr: &Expr, input: TermId, scalars: Vec<(&Name, ScalarId)>) -> (TermId, Vec<ColumnId>) {
+    /// Whether a projection may compute from what the one below computes from. What is volatile is drawn
+    /// once per row, however often it is used.
+    fn may_merge(&self, columns: &[(Name, Scalar)], below: &Projection) -> bool {
+        let volatile = |scalar: ScalarId| self.terms.scalar_facts(scalar).volatility == Volatility::Volatile;
+        if below.output.iter().any(|(_, scalar)| volatile(*scalar)) {
+            return false;
+        }
+        let places = Places::new(below.output.len(), |at| &*below.output[at].0);
+        columns.iter().enumerate().all(|(at, (_, scalar))| {
+            let of = |name: &Name| {
+                let place = places.find(name, at);
+                place.map_or(Extent::LEAF, |place| self.terms.scalar_facts(below.output[place].1).extent)
+            };
+            extent(scalar, &|_| Extent::LEAF).may_become(extent(scalar, &of))
+        })
+    }
+
+    /// A scalar with its names replaced by scalars.
+    fn composed(&mut self, scalar: &Scalar, of: &impl Fn(&Name) -> ScalarId) -> ScalarId {
+        match scalar.op.try_map(&mut |name| Err(of(name))) {
+            Err(known) => known,
+            Ok(op) => {
+                let args: SmallVec<[ScalarId; 3]> = scalar.args.iter().map(|arg| self.composed(arg, of)).collect();
+                self.terms.scalar(op, args)
+            }
+        }
+    }
+
+    /// The state with every name a column of the term.
+    fn settled(&mut self, state: State) -> Resolved {
+        let Projection { input, output, schema } = match state {
+            State::Settled(resolved) => return resolved,
+            State::Open(projection) => projection,
+        };
+        let (names, scalars): (Vec<_>, Vec<_>) = output.into_iter().unzip();
+        let (root, ids) = self.compute(&schema, input, scalars, &ColumnSet::new());
+        Resolved { root, output: names.into_iter().zip(ids).collect() }
+    }
+
+    /// Makes columns of scalars, which are the first fields of a schema: plain columns are themselves, the
+    /// others are computed by a projection that keeps what it reads. `visible` are columns that names still mean.
+    fn compute(
+        &mut self,
+        schema: &Schema,
+        input: TermId,
+        scalars: Vec<ScalarId>,
+        visible: &ColumnSet,
+    ) -> (TermId, Vec<ColumnId>) {
         let mut made: Vec<(ColumnId, ScalarId)> = Vec::new();
+        let mut known: HashMap<ScalarId, ColumnId, FxBuildHasher> = HashMap::default();
         let ids: Vec<_> = scalars
             .into_iter()
-            .map(|(name, scalar)| match self.terms.as_column(scalar) {
+            .zip(schema.fields())
+            .map(|(scalar, field)| match self.terms.as_column(scalar).or_else(|| known.get(&scalar).copied()) {
                 Some(column) => column,
                 None => {
-                    let volatile = self.terms.scalar_facts(scalar).volatility == crate::expr::Volatility::Volatile;
-                    match made.iter().find(|(_, known)| *known == scalar && !volatile) {
-                        Some((column, _)) => *column,
-                        None => {
-                            let column = self.add_column(expr, name);
-                            made.push((column, scalar));
-                            column
-                        }
+                    let column = self.terms.add_column(field.name(), field.data_type().clone(), field.is_nullable());
+                    if self.terms.scalar_facts(scalar).volatility != Volatility::Volatile {
+                        known.insert(scalar, column);
                     }
+                    made.push((column, scalar));
+                    column
                 }
             })
             .collect();
         if made.is_empty() {
             return (input, ids);
         }
+        let mut visible = visible.clone();
+        ids.iter().for_each(|column| visible.insert(*column));
+        made.iter().for_each(|(column, _)| self.computed.insert(*column));
         let mut columns = made;
         for column in self.terms.facts(input).outputs.clone().iter() {
-            let kept = self.terms.column_scalar(column);
-            columns.push((column, kept));
+            if visible.contains(column) || !self.computed.contains(column) {
+                columns.push((column, self.terms.column_scalar(column)));
+            }
         }
         let projection = self.terms.intern_projection(columns);
         (self.terms.add(RelNode::new(RelOp::Project(projection), [input])), ids)
@@ -245,6 +356,14 @@ fn lookup(names: &[(Name, ColumnId)]) -> impl FnMut(&Name) -> Result<ColumnId, I
     |name| {
         let found = names.iter().find(|(known, _)| known == name).map(|(_, column)| *column);
         Ok(found.unwrap_or(ColumnId(0)))
+    }
+}
+
+/// How large a scalar is when its names are as large as that.
+fn extent(scalar: &Scalar, of: &impl Fn(&Name) -> Extent) -> Extent {
+    match &scalar.op {
+        ScalarOp::Column(name) => of(name),
+        _ => Extent::over(scalar.args.iter().map(|arg| extent(arg, of))),
     }
 }
 

@@ -9,7 +9,11 @@ use crate::leaf::Leaf;
 use crate::term::{ColumnId, Side};
 use crate::token::{Token, Tokenizer};
 
-/// The shape of a physical tree over leaves with named outputs. O(nodes), no recursion.
+/// The shape of a physical tree over leaves with named outputs: the token that plans print, the same in
+/// every run. O(nodes), no recursion.
+///
+/// # Panics
+/// When the tree reads a leaf that is not among these: such a plan is a bug of whoever made it.
 pub fn plan_shape(root: &Arc<PlanNode>, output: &[(Name, ColumnId)], leaves: &[Leaf]) -> Token {
     let mut tokens: HashMap<*const PlanNode, Token> = HashMap::new();
     let mut stack = vec![(root, false)];

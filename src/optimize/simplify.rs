@@ -28,8 +28,7 @@ fn fold(terms: &mut Terms, scalar: ScalarId) -> Option<ScalarId> {
     if args.is_empty() || terms.scalar_facts(scalar).volatility != Volatility::Immutable {
         return None;
     }
-    let op = crate::expr::Scalar::<crate::term::ColumnId> { op: node.op.clone(), args: Vec::new() };
-    let op = op.try_map(&mut |_| Err(())).ok()?.op;
+    let op = node.op.try_map(&mut |_| Err(())).ok()?;
     let value = terms.functions().evaluate(&op, &args)?;
     // A constant of another type would be a change of schema: leave the work to run time.
     (*value.data_type() == terms.scalar_facts(scalar).data_type).then(|| terms.literal(value))

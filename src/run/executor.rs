@@ -11,6 +11,12 @@ pub trait Executor: Send + Sync {
     fn submit(&self, graph: TaskGraph) -> Run;
 }
 
+impl<E: Executor + ?Sized> Executor for std::sync::Arc<E> {
+    fn submit(&self, graph: TaskGraph) -> Run {
+        (**self).submit(graph)
+    }
+}
+
 /// What a run gave.
 #[derive(Clone, Debug)]
 pub struct Outcome {

@@ -29,8 +29,7 @@ pub fn run_fragment(
     inputs: Vec<SlotData>,
     context: &TaskContext,
 ) -> Result<TaskOutput, FragmentError> {
-    let contradiction =
-        |reason: String| KernelError::Unsupported { operator: fragment.label.clone(), reason };
+    let contradiction = |reason: String| KernelError::Unsupported { operator: fragment.label.clone(), reason };
     if inputs.len() != fragment.inputs {
         let reason = format!("it was given {} slots instead of {}", inputs.len(), fragment.inputs);
         return Err(contradiction(reason).into());

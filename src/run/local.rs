@@ -16,6 +16,7 @@ use crate::lower::TaskGraph;
 /// A task starts when its inputs are there, larger priority first. A port of a task is dropped as soon
 /// as its last reader is done, a future as soon as the last task that reads it is. A panic in a kernel
 /// fails its task and nothing else. Threads live as long as their run.
+#[derive(Clone)]
 pub struct LocalExecutor {
     kernels: Arc<dyn Kernels>,
     threads: usize,

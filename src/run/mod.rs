@@ -2,7 +2,7 @@
 //!
 //! An [`Executor`] turns a [`TaskGraph`](crate::lower::TaskGraph) into a [`Run`]; [`LocalExecutor`] is
 //! the one that is always there: worker threads of this process over an engine's [`Kernels`].
-//! [`collect`] does all of it for a plan. Whatever happens, the [`RunReport`] has exactly one
+//! [`collect`] does all of it for a plan, [`persist`] in the background, into new futures. Whatever happens, the [`RunReport`] has exactly one
 //! [`TaskEvent`] per planned task, and a run that fails returns it inside its [`RunError`].
 
 mod awaited;
@@ -15,10 +15,14 @@ mod executor;
 mod fragment;
 mod kernels;
 mod local;
+mod names;
 mod observer;
+mod persist;
+mod recovery;
 mod report;
 mod report_text;
 mod schedule;
+mod warning;
 mod wiring;
 mod worker;
 
@@ -30,4 +34,6 @@ pub use fragment::{FragmentError, run_fragment};
 pub use kernels::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 pub use local::LocalExecutor;
 pub use observer::{Observer, Submitted};
+pub use persist::{PersistError, PersistOptions, PersistRun, Persisted, persist};
 pub use report::RunReport;
+pub use warning::RunWarning;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::event::microseconds;
-use super::{TaskEvent, TaskState};
+use super::{RunWarning, TaskEvent, TaskState};
 
 /// What happened in a run: exactly one event per planned task, whether it ran or not (law T1).
 ///
@@ -27,6 +27,9 @@ pub struct RunReport {
     pub node_rows: BTreeMap<usize, u64>,
     /// Actual rows over the outputs of all joins; `None` when the engine did not count those of one.
     pub c_out: Option<u64>,
+    /// What went right, but perhaps not as somebody thinks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<RunWarning>,
     /// The tasks, first to last, that the end of the run waited for.
     pub critical_path: Vec<usize>,
 }

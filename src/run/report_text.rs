@@ -42,6 +42,9 @@ impl RunReport {
                 );
             }
         }
+        for warning in &self.warnings {
+            let _ = writeln!(text, "warning: {warning}");
+        }
         for event in self.tasks.iter().filter(|event| event.error.is_some()) {
             let error = event.error.as_deref().unwrap_or_default();
             let _ = writeln!(text, "{}: {error}", event.state.name());

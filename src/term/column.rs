@@ -1,6 +1,7 @@
+use std::cmp::Ordering;
 use std::fmt;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use crate::token::{Tokenize, Tokenizer};
 
@@ -20,11 +21,23 @@ impl Tokenize for ColumnId {
     }
 }
 
-/// A set of columns: a bitset that stays on the stack for the first 128 columns of a query.
-///
-/// Trailing zero words are never kept, so equal sets are equal values.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ColumnSet(SmallVec<[u64; 2]>);
+/// A set of columns: the words of a bitset that are not zero, ascending. The columns of most queries fit two
+/// words, which stay on the stack; a few columns out of a million take no more room than a few out of ten.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ColumnSet(SmallVec<[Word; 2]>);
+
+/// 64 columns, the first of which is `64 * at`. Never empty within a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Word {
+    at: u32,
+    bits: u64,
+}
+
+impl Word {
+    fn of(column: ColumnId) -> Word {
+        Word { at: column.0 / 64, bits: 1 << (column.0 % 64) }
+    }
+}
 
 impl ColumnSet {
     /// The empty set.
@@ -41,25 +54,26 @@ impl ColumnSet {
 
     /// Adds a column.
     pub fn insert(&mut self, column: ColumnId) {
-        let word = column.0 as usize / 64;
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
+        let word = Word::of(column);
+        match self.find(word.at) {
+            Ok(found) => self.0[found].bits |= word.bits,
+            Err(place) => self.0.insert(place, word),
         }
-        self.0[word] |= 1 << (column.0 % 64);
     }
 
     /// Whether a column is in the set.
     pub fn contains(&self, column: ColumnId) -> bool {
-        self.0.get(column.0 as usize / 64).is_some_and(|word| word & (1 << (column.0 % 64)) != 0)
+        let word = Word::of(column);
+        self.bits(word.at) & word.bits != 0
     }
 
     /// Adds all columns of another set.
     pub fn extend(&mut self, other: &ColumnSet) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
-        }
-        for (word, more) in self.0.iter_mut().zip(&other.0) {
-            *word |= more;
+        for word in &other.0 {
+            match self.find(word.at) {
+                Ok(found) => self.0[found].bits |= word.bits,
+                Err(place) => self.0.insert(place, *word),
+            }
         }
     }
 
@@ -72,61 +86,90 @@ impl ColumnSet {
 
     /// The columns of both sets.
     pub fn intersection(&self, other: &ColumnSet) -> ColumnSet {
-        ColumnSet::trimmed(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())
+        self.filtered(|word| word.bits & other.bits(word.at))
     }
 
     /// The columns of this set that are not in the other.
     pub fn difference(&self, other: &ColumnSet) -> ColumnSet {
-        let others = other.0.iter().copied().chain(std::iter::repeat(0));
-        ColumnSet::trimmed(self.0.iter().zip(others).map(|(a, b)| a & !b).collect())
+        self.filtered(|word| word.bits & !other.bits(word.at))
     }
 
     /// Whether every column of this set is in the other.
     pub fn is_subset(&self, other: &ColumnSet) -> bool {
-        let others = other.0.iter().copied().chain(std::iter::repeat(0));
-        self.0.iter().zip(others).all(|(a, b)| a & !b == 0)
+        self.0.iter().all(|word| word.bits & !other.bits(word.at) == 0)
     }
 
     /// Whether the sets share a column.
     pub fn intersects(&self, other: &ColumnSet) -> bool {
-        self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
+        self.0.iter().any(|word| word.bits & other.bits(word.at) != 0)
     }
 
     /// Whether there is no column.
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| *word == 0)
+        self.0.is_empty()
     }
 
     /// How many columns there are.
     pub fn len(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
+        self.0.iter().map(|word| word.bits.count_ones() as usize).sum()
     }
 
     /// The columns in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = ColumnId> + '_ {
-        self.0.iter().enumerate().flat_map(|(at, word)| {
-            let mut rest = *word;
+        self.0.iter().flat_map(|word| {
+            let mut rest = word.bits;
             std::iter::from_fn(move || {
                 (rest != 0).then(|| {
                     let bit = rest.trailing_zeros();
                     rest &= rest - 1;
-                    ColumnId(at as u32 * 64 + bit)
+                    ColumnId(word.at * 64 + bit)
                 })
             })
         })
     }
 
-    fn trimmed(mut words: SmallVec<[u64; 2]>) -> Self {
-        while words.last() == Some(&0) {
-            words.pop();
+    fn find(&self, at: u32) -> Result<usize, usize> {
+        match self.0.as_slice() {
+            // The first columns of a query are in nearly every set.
+            [] => Err(0),
+            [first, ..] if first.at == at => Ok(0),
+            words => words.binary_search_by_key(&at, |word| word.at),
         }
-        ColumnSet(words)
+    }
+
+    fn bits(&self, at: u32) -> u64 {
+        self.find(at).map_or(0, |found| self.0[found].bits)
+    }
+
+    fn filtered(&self, bits: impl Fn(&Word) -> u64) -> ColumnSet {
+        let words = self.0.iter().map(|word| Word { at: word.at, bits: bits(word) });
+        ColumnSet(words.filter(|word| word.bits != 0).collect())
+    }
+}
+
+impl PartialOrd for ColumnSet {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ColumnSet {
+    /// As the bitsets with all their words compare: at the first word that differs.
+    fn cmp(&self, other: &Self) -> Ordering {
+        for (a, b) in self.0.iter().zip(&other.0) {
+            // A word that only one of them has is zero in the other.
+            let order = b.at.cmp(&a.at).then(a.bits.cmp(&b.bits));
+            if order.is_ne() {
+                return order;
+            }
+        }
+        self.0.len().cmp(&other.0.len())
     }
 }
 
 impl FromIterator<ColumnId> for ColumnSet {
     fn from_iter<T: IntoIterator<Item = ColumnId>>(columns: T) -> Self {
-        let mut set = ColumnSet(smallvec![]);
+        let mut set = ColumnSet::new();
         columns.into_iter().for_each(|column| set.insert(column));
         set
     }

@@ -23,5 +23,5 @@ pub use rel::{
     AggregateId, AggregateSpec, BarrierId, BarrierSpec, ColumnsId, GetId, GetSpec, PredicatesId, ProjectionId, RelNode,
     RelOp, SortId, UnionId, UnionSpec,
 };
-pub use scalars::{ScalarFacts, ScalarId, ScalarNode, TermAggregate, TermSortKey};
+pub use scalars::{Extent, ScalarFacts, ScalarId, ScalarNode, TermAggregate, TermSortKey};
 pub use terms::{ColumnInfo, TermId, Terms};

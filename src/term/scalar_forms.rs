@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use arrow_schema::DataType;
 use smallvec::SmallVec;
 
-use super::{ColumnId, ColumnSet, ScalarFacts, ScalarId, ScalarNode, Terms};
+use super::{ColumnId, ColumnSet, Extent, ScalarFacts, ScalarId, ScalarNode, Terms};
 use crate::expr::{BinaryOp, Literal, Scalar, ScalarOp, ScalarType, Volatility, can_fail, infer_op};
 
 impl Terms {
@@ -278,6 +278,13 @@ impl Terms {
                 infer_op(op, &args, &*self.functions).unwrap_or_else(|_| ScalarType::new(DataType::Null, true))
             }
         };
-        ScalarFacts { data_type: kind.data_type, nullable: kind.nullable, columns, volatility, can_fail: fails }
+        ScalarFacts {
+            data_type: kind.data_type,
+            nullable: kind.nullable,
+            columns,
+            volatility,
+            can_fail: fails,
+            extent: Extent::over(node.args.iter().map(|arg| self.scalar_facts(*arg).extent)),
+        }
     }
 }

@@ -30,6 +30,46 @@ pub struct ScalarFacts {
     pub volatility: Volatility,
     /// Whether evaluating it can raise an error.
     pub can_fail: bool,
+    /// How large it is, written out.
+    pub extent: Extent,
+}
+
+/// How large a scalar is when it is written out as a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Operators from the root down, along the longest path; a column has one.
+    pub depth: u32,
+    /// Operators in all; what is shared counts at each place.
+    pub size: u32,
+}
+
+impl Extent {
+    /// Of a column or a constant.
+    pub const LEAF: Extent = Extent { depth: 1, size: 1 };
+
+    /// Nothing computed by one projection from another grows deeper than this (unless it was written so).
+    pub const MAX_DEPTH: u32 = 64;
+
+    /// Nothing computed by one projection from another grows larger than it was by more than this.
+    pub const MAX_GROWTH: u32 = 1024;
+
+    /// Of an operator over operands.
+    pub fn over(operands: impl IntoIterator<Item = Extent>) -> Extent {
+        operands.into_iter().fold(Extent::LEAF, |sum, operand| Extent {
+            depth: sum.depth.max(operand.depth.saturating_add(1)),
+            size: sum.size.saturating_add(operand.size),
+        })
+    }
+
+    /// Whether a scalar of this extent may become one of another by writing out the columns that it reads.
+    ///
+    /// Scalars are trees, and whoever walks one recurses on its depth; a chain of assignments is no tree, and
+    /// may be a million long. So projections of a chain merge until the bounds above, and no further: `x = x +
+    /// 1` grows deep, `x = x + x` doubles.
+    pub fn may_become(self, composed: Extent) -> bool {
+        composed.depth <= Extent::MAX_DEPTH.max(self.depth)
+            && composed.size <= self.size.saturating_add(Extent::MAX_GROWTH)
+    }
 }
 
 /// An aggregate over interned scalars.

@@ -37,6 +37,8 @@ pub struct Terms {
     pub(super) functions: Arc<dyn Functions>,
     pub(super) columns: Vec<ColumnInfo>,
     pub(super) names: HashMap<Name, ColumnId, FxBuildHasher>,
+    /// The last suffix by which each name was made unique.
+    copies: HashMap<Name, u32, FxBuildHasher>,
     pub(super) derived: HashMap<crate::token::Token, ColumnId, FxBuildHasher>,
     pub(super) derived_columns: ColumnSet,
     pub(super) scalars: Interned<ScalarNode>,
@@ -61,6 +63,7 @@ impl Terms {
             functions,
             columns: Vec::new(),
             names: HashMap::default(),
+            copies: HashMap::default(),
             derived: HashMap::default(),
             derived_columns: ColumnSet::new(),
             scalars: Interned::default(),
@@ -88,10 +91,16 @@ impl Terms {
     pub fn add_column(&mut self, name: &str, data_type: DataType, nullable: bool) -> ColumnId {
         let id = ColumnId(self.columns.len() as u32);
         let mut unique: Name = name.into();
-        let mut copy = 2;
-        while self.names.contains_key(&unique) {
-            unique = format!("{name}:{copy}").into();
-            copy += 1;
+        if self.names.contains_key(&unique) {
+            // Where the last one of that name stopped: a chain may make a million of them.
+            let copies = self.copies.entry(unique).or_insert(1);
+            unique = loop {
+                *copies += 1;
+                let next: Name = format!("{name}:{copies}").into();
+                if !self.names.contains_key(&next) {
+                    break next;
+                }
+            };
         }
         self.names.insert(unique.clone(), id);
         self.columns.push(ColumnInfo { name: unique, data_type, nullable });

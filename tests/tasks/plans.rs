@@ -10,7 +10,7 @@ use leafhold::leaf::{
     EngineId, FromDelayed, FutureError, FutureHandle, FutureStatus, InstanceId, Leaf, LocalFuture, PartitionData,
     Promise, RemoteFuture, Values,
 };
-use leafhold::optimize::{Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};
+use leafhold::optimize::{Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp, plan_shape};
 use leafhold::term::{ColumnId, Side};
 use leafhold::token::tokenize;
 
@@ -176,14 +176,15 @@ impl Builder {
     pub fn plan(self, root: &Node) -> Plan {
         let names = (0..root.output.len()).map(|at| format!("r{at}"));
         let fields: Vec<_> = names.clone().map(|name| Field::new(name, DataType::Int64, true)).collect();
+        let output: Vec<_> = names.map(Into::into).zip(root.output.iter().copied()).collect();
         Plan {
+            shape: plan_shape(root, &output, &self.leaves),
             root: root.clone(),
-            output: names.map(Into::into).zip(root.output.iter().copied()).collect(),
+            output,
             schema: Arc::new(Schema::new(fields)),
             columns: self.columns,
             leaves: self.leaves,
             target_partitions: 3,
-            shape: tokenize("shape"),
             ruleset: tokenize("rules"),
             fired: Default::default(),
             caps: Default::default(),

@@ -119,7 +119,9 @@ fn orphaned() -> (String, Vec<leafhold::token::Token>) {
 fn futures_of_other_processes_are_resolved() {
     let (document, before) = orphaned();
     let error = read(&document).unwrap_err();
-    assert!(matches!(&error, WireError::NoResolver { leaf, partition: 0, key, .. } if leaf == "delayed" && key == "delayed-0"));
+    assert!(
+        matches!(&error, WireError::NoResolver { leaf, partition: 0, key, .. } if leaf == "delayed" && key == "delayed-0")
+    );
 
     let counts = Arc::new(Counts::default());
     let found = directory(cluster(), &counts);

@@ -4,7 +4,7 @@ use leafhold::leaf::{ColumnStatistics, Leaf, collect_statistics};
 use leafhold_datafusion::tpch::{self, TpchTable};
 
 /// How far a promise may be off, as a factor; the sketch that counts has an error of its own.
-const TOLERANCE: f64 = 1.08;
+const TOLERANCE: f64 = 1.06;
 
 fn near(promised: Option<f64>, actual: Option<f64>) -> bool {
     match (promised, actual) {

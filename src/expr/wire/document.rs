@@ -47,8 +47,7 @@ struct AnyHead {
 
 /// A document as JSON.
 pub(crate) fn to_json<T: Serialize>(kind: Kind, document: &T) -> Result<String, WireError> {
-    serde_json::to_string(document)
-        .map_err(|error| WireError::Syntax { kind: kind.name(), message: error.to_string() })
+    serde_json::to_string(document).map_err(|error| WireError::Syntax { kind: kind.name(), message: error.to_string() })
 }
 
 /// The document of a JSON text. A document of another version is told from one that is broken.

@@ -14,7 +14,9 @@ pub enum WireError {
         message: String,
     },
     /// A document of another version of the format.
-    #[error("the document has format version {found}, this release reads version {expected}; use one release at both ends")]
+    #[error(
+        "the document has format version {found}, this release reads version {expected}; use one release at both ends"
+    )]
     Version {
         /// What the document says.
         found: u64,
@@ -125,7 +127,9 @@ pub enum WireError {
         message: String,
     },
     /// What was read is not what was written.
-    #[error("{what} is not what the document says it is; was the document altered, or does this engine mean something else?")]
+    #[error(
+        "{what} is not what the document says it is; was the document altered, or does this engine mean something else?"
+    )]
     Altered {
         /// What has another identity.
         what: String,

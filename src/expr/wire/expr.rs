@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Expr, ExprError, JoinKind, Name, Node, Op, Scalar, ScalarType};
 use super::document::{Kind, expect, from_json, to_json};
-use super::{
-    CallWire, Codec, LeafWire, OpaqueWire, ReadContext, Reading, ScalarReader, SortKeyWire, Steps, WireError,
-};
+use super::{CallWire, Codec, LeafWire, OpaqueWire, ReadContext, Reading, ScalarReader, SortKeyWire, Steps, WireError};
 use crate::token::Token;
 
 /// An expression as a document: see [the module](super). It is plain data for any format of serde's.
@@ -135,9 +133,10 @@ impl OpWire {
             Op::Limit { offset, fetch } => OpWire::Limit { offset: *offset, fetch: *fetch },
             Op::Distinct => OpWire::Distinct,
             Op::Union => OpWire::Union,
-            Op::Barrier(barrier) => {
-                OpWire::Barrier { name: barrier.name().to_owned(), barrier: OpaqueWire::barrier(barrier, place, codec)? }
-            }
+            Op::Barrier(barrier) => OpWire::Barrier {
+                name: barrier.name().to_owned(),
+                barrier: OpaqueWire::barrier(barrier, place, codec)?,
+            },
         })
     }
 

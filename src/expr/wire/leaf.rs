@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::super::Barrier;
 use super::{Codec, Number, Reading, SchemaWire, WireError};
 use crate::leaf::{
-    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, NestedFutures, Scan,
-    ScanSource, TableStatistics, Values,
+    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, NestedFutures, Scan, ScanSource,
+    TableStatistics, Values,
 };
 use crate::token::Token;
 
@@ -28,8 +28,15 @@ pub(crate) enum LeafWire {
         #[serde(default)]
         cast: bool,
     },
-    Scan { name: String, source: OpaqueWire },
-    Values { name: String, schema: SchemaWire, partitions: Vec<BatchesWire> },
+    Scan {
+        name: String,
+        source: OpaqueWire,
+    },
+    Values {
+        name: String,
+        schema: SchemaWire,
+        partitions: Vec<BatchesWire>,
+    },
 }
 
 /// What an engine owns: its codec's bytes, and the token of what they must become.

@@ -41,8 +41,8 @@ mod scalar;
 mod schema;
 
 pub use codec::{Codec, CodecError, NoCodec};
-pub(crate) use document::{Kind, expect, from_json, to_json};
 pub use document::FORMAT;
+pub(crate) use document::{Kind, expect, from_json, to_json};
 pub use error::WireError;
 pub use expr::ExprDocument;
 pub(crate) use leaf::{BatchesWire, LeafWire, OpaqueWire, record};

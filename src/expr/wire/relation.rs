@@ -18,11 +18,7 @@ pub(crate) struct SortKeyWire<C> {
 }
 
 impl<W> SortKeyWire<W> {
-    pub(crate) fn of<C>(
-        key: &SortKey<C>,
-        place: &str,
-        column: &mut impl FnMut(&C) -> W,
-    ) -> Result<Self, WireError> {
+    pub(crate) fn of<C>(key: &SortKey<C>, place: &str, column: &mut impl FnMut(&C) -> W) -> Result<Self, WireError> {
         let SortKey { scalar, descending, nulls_first } = key;
         let scalar = Steps::of(scalar, place, column)?;
         Ok(SortKeyWire { scalar, descending: *descending, nulls_first: *nulls_first })

@@ -202,9 +202,7 @@ impl ScalarReader<'_> {
             Step::IsNull => ScalarOp::IsNull,
             Step::IsNotNull => ScalarOp::IsNotNull,
             Step::IsTrue => ScalarOp::IsTrue,
-            Step::Cast { to, safe } => {
-                ScalarOp::Cast { to: DataTypeKey(to.read(self.place)?), safe }
-            }
+            Step::Cast { to, safe } => ScalarOp::Cast { to: DataTypeKey(to.read(self.place)?), safe },
             Step::Case { operand, otherwise } => ScalarOp::Case { operand, otherwise },
             Step::InList { negated } => ScalarOp::InList { negated },
             Step::Between { negated } => ScalarOp::Between { negated },

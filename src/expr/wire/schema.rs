@@ -78,9 +78,32 @@ fn check_type(data_type: &DataType, place: &str) -> Result<(), WireError> {
     while let Some(data_type) = pending.pop() {
         let digits = |most: u8, precision: u8, scale: i8| (1..=most).contains(&precision) && scale <= precision as i8;
         let ok = match data_type {
-            Null | Boolean | Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 | Float16 | Float32
-            | Float64 | Timestamp(_, _) | Date32 | Date64 | Time32(_) | Time64(_) | Duration(_) | Interval(_) | Binary
-            | LargeBinary | BinaryView | Utf8 | LargeUtf8 | Utf8View => true,
+            Null
+            | Boolean
+            | Int8
+            | Int16
+            | Int32
+            | Int64
+            | UInt8
+            | UInt16
+            | UInt32
+            | UInt64
+            | Float16
+            | Float32
+            | Float64
+            | Timestamp(_, _)
+            | Date32
+            | Date64
+            | Time32(_)
+            | Time64(_)
+            | Duration(_)
+            | Interval(_)
+            | Binary
+            | LargeBinary
+            | BinaryView
+            | Utf8
+            | LargeUtf8
+            | Utf8View => true,
             FixedSizeBinary(size) => *size >= 0,
             Decimal32(precision, scale) => digits(9, *precision, *scale),
             Decimal64(precision, scale) => digits(18, *precision, *scale),

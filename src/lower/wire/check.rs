@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use super::super::{FragmentNode, FragmentOp, FragmentOutput};
 use crate::expr::wire::WireError;
 use crate::optimize::PhysicalOp;
+use crate::optimize::wire::MOST_PARTITIONS;
 use crate::term::AggregatePhase;
-
-/// Ports of one fragment: each costs memory before any row is there.
-pub(super) const MOST_PORTS: usize = 1 << 16;
 
 /// Checks a node over the nodes before it.
 pub(super) fn check_node(
@@ -102,8 +100,8 @@ pub(super) fn check_ends(nodes: &[FragmentNode], slots: usize, output: &Fragment
         FragmentOutput::Hashed { columns, .. } if columns.iter().any(|column| *column >= width) => {
             invalid(format!("the rows are hashed by a column that the root, of {width} columns, does not give"))
         }
-        FragmentOutput::Hashed { ports, .. } if !(1..=MOST_PORTS).contains(ports) => {
-            invalid(format!("{ports} ports; there may be 1 to {MOST_PORTS}"))
+        FragmentOutput::Hashed { ports, .. } if !(1..=MOST_PARTITIONS).contains(ports) => {
+            invalid(format!("{ports} ports; there may be 1 to {MOST_PARTITIONS}"))
         }
         FragmentOutput::Hashed { .. } => Ok(()),
     }

@@ -161,7 +161,8 @@ impl OpWire {
             OpWire::Input { slot, columns } => FragmentOp::Input { slot, columns },
             OpWire::MergeInput { slot, keys, fetch } => {
                 let reader = ScalarReader { reading, place, typed: false };
-                let keys = keys.into_iter().map(|key| key.read(&reader, &mut |position| column(position, [own], place)));
+                let keys =
+                    keys.into_iter().map(|key| key.read(&reader, &mut |position| column(position, [own], place)));
                 FragmentOp::MergeInput { slot, keys: keys.collect::<Result<_, _>>()?, fetch }
             }
             OpWire::Scan { source, columns } => FragmentOp::Scan { source: source.read_scan(place, reading)?, columns },

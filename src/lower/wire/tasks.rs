@@ -137,10 +137,13 @@ impl TasksDocument {
                     TaskInput::Task { task, port } => SourceWire::Task { task: task.index(), port: *port },
                     TaskInput::Future { handle, leaf, partition, schema, reading } => SourceWire::Future {
                         future: futures.index(handle.generation(), || record(handle, leaf, *partition))?,
-                        leaf: leaves.index((leaf.clone(), Arc::as_ptr(schema), reading.nested, reading.cast), || {
-                            let (nested, cast) = (reading.nested, reading.cast);
-                            Ok(PromiseWire { name: leaf.to_string(), schema: SchemaWire::of(schema), nested, cast })
-                        })?,
+                        leaf: leaves.index(
+                            (leaf.clone(), Arc::as_ptr(schema), reading.nested, reading.cast),
+                            || {
+                                let (nested, cast) = (reading.nested, reading.cast);
+                                Ok(PromiseWire { name: leaf.to_string(), schema: SchemaWire::of(schema), nested, cast })
+                            },
+                        )?,
                         partition: *partition,
                     },
                     TaskInput::Data { data: batches, token } => {

@@ -3,9 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::super::PhysicalOp;
-use crate::expr::wire::{
-    CallWire, Codec, OpaqueWire, Reading, ScalarReader, SortKeyWire, Steps, WireError,
-};
+use crate::expr::wire::{CallWire, Codec, OpaqueWire, Reading, ScalarReader, SortKeyWire, Steps, WireError};
 use crate::expr::{JoinKind, ScalarType};
 use crate::term::{AggregatePhase, Side};
 
@@ -100,7 +98,8 @@ impl<W> PhysicalWire<W> {
                 PhysicalOp::Project { columns: columns.into_iter().map(scalar).collect::<Result<_, _>>()? }
             }
             PhysicalWire::HashJoin { join, keys, residual, build } => {
-                let keys = keys.into_iter().map(|(left, right)| Ok((side(Side::Left, left)?, side(Side::Right, right)?)));
+                let keys =
+                    keys.into_iter().map(|(left, right)| Ok((side(Side::Left, left)?, side(Side::Right, right)?)));
                 PhysicalOp::HashJoin {
                     kind: kind(&join)?,
                     keys: keys.collect::<Result<_, WireError>>()?,

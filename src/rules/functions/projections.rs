@@ -4,7 +4,7 @@ use super::functions;
 use super::predicates::stable;
 use crate::expr::Literal;
 use crate::rules::value::Value;
-use crate::term::{ColumnId, ColumnSet, ProjectionId, ScalarId, Terms};
+use crate::term::{ColumnId, ColumnSet, Extent, ProjectionId, ScalarId, Terms};
 
 /// The columns that a projection computes from something else than themselves.
 fn computed(terms: &Terms, projection: ProjectionId) -> HashMap<ColumnId, ScalarId> {
@@ -12,13 +12,26 @@ fn computed(terms: &Terms, projection: ProjectionId) -> HashMap<ColumnId, Scalar
     columns.filter(|(column, scalar)| terms.as_column(*scalar) != Some(*column)).collect()
 }
 
+/// The scalars over what a projection computes from; `None` where one would grow out of bounds.
 fn substitute_all(
     terms: &mut Terms,
     scalars: impl IntoIterator<Item = ScalarId>,
     projection: ProjectionId,
-) -> Vec<ScalarId> {
+) -> Option<Vec<ScalarId>> {
     let with = computed(terms, projection);
-    scalars.into_iter().map(|scalar| terms.substitute(scalar, &|column| with.get(&column).copied())).collect()
+    let substitute = |scalar| {
+        let facts = terms.scalar_facts(scalar);
+        let (extent, columns) = (facts.extent, &facts.columns);
+        // Told beforehand where it can be, so that nothing is made in vain.
+        let deepest = columns.iter().filter_map(|column| Some(terms.scalar_facts(*with.get(&column)?).extent.depth));
+        let depth = deepest.max().map_or(extent.depth, |deepest| extent.depth.saturating_add(deepest - 1));
+        if !extent.may_become(Extent { depth, ..extent }) {
+            return None;
+        }
+        let composed = terms.substitute(scalar, &|column| with.get(&column).copied());
+        extent.may_become(terms.scalar_facts(composed).extent).then_some(composed)
+    };
+    scalars.into_iter().map(substitute).collect()
 }
 
 /// The columns as they are.
@@ -59,13 +72,13 @@ functions! {
     make "substitute" (Predicates Projection) -> Predicates, "The conjunction over what a projection computes from.",
         |terms, args| {
             let conjuncts = terms.predicates(args.predicates(0)?).to_vec();
-            let conjuncts = substitute_all(terms, conjuncts, args.projection(1)?);
+            let conjuncts = substitute_all(terms, conjuncts, args.projection(1)?)?;
             Some(Value::Predicates(terms.intern_predicates(conjuncts)))
         };
     make "compose" (Projection Projection) -> Projection, "The first projection over what the second computes from.",
         |terms, args| {
             let (columns, scalars): (Vec<_>, Vec<_>) = terms.projection(args.projection(0)?).iter().copied().unzip();
-            let scalars = substitute_all(terms, scalars, args.projection(1)?);
+            let scalars = substitute_all(terms, scalars, args.projection(1)?)?;
             Some(Value::Projection(terms.intern_projection(columns.into_iter().zip(scalars).collect())))
         };
 }

@@ -22,6 +22,8 @@ const FIRST_ORDER: f64 = 8035.0;
 const LAST_ORDER: f64 = 10_440.0;
 /// Cents of an account's balance: -999.99 to 9999.99.
 const BALANCES: f64 = 1_099_999.0;
+/// Beyond this many parts the prices repeat what is there already but for a handful.
+const PRICE_PERIOD: f64 = 200_010.0;
 
 /// The whole number of rows that a table of `base` rows at scale 1 has.
 fn scaled(base: f64, scale: f64) -> f64 {
@@ -138,14 +140,14 @@ pub(super) fn columns(table: TpchTable, scale: f64) -> Vec<Column> {
             text("o_comment", n),
         ],
         TpchTable::LineItem => {
-            let (prices, cheapest, dearest) = retail_prices(parts);
+            let (_, cheapest, dearest) = retail_prices(parts);
             vec![
                 key("l_orderkey", orders, (1.0, 4.0 * orders)),
                 key("l_partkey", drawn(n, parts), (1.0, parts)),
                 key("l_suppkey", drawn(n, suppliers), (1.0, suppliers)),
                 integer("l_linenumber", 7.0, (1.0, 7.0)),
                 money("l_quantity", drawn(n, 50.0), (1.0, 50.0)),
-                money("l_extendedprice", drawn(n, extended_prices(prices)), (cheapest, 50.0 * dearest)),
+                money("l_extendedprice", extended_prices(parts, n), (cheapest, 50.0 * dearest)),
                 money("l_discount", drawn(n, 11.0), (0.0, 0.1)),
                 money("l_tax", drawn(n, 9.0), (0.0, 0.08)),
                 text("l_returnflag", drawn(n, 3.0)),
@@ -174,21 +176,31 @@ fn line_comments(n: f64) -> f64 {
     2_400_000.0 * x.sqrt() * x.sqrt().sqrt().sqrt()
 }
 
-/// Distinct products of 50 quantities and so many prices: the denser the prices, the more coincide.
-fn extended_prices(prices: f64) -> f64 {
-    50.0 * prices * (1.0 - prices / 220_000.0)
+/// Distinct products that `draws` pairs of a quantity (1 to 50) and a part give on average: counted, since how
+/// many pairs share a product follows from the price formula. 50 steps per part.
+fn extended_prices(parts: f64, draws: f64) -> f64 {
+    let last = parts.min(PRICE_PERIOD) as u64;
+    let mut pairs = vec![0u16; 50 * 210_000];
+    for cents in (1..=last).map(|key| 90_000 + above_cheapest(key)) {
+        (1..=50).for_each(|quantity| pairs[(cents * quantity) as usize] += 1);
+    }
+    let mut products_of = [0u32; 1 << 10];
+    pairs.iter().for_each(|pairs| products_of[usize::from(*pairs).min((1 << 10) - 1)] += 1);
+    let draws_per_pair = draws / (50.0 * last as f64);
+    let seen = |(pairs, products): (usize, &u32)| -f64::from(*products) * (-draws_per_pair * pairs as f64).exp_m1();
+    products_of.iter().enumerate().skip(1).filter(|(_, products)| **products > 0).map(seen).sum()
+}
+
+/// How many cents a part's price lies above the lowest.
+fn above_cheapest(key: u64) -> u64 {
+    (key / 10) % 20_001 + 100 * (key % 1000)
 }
 
 /// Distinct values, smallest and largest of the prices that the specification gives to parts 1 to `parts`:
 /// `(90000 + (key / 10) mod 20001 + 100 (key mod 1000)) / 100`.
 fn retail_prices(parts: f64) -> (f64, f64, f64) {
-    // Beyond this the prices repeat what is there already but for a handful.
-    let last = parts.min(200_010.0) as u64;
     let mut seen = vec![false; 120_000];
-    for key in 1..=last {
-        let above = (key / 10) % 20_001 + 100 * (key % 1000);
-        seen[above as usize] = true;
-    }
+    (1..=parts.min(PRICE_PERIOD) as u64).for_each(|key| seen[above_cheapest(key) as usize] = true);
     let distinct = seen.iter().filter(|seen| **seen).count();
     let cheapest = seen.iter().position(|seen| *seen).unwrap_or(0);
     let dearest = seen.iter().rposition(|seen| *seen).unwrap_or(0);
