@@ -15,6 +15,8 @@ import distributed
 from dask._task_spec import Task, TaskRef
 from tlz import identity
 
+from ._tasks import anywhere
+
 #: How long, in seconds, the scheduler may take to hear of a task that a worker has submitted. The future
 #: of such a task may reach us before the task reaches the scheduler: they take different ways.
 PATIENCE = 10.0
@@ -40,5 +42,6 @@ def _wait_until_known(client: distributed.Client, keys: list[Any]) -> None:
         pause = min(2 * pause, 0.5)
 
 
+@anywhere
 def _knows(keys: list[Any], dask_scheduler: Any = None) -> bool:
     return all(key in dask_scheduler.tasks for key in keys)

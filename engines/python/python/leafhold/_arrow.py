@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pyarrow as pa
@@ -19,9 +20,9 @@ def to_table(value: Any) -> pa.Table | None:
         table = value
     elif isinstance(value, pa.RecordBatch):
         table = pa.Table.from_batches([value])
-    elif _is_pandas_frame(value):
+    elif _is_pandas(value, "DataFrame"):
         table = _convert(value, lambda: pa.Table.from_pandas(value, preserve_index=False))
-    elif isinstance(value, (pa.Array, pa.ChunkedArray)):
+    elif isinstance(value, (pa.Array, pa.ChunkedArray)) or _is_pandas(value, "Series"):
         # They speak the protocol of streams, too, but a column is no table.
         return None
     elif hasattr(value, "__arrow_c_stream__"):
@@ -78,11 +79,9 @@ def concat(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
     return pa.concat_tables(named) if named else schema.empty_table()
 
 
-def _is_pandas_frame(value: Any) -> bool:
-    import sys
-
+def _is_pandas(value: Any, kind: str) -> bool:
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(value, pandas.DataFrame)
+    return pandas is not None and isinstance(value, getattr(pandas, kind))
 
 
 def _convert(value: Any, convert: Any) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from operator import getitem
 from typing import Any
 
 import distributed
@@ -14,7 +15,8 @@ from tlz import identity
 from . import _leafhold, _worker
 from ._arrow import concat
 from ._dask import DaskFuture, engine_of, explain, is_open, scheduler_of, settle
-from ._futures import words, live_future
+from ._futures import live_future, words
+from ._tasks import task as call
 from .errors import (
     ForeignFutureError,
     FutureError,
@@ -58,10 +60,11 @@ class ClusterRun:
                 reads = []
                 for at, source in enumerate(sources):
                     read, value = self._source(source, tasks, graph, f"{task['key']}-{slot}-{at}")
-                    reads.append(read)
+                    # As a plain tuple: the scheduler reads it, too.
+                    reads.append(None if read is None else tuple(read))
                     values.append(value)
                 slots.append(tuple(reads))
-            graph[task["key"]] = Task(
+            graph[task["key"]] = call(
                 task["key"],
                 _worker.run_fragment,
                 _worker.version(),
@@ -90,7 +93,7 @@ class ClusterRun:
 
     def _port(self, task: dict[str, Any], port: int, graph: dict[str, GraphNode]) -> str:
         key = f"{task['key']}-port-{port}"
-        graph.setdefault(key, Task(key, _worker.pick, TaskRef(task["key"]), port))
+        graph.setdefault(key, Task(key, getitem, TaskRef(task["key"]), port))
         return key
 
     def _source(

@@ -15,12 +15,13 @@ from typing import Any, Callable
 
 import distributed
 import pyarrow as pa
-from dask._task_spec import Task, TaskRef
+from dask._task_spec import TaskRef
 from distributed.utils import sync
 
 from . import _leafhold, _worker
 from ._aliases import aliases
-from ._futures import LiveFuture, words, describe_value, handle_of
+from ._futures import LiveFuture, describe_value, handle_of, words
+from ._tasks import task
 from .errors import (
     ForeignFutureError,
     FutureCancelledError,
@@ -187,22 +188,22 @@ class DaskFuture(LiveFuture):
         [alias] = aliases(self.client, [value.key])
         return handle_of(DaskFuture(alias, self, (*self.path, value.key)))
 
-    def schema(self, nested: str) -> pa.Schema:
+    def schema(self, nested: str, leaf: str) -> pa.Schema:
         # A worker looks: the data stay where they are.
         name = f"leafhold-schema-{uuid.uuid4().hex}"
-        task = Task(name, _worker.schema_of, TaskRef(self.dask_key), nested, self.key)
-        asked = self.client.get({name: task}, [name], sync=False)[0]
+        look = task(name, _worker.schema_of, TaskRef(self.dask_key), nested, leaf, self.key)
+        asked = self.client.get({name: look}, [name], sync=False)[0]
         try:
             return self.client.gather(asked, asynchronous=False)
-        except LeafholdError:
-            raise
+        except LeafholdError as error:
+            failure = error.again()
+            raise failure from error.__cause__
         except Exception as error:
-            problem = self.problem()
-            if problem is None:
-                raise explain(error) from error
-            raise problem from error
+            failure = self.problem() or explain(error)
+            raise failure from failure.__cause__ or error
         finally:
             asked.release()
+            settle(self.client)
 
     def release(self) -> None:
         own, self._own = self._own, None

@@ -197,7 +197,7 @@ def _live(futures: list[Any], leaf: str) -> list[LiveFuture]:
 
 def _first_schema(future: LiveFuture, nested: str, leaf: str) -> pa.Schema:
     try:
-        return future.schema(nested)
+        return future.schema(nested, leaf)
     except LeafholdError as error:
         error.leaf, error.partition = leaf, 0
         raise

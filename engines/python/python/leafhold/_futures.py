@@ -71,8 +71,8 @@ class LiveFuture:
         """Why there are no data, if that is certain already."""
         raise NotImplementedError
 
-    def schema(self, nested: str) -> pa.Schema:
-        """The schema of the first table in the data; waits for them."""
+    def schema(self, nested: str, leaf: str) -> pa.Schema:
+        """The schema of the first table in the data, of which a leaf will be; waits for them."""
         raise NotImplementedError
 
 
@@ -162,7 +162,7 @@ class ConcurrentFuture(LiveFuture):
             return handle_of(ConcurrentFuture(value, self))
         return None
 
-    def schema(self, nested: str) -> pa.Schema:
+    def schema(self, nested: str, leaf: str) -> pa.Schema:
         concurrent.futures.wait([self._future])
         problem = self.problem()
         if problem is not None:
@@ -174,7 +174,10 @@ class ConcurrentFuture(LiveFuture):
                 return table.schema
             first = _first(value)
             if first is None or (nested == "reject" and isinstance(first, concurrent.futures.Future)):
-                raise SchemaError(f"future {self.key!r} gave {describe(value)}, which is no table", key=self.key)
+                raise SchemaError(
+                    f"leaf `{leaf}`, partition 0, future {self.key!r}: the value is {describe(value)}, which is no table",
+                    key=self.key,
+                )
             value = first.result() if isinstance(first, concurrent.futures.Future) else first
 
     def release(self) -> None:

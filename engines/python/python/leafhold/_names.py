@@ -15,6 +15,7 @@ from typing import Any
 
 import distributed
 
+from ._tasks import anywhere
 from ._tokenize import tokenize
 from .errors import LeafholdWarning
 
@@ -67,6 +68,7 @@ def _held_by(client: distributed.Client, names: list[str]) -> dict[str, tuple[st
     return held | there
 
 
+@anywhere
 def _tasks(names: list[str], dask_scheduler: Any = None) -> dict[str, tuple[str, list[str]]]:
     found = {}
     for name in names:

@@ -14,6 +14,7 @@ from ._aliases import aliases
 from ._cluster import ClusterRun
 from ._dask import DaskFuture
 from ._futures import handle_of
+from ._tasks import task
 from .errors import FutureLostError
 
 
@@ -52,7 +53,7 @@ def _adopted(run: ClusterRun) -> list[distributed.Future]:
     keys = [future.dask_key for read, future in run.reads if read.nested == "adopt"]
     while keys:
         names = {f"leafhold-inner-{uuid.uuid4().hex}": key for key in keys}
-        graph = {name: Task(name, _worker.inner_keys, TaskRef(key)) for name, key in names.items()}
+        graph = {name: task(name, _worker.inner_keys, TaskRef(key)) for name, key in names.items()}
         asked = client.get(graph, list(graph), sync=False)
         try:
             found = [key for inner in client.gather(asked, asynchronous=False) for key in inner]

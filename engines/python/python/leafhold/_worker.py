@@ -39,14 +39,14 @@ def run_fragment(
     wanted: str,
     fragment: bytes,
     partition: int,
-    slots: tuple[tuple[LeafRead | None, ...], ...],
+    slots: tuple[tuple[tuple | None, ...], ...],
     started_ns: int | None,
     *values: Any,
 ) -> Any:
     """Runs a fragment on this worker.
 
-    ``slots`` says of each slot what its sources are: a leaf's data, or ``None`` for rows of Leafhold's
-    own. The values of all sources follow in that order. Gives a table, or a tuple of one per port.
+    ``slots`` says of each slot what its sources are: a leaf's data, as a ``LeafRead``, or ``None`` for rows of
+    Leafhold's own. The values of all sources follow in that order. Gives a table, or a tuple of one per port.
     """
     if wanted != version():
         raise WorkerError(
@@ -54,22 +54,17 @@ def run_fragment(
             f"pip install leafhold=={wanted.partition(' ')[0]}"
         )
     rest = iter(values)
-    inputs = [[table for read in slot for table in _tables(read, next(rest))] for slot in slots]
+    inputs = [[table for source in slot for table in _tables(source, next(rest))] for slot in slots]
     ports = _leafhold.run_fragment(fragment, partition, inputs, started_ns)
     return ports[0] if len(ports) == 1 else tuple(ports)
 
 
-def pick(ports: tuple[pa.Table, ...], port: int) -> pa.Table:
-    """The rows of one port."""
-    return ports[port]
-
-
-def schema_of(value: Any, nested: str, key: str) -> pa.Schema:
+def schema_of(value: Any, nested: str, leaf: str, key: str) -> pa.Schema:
     """The schema of a leaf's first rows."""
-    read = LeafRead("schema", 0, key, pa.schema([]), nested)
+    read = LeafRead(leaf, 0, key, pa.schema([]), nested)
     for table in _find(value, read, []):
         return table.schema
-    raise SchemaError(f"future {key!r} gave {describe(value)}, in which there is no table", key=key)
+    raise SchemaError(f"{read}: the value is {describe(value)}, in which there is no table", **read.attributes())
 
 
 def inner_keys(value: Any) -> list[Any]:
@@ -77,9 +72,10 @@ def inner_keys(value: Any) -> list[Any]:
     return [future.key for future in _futures(value)]
 
 
-def _tables(read: LeafRead | None, value: Any) -> list[pa.Table]:
-    if read is None:
+def _tables(source: tuple | None, value: Any) -> list[pa.Table]:
+    if source is None:
         return [value]
+    read = LeafRead(*source)
     tables = []
     for table in _find(value, read, []):
         different = mismatch(read.schema, table)
