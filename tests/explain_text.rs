@@ -6,7 +6,7 @@ use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use indexmap::IndexMap;
 use leafhold::explain::{Actuals, PlanJson, PlanText, barriers_left, caps_hit, expr_text, rules_fired};
-use leafhold::expr::{AggregateCall, AggregateFunction, Barrier, Expr, Frame, JoinKind, Literal, Scalar, SortKey};
+use leafhold::expr::{AggregateCall, AggregateFunction, Expr, Extension, Frame, JoinKind, Literal, Scalar, SortKey};
 use leafhold::expr::{BinaryOp, CoreFunctions, col, lit, sum};
 use leafhold::leaf::{FromDelayed, Leaf, Values, value};
 use leafhold::optimize::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};
@@ -28,7 +28,7 @@ fn delayed(name: &str, columns: &[&str], partitions: usize) -> Leaf {
 #[derive(Debug)]
 struct Window;
 
-impl Barrier for Window {
+impl Extension for Window {
     fn name(&self) -> &str {
         "window"
     }
@@ -90,7 +90,7 @@ fn plan(leaves: Vec<Leaf>) -> Plan {
         |phase| PlanOp::Compute(PhysicalOp::Aggregate { phase, group: vec![ColumnId(0)], aggregates: totals.clone() });
     let partial = node(aggregate(AggregatePhase::Partial), &[&semi_joined], &[0], hashed(0), 5.0);
     let complete = node(aggregate(AggregatePhase::Final), &[&partial], &[0, 3], hashed(0), 5.0);
-    let barrier = PlanOp::Compute(PhysicalOp::Barrier { barrier: Arc::new(Window) });
+    let barrier = PlanOp::Compute(PhysicalOp::Extension { extension: Arc::new(Window) });
     let windowed = node(barrier, &[&complete], &[0, 3], Partitioning::Single, 5.0);
     let doubled = Scalar::binary(BinaryOp::Plus, column(3), column(3));
     let project = PlanOp::Compute(PhysicalOp::Project { columns: vec![column(0), doubled] });
@@ -190,7 +190,7 @@ fn actual_rows_stand_beside_estimates_and_add_up_to_c_out() {
     let rows = |node: &Arc<PlanNode>| match &node.op {
         PlanOp::Compute(PhysicalOp::HashJoin { .. }) => Some(4000),
         PlanOp::Compute(PhysicalOp::NestedLoopJoin { .. }) => Some(30),
-        PlanOp::Compute(PhysicalOp::Barrier { .. }) => None,
+        PlanOp::Compute(PhysicalOp::Extension { .. }) => None,
         _ => Some(7),
     };
     let actuals = Actuals::new(nodes.iter().enumerate().filter_map(|(at, node)| Some((at, rows(node)?))));
@@ -249,7 +249,7 @@ fn an_expression_prints_as_written_with_shared_nodes_once() {
         .limit(0, 5);
     let joined = frame.filter(col("b c").gt(lit(Literal::from(1i64)))).unwrap();
     let joined = joined.join(&totals, JoinKind::Left, [col("a").eq(col("key"))]).unwrap();
-    let expr = Expr::barrier(Arc::new(Window), vec![joined.expr().clone()]).unwrap();
+    let expr = Expr::extension(Arc::new(Window), vec![joined.expr().clone()]).unwrap();
     let text = expr_text(&expr);
     assert_eq!(
         text.split_once('\n').unwrap().1,

@@ -5,8 +5,11 @@
 use std::sync::{Arc, Barrier};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
-use leafhold::expr::{CoreFunctions, Expr, JoinKind, col, interned_nodes, lit};
+use leafhold::explain::expr_text;
+use leafhold::expr::{CoreFunctions, Expr, Frame, JoinKind, col, interned_nodes, lit};
 use leafhold::leaf::{FromDelayed, FutureHandle, Leaf, Values, handle_counts, release, value};
+use leafhold::lower::lower;
+use leafhold::optimize::Planner;
 use parking_lot::{Mutex, MutexGuard};
 
 fn turn() -> MutexGuard<'static, ()> {
@@ -194,6 +197,64 @@ fn law_i4_a_million_nodes_are_built_tokened_and_dropped_without_recursion() {
         drop(expr);
         assert_eq!(interned_nodes(), before);
     });
+}
+
+/// Plans and lowers on the same small stack, and gives the number of nodes of the plan.
+fn planned_and_lowered(expr: &Expr) -> usize {
+    let plan = Planner::new(Arc::new(CoreFunctions)).plan(expr).unwrap();
+    let graph = lower(&plan).unwrap();
+    assert_eq!(graph.outputs.len(), 1);
+    plan.post_order().len()
+}
+
+#[test]
+fn law_i4_a_million_nodes_are_printed_planned_and_lowered_without_recursion() {
+    let _turn = turn();
+    on_a_small_stack(|| {
+        let before = interned_nodes();
+        let expr = chain(1_000_000);
+        let text = expr_text(&expr);
+        assert!(text.contains("of 1,000,000 nodes") && text.len() < 1_000_000, "{}", text.len());
+        assert!(planned_and_lowered(&expr) >= 2);
+        drop(expr);
+        assert_eq!(interned_nodes(), before);
+    });
+}
+
+/// `x = x + 1`, again and again.
+fn assignments(count: usize) -> Expr {
+    let mut frame = Frame::new(leaf("x"), Arc::new(CoreFunctions));
+    for _ in 0..count {
+        frame = frame.with_column("x", col("x") + lit(1i64)).unwrap();
+    }
+    frame.expr().clone()
+}
+
+#[test]
+fn law_i4_a_million_chained_assignments_are_built_planned_lowered_and_dropped() {
+    let _turn = turn();
+    on_a_small_stack(|| {
+        let before = interned_nodes();
+        let expr = assignments(1_000_000);
+        assert_eq!(interned_nodes(), before + 1_000_001);
+        // 63 assignments make one scalar that is 64 deep.
+        let nodes = planned_and_lowered(&expr);
+        assert!((15_000..17_000).contains(&nodes), "{nodes}");
+        drop(expr);
+        assert_eq!(interned_nodes(), before);
+    });
+}
+
+#[test]
+fn law_i4_a_scalar_that_doubles_with_every_assignment_stays_small() {
+    let _turn = turn();
+    let mut frame = Frame::new(leaf("x"), Arc::new(CoreFunctions));
+    for _ in 0..200 {
+        frame = frame.with_column("x", col("x") + col("x")).unwrap();
+    }
+    let plan = Planner::new(Arc::new(CoreFunctions)).plan(frame.expr()).unwrap();
+    let nodes = plan.post_order().len();
+    assert!((15..40).contains(&nodes), "each of {nodes} doubles ten times or so");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler}
 use shuttle::{Config, Runner, thread};
 use smallvec::{SmallVec, smallvec};
 use sync::{Arc, Token};
-use weak_table::{Entry, WeakTable};
+use weak_table::{Entry, Pending, WeakTable};
 
 #[path = "../src/expr/weak_table.rs"]
 mod weak_table;
@@ -136,11 +136,12 @@ impl Entry for Node {
         self.token
     }
 
-    fn take_inputs(&mut self) -> Option<SmallVec<[Arc<Node>; 2]>> {
+    fn take_inputs(&mut self, to: &mut Pending<Node>) -> bool {
         if std::mem::replace(&mut self.dismantled, true) {
-            return None;
+            return false;
         }
-        Some(std::mem::take(&mut self.inputs))
+        std::mem::take(&mut self.inputs).into_iter().for_each(|input| to.push(input));
+        true
     }
 }
 
@@ -195,11 +196,11 @@ fn token(number: u8) -> Token {
     Token::from_bytes(bytes)
 }
 
+/// What one thread does.
+type Work<T> = Box<dyn FnOnce(World) -> T + Send>;
+
 /// Runs threads over one world, and gives what they gave.
-fn threads<T: 'static>(world: &World, work: Vec<Box<dyn FnOnce(World) -> T + Send>>) -> Vec<T>
-where
-    T: Send,
-{
+fn threads<T: Send + 'static>(world: &World, work: Vec<Work<T>>) -> Vec<T> {
     let handles: Vec<_> = work
         .into_iter()
         .map(|work| {
@@ -236,8 +237,7 @@ fn widely(law: &str, scenario: fn()) {
 fn law_i1_live_nodes_of_equal_tokens_are_one_node() {
     fn race(count: usize) {
         let world = World::new();
-        let work: Vec<Box<dyn FnOnce(World) -> Arc<Node> + Send>> =
-            (0..count).map(|_| Box::new(|world: World| world.leaf(1)) as _).collect();
+        let work: Vec<Work<Arc<Node>>> = (0..count).map(|_| Box::new(|world: World| world.leaf(1)) as _).collect();
         let nodes = threads(&world, work);
         assert!(nodes.iter().all(|node| Arc::ptr_eq(node, &nodes[0])), "two live nodes of one token (I1)");
         assert_eq!(world.live(), 1);
@@ -250,7 +250,7 @@ fn law_i1_live_nodes_of_equal_tokens_are_one_node() {
 fn law_i1_holds_while_others_come_and_go() {
     fn race(count: usize) {
         let world = World::new();
-        let work: Vec<Box<dyn FnOnce(World) -> Arc<Node> + Send>> = (0..count)
+        let work: Vec<Work<Arc<Node>>> = (0..count)
             .map(|_| {
                 let work = |world: World| {
                     drop(world.leaf(1));
@@ -272,7 +272,7 @@ fn law_i2_the_table_keeps_nothing_alive() {
     fn race(count: usize) {
         let world = World::new();
         let parent = world.parent(1);
-        let work: Vec<Box<dyn FnOnce(World) + Send>> = (0..count)
+        let work: Vec<Work<()>> = (0..count)
             .map(|_| {
                 let parent = parent.clone();
                 Box::new(move |_: World| drop(parent)) as _
@@ -324,7 +324,7 @@ fn law_i3_a_lookup_beside_the_last_drop_gets_a_fresh_node() {
     fn race(count: usize, again: fn(&World) -> Arc<Node>) {
         let world = World::new();
         let dying = again(&world);
-        let mut work: Vec<Box<dyn FnOnce(World) -> Option<Arc<Node>> + Send>> = vec![Box::new(|_| {
+        let mut work: Vec<Work<Option<Arc<Node>>>> = vec![Box::new(|_| {
             drop(dying);
             None
         })];

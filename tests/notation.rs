@@ -1,7 +1,8 @@
 //! The notation of terms reads what it prints, and what rules make of arbitrary terms means the same.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use arrow_schema::DataType;
 use leafhold::expr::CoreFunctions;
 use leafhold::rules::{Keeps, Phase, RuleSet};
 use leafhold::term::text::{Tables, parse, print, print_line};
@@ -13,6 +14,8 @@ use proptest::prelude::*;
 struct Writer<'a> {
     bytes: std::slice::Iter<'a, u8>,
     readings: [usize; 3],
+    /// Readings of the table with a list.
+    lists: usize,
     made: usize,
     /// Whether to write operators whose result depends on the order of rows.
     limits: bool,
@@ -75,6 +78,14 @@ impl Writer<'_> {
         format!("{name} := {call}")
     }
 
+    fn unnest(&mut self) -> (String, Vec<String>) {
+        self.lists += 1;
+        let suffix = if self.lists == 1 { String::new() } else { format!(":{}", self.lists) };
+        let name = self.fresh();
+        let nulls = ["preserve-nulls", "drop-nulls"][self.choose(2)];
+        (format!("unnest [{name} := l{suffix}] {nulls} w{suffix}"), vec![format!("k{suffix}"), name])
+    }
+
     fn relation(&mut self, depth: usize) -> (String, Vec<String>) {
         if depth == 0 || self.bytes.len() == 0 {
             return self.table();
@@ -122,7 +133,35 @@ impl Writer<'_> {
                 let text = format!("aggregate [{}] [{call}] ({input})", group.join(" "));
                 (text, group.into_iter().chain([made]).collect())
             }
-            8 => match self.choose(7) {
+            8 => match self.choose(12) {
+                7 | 8 => {
+                    let (input, mut columns) = self.relation(depth - 1);
+                    let name = self.fresh();
+                    // Of rows that tie, none is told from the others.
+                    let call = ["(rank)", "(dense-rank)", "(count)", "(sum C over (groups 1-preceding current-row))"];
+                    let call = call[self.choose(4)].replace('C', &self.pick(&columns));
+                    let (key, order) = (self.pick(&columns), self.pick(&columns));
+                    if !call.contains("rank") && !call.contains("count") {
+                        columns.push(name.clone());
+                    }
+                    (format!("window [{key}] [{order} desc] [{name} := {call}] ({input})"), columns)
+                }
+                9 => {
+                    let (left, columns) = self.relation(depth - 1);
+                    let (right, more) = self.relation(depth - 1);
+                    let both: Vec<_> = columns.iter().chain(&more).cloned().collect();
+                    let name = self.fresh();
+                    (format!("mark-join {name} {} ({left}) ({right})", self.condition(&both)), columns)
+                }
+                10 => {
+                    let (left, columns) = self.relation(depth - 1);
+                    let (right, more) = self.relation(depth - 1);
+                    let both: Vec<_> = columns.iter().chain(&more).cloned().collect();
+                    let kind = ["semi", "anti"][self.choose(2)];
+                    let text = format!("apply {kind} true ({left}) (filter {} ({right}))", self.condition(&both));
+                    (text, columns)
+                }
+                11 => self.unnest(),
                 3 => {
                     let (input, columns) = self.relation(depth - 1);
                     (format!("project [{}] ({input})", columns.join(" ")), columns)
@@ -161,12 +200,23 @@ impl Writer<'_> {
 }
 
 fn written(bytes: &[u8], limits: bool) -> String {
-    let mut writer = Writer { bytes: bytes.iter(), readings: [0; 3], made: 0, limits };
+    let mut writer = Writer { bytes: bytes.iter(), readings: [0; 3], lists: 0, made: 0, limits };
     writer.relation(5).0
 }
 
 fn read(text: &str) -> (Terms, TermId) {
-    parse(text, Tables::examples(), Arc::new(CoreFunctions)).unwrap_or_else(|error| panic!("{error}"))
+    parse(text, tables(), Arc::new(CoreFunctions)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The tables of examples, and one with a list.
+fn tables() -> &'static Tables {
+    static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+        let mut tables = Tables::examples().clone();
+        let list = DataType::new_list(DataType::Int64, true);
+        tables.declare("w", [("k", DataType::Int64, true), ("l", list, true)]);
+        tables
+    });
+    &TABLES
 }
 
 /// Applies the rules of normalization, the first that fires anywhere, until none does.
@@ -259,15 +309,29 @@ fn errors_point_at_the_place_and_suggest() {
             "1:6: expected a kind of join (inner, left, right, full, semi, anti, null-aware-anti), found `outer`",
         ),
         ("aggregate [a] [s := (summ b)] t", "1:21: no function `summ` for these arguments; did you mean `sum`?"),
+        ("unnest [e := a] drop-nulls t", "1:8: column `a` is Int64, not a list; unnest needs a list"),
+        (
+            "window [a] [] [n := (lag b)] t",
+            "1:21: expected a number of rows after the function's name, found `(lag ..)`",
+        ),
+        (
+            "window [a] [] [n := (sum b over (rows 1-before current-row))] t",
+            "1:33: expected a frame such as `(rows 1-preceding current-row)`",
+        ),
+        (
+            "apply outer true t u",
+            "1:7: expected a kind of apply (inner, left, semi, anti, mark, scalar), found `outer`",
+        ),
+        ("mark-join m (a + x) t u", "1:13: a condition must be Boolean, not Int64"),
         ("limit many t", "1:7: expected a number of rows, found `many`"),
-        ("filter (a = 1) w", "1:16: no table `w`"),
+        ("filter (a = 1) q", "1:16: no table `q`"),
         ("t t", "1:3: expected the end, found `t`"),
         ("sort [a] sort", "1:14: expected the keys in `[..]`, found the end"),
         ("project [s := (cast a Int65)] t", "1:23: no type `Int65`"),
         ("union [o := [a x]] [t u v]", "1:8: expected one column of each of the 3 inputs, found 2"),
     ];
     for (text, message) in cases {
-        let error = parse(text, Tables::examples(), Arc::new(CoreFunctions)).err().map(|error| error.to_string());
+        let error = parse(text, tables(), Arc::new(CoreFunctions)).err().map(|error| error.to_string());
         let error = error.unwrap_or_else(|| panic!("{text} is read"));
         assert!(error.starts_with(message), "{text}\n{error}");
         assert!(error.ends_with('^'), "{error}");

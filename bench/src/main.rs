@@ -1,12 +1,18 @@
 //! Side-by-side measurements: the same work by Leafhold and by a peer, in one process, as ratios.
 
+mod allocations;
 mod execution;
+mod expressions;
+mod interner;
 mod measure;
+mod memory;
 mod peers;
 mod planning;
+mod python;
 mod quality;
 mod report;
 mod tables;
+mod tokens;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,6 +22,9 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use report::Report;
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
 
 /// Measure Leafhold beside its peers.
 #[derive(Parser)]
@@ -33,6 +42,22 @@ enum Suite {
     Quality(SuiteArgs),
     /// Run time per TPC-H query on the same in-memory data, beside DataFusion
     Execution(SuiteArgs),
+    /// Hashing Arrow data and small values, and `tokenize` of Python objects beside Dask's
+    Tokens(CoreArgs),
+    /// Building expressions, and planning and lowering of chains, beside Dask
+    Interner(CoreArgs),
+    /// Time and bytes of a million fresh nodes
+    Memory(CoreArgs),
+}
+
+#[derive(clap::Args)]
+struct CoreArgs {
+    /// Write rows and summary as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How often each case is measured; the minimum counts
+    #[arg(long, default_value = "5")]
+    repetitions: NonZeroUsize,
 }
 
 #[derive(clap::Args)]
@@ -75,6 +100,9 @@ fn main() -> ExitCode {
         Suite::Planning(args) => (planning::measure(&args), args.json),
         Suite::Quality(args) => (quality::measure(&args), args.json),
         Suite::Execution(args) => (execution::measure(&args), args.json),
+        Suite::Tokens(args) => (tokens::measure(&args), args.json),
+        Suite::Interner(args) => (interner::measure(&args), args.json),
+        Suite::Memory(args) => (memory::measure(&args), args.json),
     };
     match outcome.and_then(|report| publish(&report, json)) {
         Ok(()) => ExitCode::SUCCESS,

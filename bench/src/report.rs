@@ -32,6 +32,14 @@ impl Row {
         Row { case, metric, ours, peer: Some(peer), theirs: Some(theirs), ratio }
     }
 
+    /// A figure beside a peer's, where the peer could be measured.
+    pub fn beside(case: String, metric: &'static str, ours: f64, peer: &'static str, theirs: Option<f64>) -> Row {
+        match theirs {
+            Some(theirs) => Row::new(case, metric, ours, peer, theirs),
+            None => Row::alone(case, metric, ours),
+        }
+    }
+
     /// A figure that no peer has.
     pub fn alone(case: String, metric: &'static str, ours: f64) -> Row {
         Row { case, metric, ours, peer: None, theirs: None, ratio: None }
@@ -87,11 +95,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
-        writeln!(f, "{:<10} {:<14} {:>14} {:>14} {:>8}  peer", "case", "metric", "ours", "theirs", "ratio")?;
+        writeln!(f, "{:<15} {:<15} {:>14} {:>14} {:>8}  peer", "case", "metric", "ours", "theirs", "ratio")?;
         for row in &self.rows {
             let (ours, theirs, ratio) = (number(Some(row.ours)), number(row.theirs), number(row.ratio));
             let line = format!(
-                "{:<10} {:<14} {ours:>14} {theirs:>14} {ratio:>8}  {}",
+                "{:<15} {:<15} {ours:>14} {theirs:>14} {ratio:>8}  {}",
                 row.case,
                 row.metric,
                 row.peer.unwrap_or("")

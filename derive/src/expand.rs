@@ -1,4 +1,4 @@
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -67,12 +67,13 @@ fn fields(owner: &str, fields: &Fields, used: &mut Vec<Type>) -> Result<(TokenSt
         bindings.push(quote! { #member: #binding });
         used.push(field.ty.clone());
         // At the field's type, so that the compiler points there when it has no token.
+        let place = Span::call_site().located_at(field.ty.span());
         let put = match member {
             Member::Named(name) => {
                 let name = name.unraw().to_string();
-                quote_spanned! { field.ty.span() => __tokenizer.put_field(#name, #binding); }
+                quote_spanned! { place => __tokenizer.put_field(#name, #binding); }
             }
-            Member::Unnamed(_) => quote_spanned! { field.ty.span() => __tokenizer.put_item(#position, #binding); },
+            Member::Unnamed(_) => quote_spanned! { place => __tokenizer.put_item(#position, #binding); },
         };
         let text = match member {
             Member::Named(name) => name.unraw().to_string(),

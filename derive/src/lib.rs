@@ -1,6 +1,6 @@
 //! `#[derive(Tokenize)]` for the types of engines and users, re-exported as `leafhold::token::Tokenize`.
 //!
-//! [`expand`](expand) writes the implementation, [`attributes`] reads `#[tokenize(..)]`.
+//! `expand` writes the implementation, `attributes` reads `#[tokenize(..)]`.
 
 mod attributes;
 mod expand;

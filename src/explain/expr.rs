@@ -3,9 +3,9 @@ use std::ops::ControlFlow;
 
 use super::names::{Futures, Shown, bracketed, conjunction, leaf_kind, shown};
 use super::number::grouped;
-use super::operator::{call, computed, limit, sort_keys};
+use super::operator::{call, computed, limit, sort_keys, window_call, window_text};
 use super::tree::{Step, count_nodes, indent, walk};
-use crate::expr::{Expr, Name, Op, Scalar};
+use crate::expr::{Expr, Name, Op, Repartitioning, Scalar};
 
 /// Texts end after so many nodes and say how many are left.
 const MOST_NODES: usize = 4_000;
@@ -44,8 +44,10 @@ pub fn expr_text(expr: &Expr) -> String {
             }
             Step::Open { node, shared } => {
                 left -= 1;
-                if let Op::Barrier(barrier) = node.op() {
-                    *barriers.entry(barrier.name().to_owned()).or_default() += 1;
+                if let Op::Extension(extension) = node.op()
+                    && extension.operator() == "barrier"
+                {
+                    *barriers.entry(extension.name().to_owned()).or_default() += 1;
                 }
                 let shared = shared.map(|number| format!("@{number} = ")).unwrap_or_default();
                 lines.push_str(&format!("{}{shared}{}\n", indent(depth), operator(node, &mut futures)));
@@ -84,14 +86,36 @@ fn operator(expr: &Expr, futures: &mut Futures) -> String {
             let on: Vec<_> = on.iter().map(|conjunct| shown(conjunct, &name).to_string()).collect();
             format!("{head} {kind} {}", conjunction(&on))
         }
-        Op::Aggregate { group, aggregates } => {
+        Op::MarkJoin { mark, on } => {
+            let on: Vec<_> = on.iter().map(|conjunct| shown(conjunct, &name).to_string()).collect();
+            format!("{head} {} {}", name(mark), conjunction(&on))
+        }
+        Op::Aggregate { group, sets, aggregates } => {
             let calls = aggregates.iter().map(|(to, of)| format!("{} := {}", name(to), call(of, &name)));
-            format!("{head} {} {}", named(group), bracketed(calls))
+            let sets = sets.as_ref().map(|sets| {
+                let set = |set: &Vec<usize>| bracketed(set.iter().map(|key| name(&group[*key].0)));
+                format!(" sets {}", bracketed(sets.sets().iter().map(set)))
+            });
+            format!("{head} {}{} {}", named(group), sets.unwrap_or_default(), bracketed(calls))
+        }
+        Op::Window { window, calls } => {
+            let calls = calls.iter().map(|(to, of)| format!("{} := {}", name(to), window_call(of, &name)));
+            format!("{head} {} {}", window_text(window, &name), bracketed(calls))
         }
         Op::Sort(keys) => format!("{head} {}", sort_keys(keys, &name)),
         Op::Limit { offset, fetch } => limit(*offset, *fetch),
         Op::Distinct | Op::Union => head.to_owned(),
-        Op::Barrier(barrier) => format!("{head} {}", barrier.name()),
+        Op::Repartition(Repartitioning::Hash(columns, partitions)) => {
+            format!("{head} {} {partitions}", bracketed(columns.iter().map(name)))
+        }
+        Op::Repartition(Repartitioning::RoundRobin(partitions)) => format!("{head} {partitions}"),
+        Op::Unnest { column, nulls } => format!("{head} {} {}", name(column), nulls.name()),
+        Op::Apply { kind, on } => {
+            let on: Vec<_> = on.iter().map(|conjunct| shown(conjunct, &name).to_string()).collect();
+            let column = kind.column().map(|column| format!(" {}", name(column)));
+            format!("{head} {kind}{} {}", column.unwrap_or_default(), conjunction(&on))
+        }
+        Op::Extension(extension) => format!("{head} {}", extension.name()),
     }
 }
 

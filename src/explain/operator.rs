@@ -1,5 +1,5 @@
 use super::names::{Shown, bracketed, conjunction, shown};
-use crate::expr::{AggregateCall, Scalar, ScalarOp, SortKey};
+use crate::expr::{AggregateCall, Scalar, ScalarOp, SortKey, Window, WindowCall};
 use crate::optimize::{Partitioning, PhysicalOp};
 use crate::term::Side;
 
@@ -28,6 +28,17 @@ pub(super) fn physical<C: PartialEq>(op: &PhysicalOp<C>, output: &[C], name: &im
             let condition = condition.as_ref().map_or_else(|| "true".to_owned(), scalar);
             format!("{head} {kind} {condition}")
         }
+        PhysicalOp::MarkJoin { condition, .. } => {
+            let condition = condition.as_ref().map_or_else(|| "true".to_owned(), scalar);
+            let mark = output.last().map(|mark| format!(" {}", name(mark)));
+            format!("{head}{} {condition}", mark.unwrap_or_default())
+        }
+        PhysicalOp::Window { window, calls } => {
+            let made = output.iter().skip(output.len().saturating_sub(calls.len()));
+            let calls = made.zip(calls).map(|(to, call)| format!("{} := {}", name(to), window_call(call, name)));
+            format!("{head} {} {}", window_text(window, name), bracketed(calls))
+        }
+        PhysicalOp::Unnest { column, nulls } => format!("{head} {} {}", name(column), nulls.name()),
         PhysicalOp::Aggregate { phase, group, aggregates } => {
             let calls = aggregates.iter().enumerate().map(|(at, aggregate)| {
                 let text = call(aggregate, name);
@@ -45,7 +56,7 @@ pub(super) fn physical<C: PartialEq>(op: &PhysicalOp<C>, output: &[C], name: &im
         }
         PhysicalOp::Limit { offset, fetch } => limit(*offset, *fetch),
         PhysicalOp::Union => head.to_owned(),
-        PhysicalOp::Barrier { barrier } => format!("{head} {}", barrier.name()),
+        PhysicalOp::Extension { extension } => format!("{head} {}", extension.name()),
     }
 }
 
@@ -76,6 +87,18 @@ pub(super) fn sort_keys<C>(keys: &[SortKey<C>], name: &impl Namer<C>) -> String 
 
 /// An aggregate call.
 pub(super) fn call<C>(call: &AggregateCall<C>, name: &impl Namer<C>) -> String {
+    let Ok(call) = call.try_map(&mut |column| Ok::<_, std::convert::Infallible>(name(column)));
+    call.to_string()
+}
+
+/// A window's partition keys and order.
+pub(super) fn window_text<C>(window: &Window<C>, name: &impl Namer<C>) -> String {
+    let keys = window.partition_by.iter().map(|key| shown(key, name));
+    format!("{} {}", bracketed(keys), sort_keys(&window.order_by, name))
+}
+
+/// A window call.
+pub(super) fn window_call<C>(call: &WindowCall<C>, name: &impl Namer<C>) -> String {
     let Ok(call) = call.try_map(&mut |column| Ok::<_, std::convert::Infallible>(name(column)));
     call.to_string()
 }

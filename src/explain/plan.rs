@@ -111,8 +111,10 @@ pub fn rules_fired(plan: &Plan) -> String {
 pub fn barriers_left(plan: &Plan) -> BTreeMap<String, usize> {
     let mut left = BTreeMap::new();
     for node in plan.post_order() {
-        if let PlanOp::Compute(PhysicalOp::Barrier { barrier }) = &node.op {
-            *left.entry(barrier.name().to_owned()).or_default() += 1;
+        if let PlanOp::Compute(PhysicalOp::Extension { extension }) = &node.op
+            && extension.operator() == "barrier"
+        {
+            *left.entry(extension.name().to_owned()).or_default() += 1;
         }
     }
     left

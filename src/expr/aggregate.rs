@@ -16,6 +16,8 @@ pub enum AggregateFunction {
     Max,
     /// The mean.
     Avg,
+    /// Which of some keys are not in the grouping set of a row; only beside grouping sets.
+    Grouping,
     /// A function that the engine knows; Leafhold moves it as a whole and never takes it apart.
     Other(FunctionRef),
 }
@@ -29,6 +31,7 @@ impl AggregateFunction {
             AggregateFunction::Min => "min",
             AggregateFunction::Max => "max",
             AggregateFunction::Avg => "avg",
+            AggregateFunction::Grouping => "grouping",
             AggregateFunction::Other(function) => &function.name,
         }
     }

@@ -3,14 +3,10 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
-use smallvec::SmallVec;
 
 use super::infer::infer_at;
 use super::places;
-use super::{
-    AggregateCall, AggregateFunction, Barrier, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, ScalarType,
-    SortKey, infer,
-};
+use super::{AggregateCall, AggregateFunction, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, SortKey, infer};
 use crate::leaf::Leaf;
 
 impl Expr {
@@ -51,11 +47,18 @@ impl Expr {
         for conjunct in &on {
             check_boolean("a join condition", conjunct, &both, functions)?;
         }
-        let schema = match kind.gives_right() {
-            true => join_schema(&self.schema, &right.schema, kind)?,
-            false => self.schema.clone(),
+        let schema = match kind {
+            JoinKind::Inner => both,
+            kind if kind.gives_right() => join_schema(&self.schema, &right.schema, kind)?,
+            _ => self.schema.clone(),
         };
         Ok(Expr::intern(Op::Join { kind, on }, [self, right], schema))
+    }
+
+    /// Every row of this expression beside every row of `right`: an inner join without a condition.
+    pub fn cross_join(self, right: Expr) -> Result<Expr, ExprError> {
+        let schema = join_schema(&self.schema, &right.schema, JoinKind::Inner)?;
+        Ok(Expr::intern(Op::Join { kind: JoinKind::Inner, on: Vec::new() }, [self, right], schema))
     }
 
     /// One row per group of equal keys; without keys, exactly one row.
@@ -69,7 +72,7 @@ impl Expr {
         let keys = group.iter().map(|(name, scalar)| self.field(name, scalar, functions));
         let values = aggregates.iter().map(|(name, call)| self.aggregate_field(name, call, functions));
         let schema = schema_of(keys.chain(values).collect::<Result<Vec<_>, _>>()?)?;
-        Ok(Expr::intern(Op::Aggregate { group, aggregates }, [self], schema))
+        Ok(Expr::intern(Op::Aggregate { group, sets: None, aggregates }, [self], schema))
     }
 
     /// The rows in an order.
@@ -96,62 +99,31 @@ impl Expr {
         Expr::intern(Op::Distinct, [self], schema)
     }
 
-    /// All rows of all inputs, by position.
-    pub fn union(inputs: Vec<Expr>) -> Result<Expr, ExprError> {
-        let Some(first) = inputs.first() else {
-            return Err(ExprError::Inputs { operator: "union", expected: "at least one input" });
-        };
-        let types = |expr: &Expr| {
-            expr.schema.fields().iter().map(|field| field.data_type().to_string()).collect::<Vec<_>>().join(", ")
-        };
-        for (input, expr) in inputs.iter().enumerate() {
-            let same = expr.schema.fields().len() == first.schema.fields().len()
-                && expr.schema.fields().iter().zip(first.schema.fields()).all(|(a, b)| a.data_type() == b.data_type());
-            if !same {
-                return Err(ExprError::UnionMismatch { input, found: types(expr), expected: types(first) });
-            }
-        }
-        let fields = first.schema.fields().iter().enumerate().map(|(at, field)| {
-            let nullable = inputs.iter().any(|input| input.schema.field(at).is_nullable());
-            field.as_ref().clone().with_nullable(nullable)
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Expr::intern(Op::Union, inputs, schema))
-    }
-
-    /// A piece of plan that the engine runs as it is.
-    pub fn barrier(barrier: Arc<dyn Barrier>, inputs: Vec<Expr>) -> Result<Expr, ExprError> {
-        let schema = barrier.schema();
-        check_unique(schema.fields().iter().map(|field| field.name().as_str()))?;
-        Ok(Expr::intern(Op::Barrier(barrier), inputs, schema))
-    }
-
     /// The schema of a projection: this one's own, where names, types and nullability stay.
     fn projected(&self, columns: &[(Name, Scalar)], functions: &dyn Functions) -> Result<SchemaRef, ExprError> {
         let places = places::columns(&self.schema);
-        let kinds = columns
-            .iter()
-            .enumerate()
-            .map(|(at, (_, scalar))| infer_at(scalar, at, &self.schema, &places, functions))
-            .collect::<Result<SmallVec<[ScalarType; 8]>, _>>()?;
         let fields = self.schema.fields();
-        let stays = |at: usize| {
-            fields.get(at).filter(|field| {
-                let (name, kind) = (&columns[at].0, &kinds[at]);
+        // From the first field on that is not this schema's own.
+        let mut made: Option<Vec<FieldRef>> = None;
+        for (at, (name, scalar)) in columns.iter().enumerate() {
+            let kind = infer_at(scalar, at, &self.schema, &places, functions)?;
+            let own = fields.get(at).filter(|field| {
                 **name == *field.name().as_str()
                     && kind.data_type == *field.data_type()
                     && kind.nullable == field.is_nullable()
                     && field.metadata().is_empty()
-            })
-        };
-        let all = columns.len() == fields.len() && self.schema.metadata().is_empty();
-        if all && (0..columns.len()).all(|at| stays(at).is_some()) {
+            });
+            if own.is_none() || made.is_some() {
+                let field = own.cloned();
+                let field = field.unwrap_or_else(|| Arc::new(Field::new(&**name, kind.data_type, kind.nullable)));
+                made.get_or_insert_with(|| fields[..at].to_vec()).push(field);
+            }
+        }
+        if made.is_none() && columns.len() == fields.len() && self.schema.metadata().is_empty() {
             return Ok(self.schema.clone());
         }
         check_unique(columns.iter().map(|(name, _)| &**name))?;
-        let made = |at: usize| Arc::new(Field::new(&*columns[at].0, kinds[at].data_type.clone(), kinds[at].nullable));
-        let fields = (0..columns.len()).map(|at| stays(at).cloned().unwrap_or_else(|| made(at)));
-        Ok(Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>())))
+        Ok(Arc::new(Schema::new(made.unwrap_or_else(|| fields[..columns.len()].to_vec()))))
     }
 
     fn field(&self, name: &Name, scalar: &Scalar, functions: &dyn Functions) -> Result<Field, ExprError> {
@@ -159,12 +131,15 @@ impl Expr {
         Ok(Field::new(&**name, kind.data_type, kind.nullable))
     }
 
-    fn aggregate_field(
+    pub(super) fn aggregate_field(
         &self,
         name: &Name,
         call: &AggregateCall,
         functions: &dyn Functions,
     ) -> Result<Field, ExprError> {
+        if call.function == AggregateFunction::Grouping {
+            return Err(ExprError::GroupingArgument { call: call.to_string() });
+        }
         let args = call.args.iter().map(|arg| infer(arg, &self.schema, functions)).collect::<Result<Vec<_>, _>>()?;
         if let Some(filter) = &call.filter {
             check_boolean("an aggregate's filter", filter, &self.schema, functions)?;
@@ -177,7 +152,7 @@ impl Expr {
     }
 }
 
-fn check_boolean(
+pub(super) fn check_boolean(
     what: &'static str,
     predicate: &Scalar,
     schema: &Schema,
@@ -189,26 +164,29 @@ fn check_boolean(
     }
 }
 
-fn check_unique<'a>(names: impl ExactSizeIterator<Item = &'a str> + Clone) -> Result<(), ExprError> {
+pub(super) fn check_unique<'a>(names: impl ExactSizeIterator<Item = &'a str> + Clone) -> Result<(), ExprError> {
     match places::repeated(names) {
         Some(name) => Err(ExprError::DuplicateColumn { name: name.to_owned() }),
         None => Ok(()),
     }
 }
 
-fn schema_of(fields: Vec<Field>) -> Result<Arc<Schema>, ExprError> {
+pub(super) fn schema_of(fields: Vec<Field>) -> Result<Arc<Schema>, ExprError> {
     check_unique(fields.iter().map(|field| field.name().as_str()))?;
     Ok(Arc::new(Schema::new(fields)))
 }
 
-fn join_schema(left: &Schema, right: &Schema, kind: JoinKind) -> Result<Arc<Schema>, ExprError> {
-    let side = |fields: &[FieldRef], nulls: bool| {
-        fields
-            .iter()
-            .map(|field| field.as_ref().clone().with_nullable(field.is_nullable() || nulls))
-            .collect::<Vec<_>>()
+pub(super) fn join_schema(left: &Schema, right: &Schema, kind: JoinKind) -> Result<SchemaRef, ExprError> {
+    let places = places::columns(left);
+    let both = |field: &&FieldRef| places.find(field.name(), 0).is_some();
+    if let Some(field) = right.fields().iter().find(both) {
+        return Err(ExprError::DuplicateColumn { name: field.name().clone() });
+    }
+    let side = |field: &FieldRef, nulls: bool| match nulls && !field.is_nullable() {
+        true => Arc::new(field.as_ref().clone().with_nullable(true)),
+        false => field.clone(),
     };
-    let mut fields = side(left.fields(), kind.nulls_left());
-    fields.extend(side(right.fields(), kind.nulls_right()));
-    schema_of(fields)
+    let left = left.fields().iter().map(|field| side(field, kind.nulls_left()));
+    let right = right.fields().iter().map(|field| side(field, kind.nulls_right()));
+    Ok(Arc::new(Schema::new(left.chain(right).collect::<Vec<FieldRef>>())))
 }

@@ -80,10 +80,17 @@ fn own_identities(expr: &Expr) -> Vec<(String, String)> {
         Op::Project(columns) => {
             columns.iter().flat_map(|(name, of)| named(name, identities(|tokenizer| tokenizer.put(of)))).collect()
         }
-        Op::Aggregate { group, aggregates } => {
+        Op::Aggregate { group, sets: _, aggregates } => {
             let group = group.iter().flat_map(|(name, of)| named(name, identities(|tokenizer| tokenizer.put(of))));
             let aggregates = aggregates.iter().flat_map(|(name, of)| named(name, identities(|to| to.put(of))));
             group.chain(aggregates).collect()
+        }
+        Op::Window { window, calls } => {
+            let own = identities(|tokenizer| tokenizer.put(window)).into_iter();
+            own.chain(calls.iter().flat_map(|(name, of)| named(name, identities(|to| to.put(of))))).collect()
+        }
+        Op::Extension(extension) if extension.traits().volatile => {
+            vec![(String::new(), format!("extension `{}` is volatile", extension.name()))]
         }
         op => identities(|tokenizer| op.tokenize(tokenizer, false)),
     }
@@ -115,7 +122,7 @@ fn push_step(text: &mut String, visits: &[Visit<'_>], at: usize) {
         let parent = visits[*parent].expr;
         match (parent.op(), parent.inputs().len(), input) {
             (_, 1, _) => {}
-            (Op::Union | Op::Barrier(_), ..) => text.push_str(&format!("[{input}]")),
+            (Op::Union | Op::Extension(_), ..) => text.push_str(&format!("[{input}]")),
             (_, 2, 0) => text.push_str(".left"),
             (_, 2, 1) => text.push_str(".right"),
             _ => text.push_str(&format!("[{input}]")),

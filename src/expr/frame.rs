@@ -5,7 +5,8 @@ use arrow_schema::SchemaRef;
 use smallvec::SmallVec;
 
 use super::{
-    AggregateCall, CoreFunctions, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, SortKey, col, places,
+    AggregateCall, CoreFunctions, Expr, ExprError, Functions, JoinKind, Name, Op, Scalar, ScalarOp, SortKey, col,
+    infer, nearest, places,
 };
 use crate::leaf::{FromDelayed, FutureHandle, Leaf, Values};
 use crate::token::Token;
@@ -119,8 +120,7 @@ impl Frame {
             _ => self.schema().fields().iter().map(|field| kept(field.name().as_str().into())).collect(),
         };
         let there = all.len();
-        let schema = self.schema().clone();
-        let places = places::columns(&schema);
+        let places = places::columns(self.schema());
         let mut given: SmallVec<[&str; 4]> = SmallVec::new();
         for (at, (name, scalar)) in columns.into_iter().enumerate() {
             given.push(name);
@@ -129,6 +129,7 @@ impl Frame {
                 None => all.push((name.into(), scalar)),
             }
         }
+        drop(places);
         // One that is new twice is found by the projection.
         if all.len() - there < given.len()
             && let Some(name) = places::repeated(given.iter().copied())
@@ -147,6 +148,108 @@ impl Frame {
     pub fn join(self, right: &Frame, kind: JoinKind, on: impl IntoIterator<Item = Scalar>) -> Result<Self, ExprError> {
         let on = on.into_iter().flat_map(Scalar::conjuncts).collect();
         self.map(|expr, functions| expr.join(right.expr.clone(), kind, on, functions))
+    }
+
+    /// Every row of this frame beside every row of the other.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use arrow_schema::{DataType, Field, Schema};
+    /// use leafhold::expr::Frame;
+    ///
+    /// # let schema = |name: &str| Arc::new(Schema::new(vec![Field::new(name, DataType::Int64, true)]));
+    /// let t = Frame::from_batches("t", schema("a"), vec![])?;
+    /// let u = Frame::from_batches("u", schema("a"), vec![])?;
+    /// // Two columns of one name would be an error.
+    /// let pairs = t.cross_join(&u.rename([("a", "b")])?)?;
+    /// assert_eq!(pairs.schema().fields().len(), 2);
+    /// # Ok::<_, leafhold::expr::ExprError>(())
+    /// ```
+    pub fn cross_join(self, right: &Frame) -> Result<Self, ExprError> {
+        self.map(|expr, _| expr.cross_join(right.expr.clone()))
+    }
+
+    /// The same columns, some under other names.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use arrow_schema::{DataType, Field, Schema};
+    /// use leafhold::expr::Frame;
+    ///
+    /// # let schema = |name: &str| Arc::new(Schema::new(vec![Field::new(name, DataType::Int64, true)]));
+    /// let frame = Frame::from_batches("t", schema("a"), vec![])?.rename([("a", "b")])?;
+    /// assert_eq!(frame.schema().field(0).name(), "b");
+    /// # Ok::<_, leafhold::expr::ExprError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An unknown column, and two columns of one name in the result.
+    pub fn rename<'a>(self, names: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, ExprError> {
+        let schema = self.schema().clone();
+        let mut columns: Vec<(Name, Name)> =
+            schema.fields().iter().map(|field| (field.name().as_str().into(), field.name().as_str().into())).collect();
+        for (from, to) in names {
+            match columns.iter_mut().find(|(known, _)| &**known == from) {
+                Some((_, name)) => *name = to.into(),
+                None => {
+                    let known = schema.fields().iter().map(|field| field.name().as_str());
+                    return Err(ExprError::unknown_column(from, known));
+                }
+            }
+        }
+        let columns = columns.into_iter().map(|(from, to)| (to, col(from)));
+        self.map(|expr, functions| expr.project(columns, functions))
+    }
+
+    /// A call of one of the engine's functions, over this frame's columns.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use arrow_schema::{DataType, Field, Schema};
+    /// use leafhold::expr::{col, CoreFunctions, DataTypeKey, Frame, FunctionInfo, Functions, Volatility};
+    ///
+    /// struct Engine;
+    /// impl Functions for Engine {
+    ///     fn function(&self, name: &str, args: &[DataType]) -> Option<FunctionInfo> {
+    ///         (name == "length" && args == [DataType::Utf8]).then(|| FunctionInfo {
+    ///             name: name.into(),
+    ///             version: "1".into(),
+    ///             volatility: Volatility::Immutable,
+    ///             return_type: DataTypeKey(DataType::Int32),
+    ///             nullable: false,
+    ///             strict: true,
+    ///             fallible: false,
+    ///         })
+    ///     }
+    ///     fn function_names(&self) -> Vec<String> {
+    ///         vec!["length".into()]
+    ///     }
+    /// }
+    ///
+    /// let schema = Arc::new(Schema::new(vec![Field::new("name", DataType::Utf8, true)]));
+    /// let frame = Frame::from_batches("t", schema, vec![])?;
+    /// let frame = Frame::new(frame.expr().clone(), Arc::new(Engine));
+    /// let length = frame.call("length", [col("name")])?;
+    /// let error = frame.call("lenght", [col("name")]).unwrap_err();
+    /// assert_eq!(error.to_string(), "no function `lenght` of Utf8; did you mean `length`?");
+    /// assert_eq!(frame.with_column("n", length)?.schema().field(1).data_type(), &DataType::Int32);
+    /// # Ok::<_, leafhold::expr::ExprError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Arguments that are wrong themselves, and a function that the engine does not have for their types.
+    pub fn call(&self, name: &str, args: impl IntoIterator<Item = Scalar>) -> Result<Scalar, ExprError> {
+        let args: Vec<Scalar> = args.into_iter().collect();
+        let types = args.iter().map(|arg| Ok(infer(arg, self.schema(), &*self.functions)?.data_type));
+        let types = types.collect::<Result<Vec<_>, ExprError>>()?;
+        match self.functions.function(name, &types) {
+            Some(function) => Ok(Scalar::new(ScalarOp::Call(function.into()), args)),
+            None => {
+                let names = self.functions.function_names();
+                let suggestion = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
+                Err(ExprError::UnknownFunction { name: name.to_owned(), found: types, suggestion })
+            }
+        }
     }
 
     /// Groups the rows by columns.
@@ -180,12 +283,10 @@ impl Frame {
         Frame { expr: self.expr.distinct(), functions: self.functions }
     }
 
-    /// The rows of both, by position.
-    pub fn union(self, other: &Frame) -> Result<Self, ExprError> {
-        self.map(|expr, _| Expr::union(vec![expr, other.expr.clone()]))
-    }
-
-    fn map(self, build: impl FnOnce(Expr, &dyn Functions) -> Result<Expr, ExprError>) -> Result<Self, ExprError> {
+    pub(super) fn map(
+        self,
+        build: impl FnOnce(Expr, &dyn Functions) -> Result<Expr, ExprError>,
+    ) -> Result<Self, ExprError> {
         let expr = build(self.expr, &*self.functions)?;
         Ok(Frame { expr, functions: self.functions })
     }
@@ -206,6 +307,6 @@ fn kept(name: Name) -> (Name, Scalar) {
     (name.clone(), Scalar::column(name))
 }
 
-fn named<'a, T>(columns: impl IntoIterator<Item = (&'a str, T)>) -> Vec<(Name, T)> {
+pub(super) fn named<'a, T>(columns: impl IntoIterator<Item = (&'a str, T)>) -> Vec<(Name, T)> {
     columns.into_iter().map(|(name, value)| (name.into(), value)).collect()
 }

@@ -72,11 +72,29 @@ pub trait Functions: Send + Sync {
         None
     }
 
+    /// The same for a call of which some arguments are constants: the type of `date_part('year', t)` depends
+    /// on one. There is an entry per argument.
+    fn function_of(&self, name: &str, args: &[DataType], constants: &[Option<&Literal>]) -> Option<FunctionInfo> {
+        let _ = constants;
+        self.function(name, args)
+    }
+
     /// An aggregate function of the engine's own at given argument types, or `None` when it has none: what
     /// a document means by the name of one.
     fn aggregate(&self, name: &str, args: &[DataType]) -> Option<FunctionInfo> {
         let _ = (name, args);
         None
+    }
+
+    /// The names of the engine's scalar functions, for suggestions.
+    fn function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The narrowest type that holds the values of both, or `None` when there is none: what columns of a
+    /// union become.
+    fn common_type(&self, left: &DataType, right: &DataType) -> Option<DataType> {
+        core_common_type(left, right)
     }
 
     /// The value of an immutable operation on constants, or `None` when the engine cannot tell
@@ -192,6 +210,25 @@ fn wider(left: &DataType, right: &DataType) -> Option<DataType> {
         [Int8, UInt8, Int16, UInt16, Int32, UInt32, Int64, UInt64, Float32, Float64].iter().position(|at| at == kind)
     };
     Some(if rank(left)? >= rank(right)? { left.clone() } else { right.clone() })
+}
+
+fn core_common_type(left: &DataType, right: &DataType) -> Option<DataType> {
+    use DataType::*;
+    match (left, right) {
+        (a, b) if widens(b, a) => Some(a.clone()),
+        (a, b) if widens(a, b) => Some(b.clone()),
+        // No integer holds both, the next signed one does.
+        (Int8 | Int16, UInt8 | UInt16) | (UInt8 | UInt16, Int8 | Int16) => Some(Int32),
+        (Int8 | Int16 | Int32, UInt32) | (UInt32, Int8 | Int16 | Int32) => Some(Int64),
+        (Decimal128(p1, s1), Decimal128(p2, s2)) => {
+            let scale = *s1.max(s2);
+            let whole = (i16::from(*p1) - i16::from(*s1)).max(i16::from(*p2) - i16::from(*s2));
+            let precision = u8::try_from(whole + i16::from(scale)).ok()?;
+            (precision <= 38).then_some(Decimal128(precision, scale))
+        }
+        (a, b) if a.is_numeric() && b.is_numeric() => (a.is_floating() || b.is_floating()).then_some(Float64),
+        _ => None,
+    }
 }
 
 pub(crate) fn is_text(kind: &DataType) -> bool {

@@ -50,8 +50,10 @@ pub(super) fn infer_at<'s>(
             None => Err(ExprError::unknown_column(name, schema.fields().iter().map(|field| field.name().as_str()))),
         };
     }
-    let args = scalar.args.iter().map(|arg| infer_at(arg, likely, schema, columns, functions));
-    let args = args.collect::<Result<SmallVec<[ScalarType; 4]>, _>>()?;
+    let mut args: SmallVec<[ScalarType; 2]> = SmallVec::with_capacity(scalar.args.len());
+    for arg in &scalar.args {
+        args.push(infer_at(arg, likely, schema, columns, functions)?);
+    }
     infer_op(&scalar.op, &args, functions)
 }
 
@@ -81,10 +83,23 @@ pub fn infer_op<C: std::fmt::Display>(
             true => boolean(any_null),
             false => Err(mismatch()),
         },
-        (ScalarOp::Not | ScalarOp::IsTrue, [arg]) => match is_boolean(arg) {
-            true => boolean(arg.nullable && !matches!(op, ScalarOp::IsTrue)),
+        (ScalarOp::Not, [arg]) => match is_boolean(arg) {
+            true => boolean(arg.nullable),
             false => Err(mismatch()),
         },
+        (
+            ScalarOp::IsTrue
+            | ScalarOp::IsNotTrue
+            | ScalarOp::IsFalse
+            | ScalarOp::IsNotFalse
+            | ScalarOp::IsUnknown
+            | ScalarOp::IsNotUnknown,
+            [arg],
+        ) => match is_boolean(arg) {
+            true => boolean(false),
+            false => Err(mismatch()),
+        },
+        (ScalarOp::Outer(outer), []) => Ok(outer.scalar_type()),
         (ScalarOp::Binary(binary), [left, right]) => {
             let data_type = functions.binary_type(*binary, &left.data_type, &right.data_type).ok_or_else(mismatch)?;
             let total = matches!(binary, BinaryOp::IsDistinctFrom | BinaryOp::IsNotDistinctFrom);
@@ -143,13 +158,18 @@ pub fn infer_op<C: std::fmt::Display>(
         (ScalarOp::Call(function), _) => {
             Ok(ScalarType::new(function.return_type.0.clone(), function.nullable || !function.strict || any_null))
         }
-        (ScalarOp::Literal(_), _) => Err(arity("no")),
+        (ScalarOp::Literal(_) | ScalarOp::Outer(_), _) => Err(arity("no")),
         (ScalarOp::Binary(_) | ScalarOp::Like { .. }, _) => Err(arity("2")),
         (ScalarOp::Between { .. }, _) => Err(arity("3")),
         (ScalarOp::InList { .. }, _) => Err(arity("1 or more")),
         (
             ScalarOp::Not
             | ScalarOp::IsTrue
+            | ScalarOp::IsNotTrue
+            | ScalarOp::IsFalse
+            | ScalarOp::IsNotFalse
+            | ScalarOp::IsUnknown
+            | ScalarOp::IsNotUnknown
             | ScalarOp::Negate
             | ScalarOp::IsNull
             | ScalarOp::IsNotNull

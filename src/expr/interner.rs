@@ -3,9 +3,7 @@
 
 use std::sync::LazyLock;
 
-use smallvec::SmallVec;
-
-use super::weak_table::{Entry, WeakTable};
+use super::weak_table::{Entry, Pending, WeakTable};
 use super::{Expr, Node};
 use crate::token::Token;
 
@@ -26,11 +24,12 @@ impl Entry for Node {
         self.token
     }
 
-    fn take_inputs(&mut self) -> Option<SmallVec<[std::sync::Arc<Node>; 2]>> {
+    fn take_inputs(&mut self, to: &mut Pending<Node>) -> bool {
         if std::mem::replace(&mut self.dismantled, true) {
-            return None;
+            return false;
         }
-        Some(self.inputs.drain(..).map(|Expr(input)| input).collect())
+        std::mem::take(&mut self.inputs).into_iter().for_each(|Expr(input)| to.push(input));
+        true
     }
 }
 

@@ -8,34 +8,57 @@
 //! [`Frame`] is the fluent form of the same thing.
 
 mod aggregate;
+mod apply;
 mod build;
 mod deterministic;
 mod error;
+mod extension;
 mod frame;
 mod functions;
+mod grouping;
 mod infer;
 mod interner;
 mod literal;
+mod map_partitions;
 mod node;
 mod op;
 mod outline;
 mod places;
+mod repartition;
 mod scalar;
+mod scalar_methods;
 mod sync;
+mod union;
+mod unnest;
 mod weak_table;
+mod window;
 pub mod wire;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
+pub use apply::{ApplyKind, OuterColumn};
 pub use deterministic::ensure_deterministic;
 pub use error::ExprError;
 pub(crate) use error::nearest;
+pub use extension::{Extension, ExtensionTraits};
 pub use frame::{Frame, GroupedFrame};
 pub use functions::{CoreFunctions, FunctionInfo, FunctionRef, Functions, Volatility, can_fail};
+pub use grouping::{GroupingSets, grouping};
+pub(crate) use grouping::{grouping_bits, grouping_keys};
 pub use infer::{ScalarType, infer, infer_op};
 pub use interner::interned_nodes;
 pub use literal::Literal;
+pub use map_partitions::{MapPartitions, PartitionFunction};
 pub use node::{Expr, Node};
-pub use op::{Barrier, JoinKind, Op, SortKey};
+pub use op::{JoinKind, Op, SortKey};
 pub use outline::{Difference, Outline};
 pub(crate) use places::Places;
+pub use repartition::Repartitioning;
 pub use scalar::{BinaryOp, DataTypeKey, Name, Scalar, ScalarOp, avg, case, col, count, count_all, lit, max, min, sum};
+pub use scalar_methods::case_of;
+pub use unnest::NullLists;
+pub(crate) use unnest::element;
+pub(crate) use window::window_type;
+pub use window::{
+    FrameBound, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction, dense_rank, first_value, lag, last_value,
+    lead, nth_value, rank, row_number,
+};

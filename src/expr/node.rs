@@ -97,7 +97,9 @@ impl Node {
 impl Expr {
     /// Interns a checked node.
     pub(super) fn intern(op: Op, inputs: impl IntoIterator<Item = Expr>, schema: SchemaRef) -> Expr {
-        let inputs: Inputs = inputs.into_iter().collect();
+        let mut list = Inputs::new();
+        inputs.into_iter().for_each(|input| list.push(input));
+        let inputs = list;
         let mut tokenizer = Tokenizer::new("expr");
         op.tokenize(&mut tokenizer, false);
         tokenizer.put_sequence(inputs.len());

@@ -1,12 +1,11 @@
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
-
-use super::{AggregateCall, Name, Scalar};
+use super::{
+    AggregateCall, ApplyKind, Extension, GroupingSets, Name, NullLists, Repartitioning, Scalar, Window, WindowCall,
+};
 use crate::leaf::Leaf;
-use crate::token::{Token, Tokenize, Tokenizer};
+use crate::token::{Tokenize, Tokenizer};
 
 /// Which rows a join gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,19 +119,6 @@ impl<C: Tokenize> Tokenize for SortKey<C> {
     }
 }
 
-/// A piece of a plan that an engine can run and Leafhold cannot read. Its inputs stay visible and
-/// are optimized; they are read by position.
-pub trait Barrier: Send + Sync + fmt::Debug + 'static {
-    /// What it is, in one word, for plans: `window`, `unnest`.
-    fn name(&self) -> &str;
-    /// Its identity, without that of its inputs.
-    fn token(&self) -> Token;
-    /// The columns that it gives.
-    fn schema(&self) -> SchemaRef;
-    /// The engine's own view: its kernels downcast it.
-    fn as_any(&self) -> &dyn Any;
-}
-
 /// What a relational node does; its inputs are beside it.
 #[derive(Clone, Debug)]
 pub enum Op {
@@ -149,12 +135,28 @@ pub enum Op {
         /// The conjuncts of the condition.
         on: Vec<Scalar>,
     },
+    /// The left rows and whether the condition is true of a right row: a boolean in three values.
+    MarkJoin {
+        /// The boolean's name.
+        mark: Name,
+        /// The conjuncts of the condition.
+        on: Vec<Scalar>,
+    },
     /// One row per group; without keys, one row even over nothing.
     Aggregate {
         /// The keys.
         group: Vec<(Name, Scalar)>,
+        /// Which keys group, once for every set; `None` is all of them, once.
+        sets: Option<GroupingSets>,
         /// The aggregates.
         aggregates: Vec<(Name, AggregateCall)>,
+    },
+    /// Adds columns that are computed over the rows that each row sees.
+    Window {
+        /// Which rows see each other, in which order.
+        window: Window,
+        /// The columns.
+        calls: Vec<(Name, WindowCall)>,
     },
     /// Orders the rows.
     Sort(Vec<SortKey>),
@@ -169,8 +171,24 @@ pub enum Op {
     Distinct,
     /// All rows of all inputs, by position; the names are those of the first.
     Union,
-    /// What the engine runs as it is.
-    Barrier(Arc<dyn Barrier>),
+    /// A wish how the rows should lie.
+    Repartition(Repartitioning),
+    /// One row for each element of a list column.
+    Unnest {
+        /// The list, which becomes its elements.
+        column: Name,
+        /// What a null list gives.
+        nulls: NullLists,
+    },
+    /// For every left row the right side, whose outer references are the row's columns.
+    Apply {
+        /// What is made of them.
+        kind: ApplyKind,
+        /// The conjuncts that must be true of a left and a right row.
+        on: Vec<Scalar>,
+    },
+    /// An operator of an engine's own.
+    Extension(Arc<dyn Extension>),
 }
 
 impl Op {
@@ -181,12 +199,17 @@ impl Op {
             Op::Project(_) => "project",
             Op::Filter(_) => "filter",
             Op::Join { .. } => "join",
+            Op::MarkJoin { .. } => "mark-join",
             Op::Aggregate { .. } => "aggregate",
+            Op::Window { .. } => "window",
             Op::Sort(_) => "sort",
             Op::Limit { .. } => "limit",
             Op::Distinct => "distinct",
             Op::Union => "union",
-            Op::Barrier(_) => "barrier",
+            Op::Repartition(_) => "repartition",
+            Op::Unnest { .. } => "unnest",
+            Op::Apply { .. } => "apply",
+            Op::Extension(extension) => extension.operator(),
         }
     }
 
@@ -201,9 +224,21 @@ impl Op {
                 tokenizer.put_str(kind.name());
                 tokenizer.put(on);
             }
-            Op::Aggregate { group, aggregates } => {
+            Op::MarkJoin { mark, on } => {
+                tokenizer.put_str(mark);
+                tokenizer.put(on);
+            }
+            Op::Aggregate { group, sets, aggregates } => {
                 tokenizer.put(group);
                 tokenizer.put(aggregates);
+                if let Some(sets) = sets {
+                    tokenizer.put_record("grouping-sets");
+                    tokenizer.put(&sets.0);
+                }
+            }
+            Op::Window { window, calls } => {
+                tokenizer.put(window);
+                tokenizer.put(calls);
             }
             Op::Sort(keys) => tokenizer.put(keys),
             Op::Limit { offset, fetch } => {
@@ -211,7 +246,37 @@ impl Op {
                 tokenizer.put(fetch);
             }
             Op::Distinct | Op::Union => {}
-            Op::Barrier(barrier) => tokenizer.put_token(barrier.token()),
+            Op::Repartition(to) => tokenizer.put(to),
+            Op::Unnest { column, nulls } => {
+                tokenizer.put_str(column);
+                tokenizer.put_str(nulls.name());
+            }
+            Op::Apply { kind, on } => {
+                tokenizer.put(kind);
+                tokenizer.put(on);
+            }
+            Op::Extension(extension) => extension.tokenize(tokenizer),
+        }
+    }
+
+    /// Calls `visit` for every scalar of the operator, in written order.
+    pub fn for_each_scalar(&self, visit: &mut impl FnMut(&Scalar)) {
+        match self {
+            Op::Project(columns) => columns.iter().for_each(|(_, scalar)| visit(scalar)),
+            Op::Filter(predicate) => visit(predicate),
+            Op::Join { on, .. } | Op::MarkJoin { on, .. } | Op::Apply { on, .. } => on.iter().for_each(visit),
+            Op::Aggregate { group, aggregates, .. } => {
+                group.iter().for_each(|(_, key)| visit(key));
+                aggregates.iter().flat_map(|(_, call)| call.scalars()).for_each(visit);
+            }
+            Op::Window { window, calls } => {
+                window.partition_by.iter().for_each(&mut *visit);
+                window.order_by.iter().for_each(|key| visit(&key.scalar));
+                calls.iter().flat_map(|(_, call)| call.args.iter().chain(&call.filter)).for_each(visit);
+            }
+            Op::Sort(keys) => keys.iter().for_each(|key| visit(&key.scalar)),
+            Op::Leaf(_) | Op::Limit { .. } | Op::Distinct | Op::Union => {}
+            Op::Repartition(_) | Op::Unnest { .. } | Op::Extension(_) => {}
         }
     }
 }

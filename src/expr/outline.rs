@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use super::{Expr, Op};
+use super::{Expr, Op, Repartitioning};
 use crate::leaf::{FromDelayed, Generation, Leaf};
 use crate::token::Token;
 
@@ -127,7 +127,7 @@ fn name(op: &Op) -> &'static str {
     }
 }
 
-/// An operator without its inputs. Of those that it does not know it gives the name alone.
+/// An operator without its inputs.
 fn text(op: &Op) -> String {
     let head = name(op);
     match op {
@@ -143,14 +143,32 @@ fn text(op: &Op) -> String {
         Op::Project(columns) => format!("{head} {}", named(columns)),
         Op::Filter(predicate) => format!("{head} {predicate}"),
         Op::Join { kind, on, .. } => format!("{head} {kind} {}", list(on)),
-        Op::Aggregate { group, aggregates, .. } => format!("{head} {} {}", named(group), named(aggregates)),
+        Op::MarkJoin { mark, on } => format!("{head} {mark} {}", list(on)),
+        Op::Aggregate { group, sets: None, aggregates } => format!("{head} {} {}", named(group), named(aggregates)),
+        Op::Aggregate { group, sets: Some(sets), aggregates } => {
+            let sets = list(sets.sets().iter().map(list));
+            format!("{head} {} {} sets {sets}", named(group), named(aggregates))
+        }
+        Op::Window { window, calls } => {
+            let (partitions, order) = (list(&window.partition_by), list(&window.order_by));
+            format!("{head} {} over {partitions} {order}", named(calls))
+        }
         Op::Sort(keys) => format!("{head} {}", list(keys)),
         Op::Limit { offset, fetch } => match fetch {
             Some(fetch) => format!("{head} {fetch} after {offset}"),
             None => format!("{head} all after {offset}"),
         },
-        Op::Barrier(barrier) => format!("{head} {}", barrier.name()),
-        _ => head.to_owned(),
+        Op::Distinct | Op::Union => head.to_owned(),
+        Op::Repartition(Repartitioning::Hash(columns, partitions)) => {
+            format!("{head} hash {} over {partitions}", list(columns))
+        }
+        Op::Repartition(Repartitioning::RoundRobin(partitions)) => format!("{head} round-robin over {partitions}"),
+        Op::Unnest { column, nulls } => format!("{head} {column} {}", nulls.name()),
+        Op::Apply { kind, on } => {
+            let column = kind.column().map(|name| format!(" {name}")).unwrap_or_default();
+            format!("{head} {kind}{column} {}", list(on))
+        }
+        Op::Extension(extension) => format!("{head} {}", extension.name()),
     }
 }
 

@@ -1,10 +1,9 @@
 use std::fmt;
-use std::ops;
 use std::sync::Arc;
 
 use arrow_schema::DataType;
 
-use super::{AggregateCall, AggregateFunction, FunctionRef, Literal, SortKey};
+use super::{AggregateCall, AggregateFunction, FunctionRef, Literal, OuterColumn};
 use crate::token::{Tokenize, Tokenizer};
 
 /// A column's name.
@@ -130,6 +129,16 @@ pub enum ScalarOp<C> {
     IsNotNull,
     /// Whether the operand is true; null counts as false.
     IsTrue,
+    /// Whether the operand is false or null.
+    IsNotTrue,
+    /// Whether the operand is false; null counts as true.
+    IsFalse,
+    /// Whether the operand is true or null.
+    IsNotFalse,
+    /// Whether a truth value is null.
+    IsUnknown,
+    /// Whether a truth value is not null.
+    IsNotUnknown,
     /// Conversion to a type. What cannot be converted is an error, or null when `safe`.
     Cast {
         /// The target type.
@@ -165,6 +174,8 @@ pub enum ScalarOp<C> {
     },
     /// A call of a function that the engine knows.
     Call(FunctionRef),
+    /// A column of the left side of an `apply`, read on its right side.
+    Outer(OuterColumn),
 }
 
 /// An Arrow type with a total order (by its text), so that operators have one.
@@ -240,6 +251,14 @@ impl<C> Scalar<C> {
         self.args.iter().for_each(|arg| arg.for_each_column(visit));
     }
 
+    /// Calls `visit` for every outer reference, in written order.
+    pub fn for_each_outer(&self, visit: &mut impl FnMut(&OuterColumn)) {
+        if let ScalarOp::Outer(outer) = &self.op {
+            visit(outer);
+        }
+        self.args.iter().for_each(|arg| arg.for_each_outer(visit));
+    }
+
     /// The conjuncts of this scalar: itself, unless it is a conjunction.
     pub fn conjuncts(self) -> Vec<Scalar<C>> {
         match self.op {
@@ -263,6 +282,11 @@ impl<C> ScalarOp<C> {
             ScalarOp::IsNull => ScalarOp::IsNull,
             ScalarOp::IsNotNull => ScalarOp::IsNotNull,
             ScalarOp::IsTrue => ScalarOp::IsTrue,
+            ScalarOp::IsNotTrue => ScalarOp::IsNotTrue,
+            ScalarOp::IsFalse => ScalarOp::IsFalse,
+            ScalarOp::IsNotFalse => ScalarOp::IsNotFalse,
+            ScalarOp::IsUnknown => ScalarOp::IsUnknown,
+            ScalarOp::IsNotUnknown => ScalarOp::IsNotUnknown,
             ScalarOp::Cast { to, safe } => ScalarOp::Cast { to: to.clone(), safe: *safe },
             ScalarOp::Case { operand, otherwise } => ScalarOp::Case { operand: *operand, otherwise: *otherwise },
             ScalarOp::InList { negated } => ScalarOp::InList { negated: *negated },
@@ -271,6 +295,7 @@ impl<C> ScalarOp<C> {
                 ScalarOp::Like { negated: *negated, case_insensitive: *case_insensitive, escape: *escape }
             }
             ScalarOp::Call(function) => ScalarOp::Call(function.clone()),
+            ScalarOp::Outer(outer) => ScalarOp::Outer(outer.clone()),
         })
     }
 }
@@ -289,6 +314,11 @@ impl<C: fmt::Display> ScalarOp<C> {
             ScalarOp::IsNull => "is-null",
             ScalarOp::IsNotNull => "is-not-null",
             ScalarOp::IsTrue => "is-true",
+            ScalarOp::IsNotTrue => "is-not-true",
+            ScalarOp::IsFalse => "is-false",
+            ScalarOp::IsNotFalse => "is-not-false",
+            ScalarOp::IsUnknown => "is-unknown",
+            ScalarOp::IsNotUnknown => "is-not-unknown",
             ScalarOp::Cast { safe: false, .. } => "cast",
             ScalarOp::Cast { safe: true, .. } => "try-cast",
             ScalarOp::Case { .. } => "case",
@@ -301,6 +331,7 @@ impl<C: fmt::Display> ScalarOp<C> {
             ScalarOp::Like { negated: false, case_insensitive: true, .. } => "ilike",
             ScalarOp::Like { negated: true, case_insensitive: true, .. } => "not-ilike",
             ScalarOp::Call(function) => &function.name,
+            ScalarOp::Outer(_) => "outer",
         }
     }
 }
@@ -327,6 +358,11 @@ impl<C: Tokenize> Tokenize for ScalarOp<C> {
             ScalarOp::IsNull => tokenizer.put_record("is-null"),
             ScalarOp::IsNotNull => tokenizer.put_record("is-not-null"),
             ScalarOp::IsTrue => tokenizer.put_record("is-true"),
+            ScalarOp::IsNotTrue => tokenizer.put_record("is-not-true"),
+            ScalarOp::IsFalse => tokenizer.put_record("is-false"),
+            ScalarOp::IsNotFalse => tokenizer.put_record("is-not-false"),
+            ScalarOp::IsUnknown => tokenizer.put_record("is-unknown"),
+            ScalarOp::IsNotUnknown => tokenizer.put_record("is-not-unknown"),
             ScalarOp::Cast { to, safe } => {
                 tokenizer.put_record("cast");
                 tokenizer.put(&to.0);
@@ -352,6 +388,7 @@ impl<C: Tokenize> Tokenize for ScalarOp<C> {
                 tokenizer.put(&escape.map(|escape| escape as u32));
             }
             ScalarOp::Call(function) => tokenizer.put(function),
+            ScalarOp::Outer(outer) => tokenizer.put(outer),
         }
     }
 }
@@ -370,6 +407,7 @@ impl<C: fmt::Display> fmt::Display for Scalar<C> {
         match (&self.op, self.args.as_slice()) {
             (ScalarOp::Column(column), _) => write!(f, "{column}"),
             (ScalarOp::Literal(literal), _) => write!(f, "{literal}"),
+            (ScalarOp::Outer(outer), _) => write!(f, "(outer {})", outer.name),
             (ScalarOp::Binary(op), [left, right]) => write!(f, "({left} {} {right})", op.symbol()),
             (op, args) => {
                 write!(f, "({}", op.name())?;
@@ -439,109 +477,4 @@ pub fn count(of: Scalar) -> AggregateCall {
 /// How many rows there are.
 pub fn count_all() -> AggregateCall {
     AggregateCall::new(AggregateFunction::Count, [])
-}
-
-macro_rules! binary_methods {
-    ($($(#[$doc:meta])* $name:ident => $op:ident),* $(,)?) => {
-        impl Scalar {
-            $($(#[$doc])* pub fn $name(self, other: Scalar) -> Scalar {
-                Scalar::binary(BinaryOp::$op, self, other)
-            })*
-        }
-    };
-}
-
-binary_methods! {
-    /// `self = other`, null if either is.
-    eq => Eq,
-    /// `self <> other`, null if either is.
-    not_eq => NotEq,
-    /// `self < other`, null if either is.
-    lt => Lt,
-    /// `self <= other`, null if either is.
-    lt_eq => LtEq,
-    /// `self > other`, null if either is.
-    gt => Gt,
-    /// `self >= other`, null if either is.
-    gt_eq => GtEq,
-}
-
-impl Scalar {
-    /// Both are true.
-    pub fn and(self, other: Scalar) -> Scalar {
-        Scalar::new(ScalarOp::And, [self, other])
-    }
-
-    /// One is true.
-    pub fn or(self, other: Scalar) -> Scalar {
-        Scalar::new(ScalarOp::Or, [self, other])
-    }
-
-    /// The value is null.
-    pub fn is_null(self) -> Scalar {
-        Scalar::new(ScalarOp::IsNull, [self])
-    }
-
-    /// The value is not null.
-    pub fn is_not_null(self) -> Scalar {
-        Scalar::new(ScalarOp::IsNotNull, [self])
-    }
-
-    /// The value converted to another type; an error where it cannot be.
-    pub fn cast(self, to: DataType) -> Scalar {
-        Scalar::new(ScalarOp::Cast { to: DataTypeKey(to), safe: false }, [self])
-    }
-
-    /// The value equals one of the list.
-    pub fn in_list(self, list: impl IntoIterator<Item = Scalar>) -> Scalar {
-        let args: Vec<_> = std::iter::once(self).chain(list).collect();
-        Scalar::new(ScalarOp::InList { negated: false }, args)
-    }
-
-    /// `low <= self and self <= high`.
-    pub fn between(self, low: Scalar, high: Scalar) -> Scalar {
-        Scalar::new(ScalarOp::Between { negated: false }, [self, low, high])
-    }
-
-    /// The text matches a pattern of `%` and `_`.
-    pub fn like(self, pattern: Scalar) -> Scalar {
-        Scalar::new(ScalarOp::Like { negated: false, case_insensitive: false, escape: None }, [self, pattern])
-    }
-
-    /// Ascending order by this value, nulls last.
-    pub fn asc(self) -> SortKey {
-        SortKey { scalar: self, descending: false, nulls_first: false }
-    }
-
-    /// Descending order by this value, nulls first.
-    pub fn desc(self) -> SortKey {
-        SortKey { scalar: self, descending: true, nulls_first: true }
-    }
-}
-
-macro_rules! operator {
-    ($($trait:ident $method:ident $op:ident),*) => {$(
-        impl ops::$trait for Scalar {
-            type Output = Scalar;
-            fn $method(self, other: Scalar) -> Scalar {
-                Scalar::binary(BinaryOp::$op, self, other)
-            }
-        }
-    )*};
-}
-
-operator!(Add add Plus, Sub sub Minus, Mul mul Multiply, Div div Divide, Rem rem Modulo);
-
-impl ops::Not for Scalar {
-    type Output = Scalar;
-    fn not(self) -> Scalar {
-        Scalar::new(ScalarOp::Not, [self])
-    }
-}
-
-impl ops::Neg for Scalar {
-    type Output = Scalar;
-    fn neg(self) -> Scalar {
-        Scalar::new(ScalarOp::Negate, [self])
-    }
 }

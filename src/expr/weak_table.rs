@@ -26,9 +26,12 @@ pub trait Entry: Sized {
     /// The identity of the entry.
     fn token(&self) -> Token;
 
-    /// Moves the references to other entries out. `None` when that has been done before.
-    fn take_inputs(&mut self) -> Option<SmallVec<[Arc<Self>; 2]>>;
+    /// Moves the references to other entries out. False when that has been done before.
+    fn take_inputs(&mut self, to: &mut Pending<Self>) -> bool;
 }
+
+/// Entries that are to be let go.
+pub type Pending<T> = SmallVec<[Arc<T>; 4]>;
 
 const SHARDS: usize = 64;
 
@@ -95,14 +98,17 @@ impl<T: Entry> WeakTable<T> {
     /// The drop of an entry: removes its slot, and takes what it alone refers to apart from a list
     /// instead of the stack (I4).
     pub fn dismantle(&self, entry: &mut T) {
-        let Some(mut pending) = entry.take_inputs() else { return };
+        let mut pending = Pending::new();
+        if !entry.take_inputs(&mut pending) {
+            return;
+        }
         self.forget(entry.token(), entry);
         while let Some(input) = pending.pop() {
             let address = Arc::as_ptr(&input);
             // Of all that let go at the same time, the last one gets the entry.
             if let Some(mut entry) = Arc::into_inner(input) {
                 self.forget(entry.token(), address);
-                pending.extend(entry.take_inputs().into_iter().flatten());
+                entry.take_inputs(&mut pending);
             }
         }
     }

@@ -1,8 +1,15 @@
 //! Futures that wait for themselves.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
-use super::{EngineId, FutureHandle, FutureValue, LocalFuture, RemoteFuture};
+use super::{EngineId, FutureHandle, FutureValue, LocalFuture, RemoteFuture, registry};
+
+/// Notes which futures a value holds. To be called before [`keys_of_cycle`], and once the value can be seen:
+/// of two futures that close a circle at the same time, the later one finds it.
+pub(super) fn note_inside(futures: &[FutureHandle]) {
+    futures.iter().for_each(|handle| handle.0.inside.store(true, Ordering::SeqCst));
+}
 
 enum Step {
     Enter(FutureHandle),
@@ -13,6 +20,11 @@ enum Step {
 /// finished so far. Other engines' values are not asked for: that may be far away.
 pub(super) fn keys_of_cycle(start: &LocalFuture) -> Option<Vec<String>> {
     let id = start.instance();
+    // Most futures are in nobody's value: then there is nothing to search.
+    let instance = registry::live_instance(start.engine(), id?)?;
+    if !instance.inside.load(Ordering::SeqCst) {
+        return None;
+    }
     let mut path = vec![start.key().to_owned()];
     let mut seen = HashSet::new();
     let mut open = inside(&start.value().ok()?);

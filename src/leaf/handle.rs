@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::future::{EngineId, FutureStatus, InstanceId, PartitionData, RemoteFuture};
 use super::{FutureError, FutureValue, Generation, registry, release};
@@ -10,6 +11,8 @@ pub(super) struct Instance {
     pub(super) engine: EngineId,
     pub(super) id: Option<InstanceId>,
     pub(super) generation: Generation,
+    /// Whether the value of some future of this process holds it: only then can it be on a circle.
+    pub(super) inside: AtomicBool,
 }
 
 impl Drop for Instance {

@@ -67,7 +67,12 @@ impl ArrowStream {
         batches: impl IntoIterator<Item = &'a RecordBatch>,
     ) -> Result<ArrowStream, IpcError> {
         let mut writer = StreamWriter::try_new(Vec::new(), schema)?;
-        batches.into_iter().try_for_each(|batch| writer.write(batch))?;
+        batches.into_iter().try_for_each(|batch| match batch.num_rows() {
+            // An empty slice of a run-end-encoded column would be written as a run of no rows, which is
+            // refused when read.
+            0 => writer.write(&RecordBatch::new_empty(batch.schema())),
+            _ => writer.write(batch),
+        })?;
         let bytes = writer.into_inner()?;
         check_messages(&bytes)?;
         Ok(ArrowStream(bytes))

@@ -113,10 +113,13 @@ impl Promise {
         if !matches!(*self.0.state.lock(), State::Pending(_)) {
             return;
         }
-        let nested = result.as_ref().is_ok_and(|value| !value.futures().is_empty());
+        let nested: Vec<FutureHandle> =
+            result.as_ref().map_or_else(|_| Vec::new(), |value| value.futures().into_iter().cloned().collect());
         let callbacks = self.store(result);
-        // The value is stored first: of two promises that close a circle at the same time, the later one sees it.
-        if nested && let Some(keys) = cycle::keys_of_cycle(&LocalFuture(self.0.clone())) {
+        cycle::note_inside(&nested);
+        if !nested.is_empty()
+            && let Some(keys) = cycle::keys_of_cycle(&LocalFuture(self.0.clone()))
+        {
             let fault = Fault::failed(format!("its value holds itself: {}", keys.join(" -> ")));
             let value = std::mem::replace(&mut *self.0.state.lock(), State::Done(Err(fault)));
             drop(value);

@@ -1,11 +1,12 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
 use super::conform::conform;
 use super::{
-    EngineId, FutureError, FutureErrorKind, FutureHandle, FutureStatus, FutureValue, NestedFutures, PartitionData,
-    ReadError, Reading,
+    EngineId, FutureError, FutureErrorKind, FutureHandle, FutureStatus, FutureValue, Generation, NestedFutures,
+    PartitionData, ReadError, Reading,
 };
 
 /// The rows of a partition, as its leaf promised them.
@@ -51,6 +52,7 @@ pub struct PartitionReader {
     open: Vec<Open>,
     /// The futures whose values are being read, outermost first.
     path: Vec<FutureHandle>,
+    on_path: HashSet<Generation>,
     tables: Vec<PartitionData>,
     /// All futures that were found inside others.
     inner: Vec<FutureHandle>,
@@ -80,6 +82,7 @@ impl PartitionReader {
             reading,
             open: vec![Open::Future(handle)],
             path: Vec::new(),
+            on_path: HashSet::new(),
             tables: Vec::new(),
             inner: Vec::new(),
             waited: None,
@@ -94,7 +97,7 @@ impl PartitionReader {
             let step = match self.open.pop() {
                 None => return ReadStep::Done(Ok(self.delivered())),
                 Some(Open::Leave) => {
-                    self.path.pop();
+                    self.path.pop().map(|future| self.on_path.remove(&future.generation()));
                     Ok(())
                 }
                 Some(Open::Value(value)) => self.open_value(value),
@@ -140,8 +143,8 @@ impl PartitionReader {
     }
 
     fn open_future(&mut self, handle: FutureHandle) -> Result<(), ReadError> {
-        if let Some(start) = self.path.iter().position(|outer| *outer == handle) {
-            let around = self.path[start..].iter().chain([&handle]);
+        if self.on_path.contains(&handle.generation()) {
+            let around = self.path.iter().skip_while(|outer| **outer != handle).chain([&handle]);
             let keys = around.map(|future| future.key().to_owned()).collect();
             return Err(ReadError::Cycle { engine: handle.engine().clone(), keys });
         }
@@ -153,6 +156,7 @@ impl PartitionReader {
             let (key, engine) = (handle.key().to_owned(), handle.engine().clone());
             return Err(ReadError::Rejected { key, engine, found: value.describe() });
         }
+        self.on_path.insert(handle.generation());
         self.path.push(handle);
         self.open.extend([Open::Leave, Open::Value(value)]);
         Ok(())

@@ -1,41 +1,30 @@
 //! Knows which live instances exist, weakly: it keeps no data alive.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
 
 use super::future::{EngineId, InstanceId, RemoteFuture};
 use super::handle::{FutureHandle, Instance};
+use super::instance_table::{Entry, InstanceTable};
 use super::{Generation, release};
 
-#[derive(Default)]
-struct Registry {
-    /// By the engine's word: an entry whose instance has died means nothing.
-    instances: HashMap<(EngineId, InstanceId), Weak<Instance>>,
-    /// By our own count, which never comes back.
-    generations: HashMap<u64, Weak<Instance>>,
-    next_generation: u64,
-    session: Option<Session>,
-}
+static INSTANCES: LazyLock<InstanceTable<Instance>> = LazyLock::new(InstanceTable::new);
+static SESSION: Mutex<Option<Session>> = Mutex::new(None);
+static CREATED: AtomicU64 = AtomicU64::new(0);
 
-impl Registry {
-    fn session(&mut self) -> u128 {
-        let process = std::process::id();
-        match &self.session {
-            Some(session) if session.process == process => session.number,
-            _ => {
-                let number = draw_session(process);
-                self.session = Some(Session { process, number });
-                number
-            }
-        }
+impl Entry for Instance {
+    type Slot = (EngineId, InstanceId);
+
+    fn slot(&self) -> Option<Self::Slot> {
+        self.id.map(|id| (self.engine.clone(), id))
+    }
+
+    fn counter(&self) -> u64 {
+        self.generation.counter
     }
 }
-
-static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
-static CREATED: AtomicU64 = AtomicU64::new(0);
 
 /// How many live instances this process has taken over and let go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,53 +52,60 @@ pub fn handle_counts() -> HandleCounts {
 /// A handle to the live instance of a generation; `None` once it has died, and for the generations of
 /// other processes and earlier sessions.
 pub fn live_future(generation: Generation) -> Option<FutureHandle> {
-    let mut registry = REGISTRY.lock();
-    if generation.session != registry.session() {
-        return None;
+    match generation.session == session() {
+        true => INSTANCES.counted(generation.counter).map(FutureHandle),
+        false => None,
     }
-    let instance = registry.generations.get(&generation.counter).and_then(Weak::upgrade);
-    drop(registry);
-    instance.map(FutureHandle)
+}
+
+/// The live instance of an engine's word.
+pub(super) fn live_instance(engine: EngineId, id: InstanceId) -> Option<Arc<Instance>> {
+    INSTANCES.find(&(engine, id))
 }
 
 pub(super) fn adopt(future: Box<dyn RemoteFuture>) -> FutureHandle {
     // The engine's code runs before the lock is taken.
     let (engine, id, key) = (future.engine(), future.instance(), Arc::from(future.key()));
-    let mut registry = REGISTRY.lock();
-    let slot = id.map(|id| (engine.clone(), id));
-    let known = slot.as_ref().and_then(|slot| registry.instances.get(slot)).and_then(Weak::upgrade);
-    if let Some(instance) = known {
-        drop(registry);
-        // The second raw reference to one instance goes without a release: the first still owns it.
-        release::discard(future);
-        return FutureHandle(instance);
+    let (slot, session) = (id.map(|id| (engine.clone(), id)), session());
+    let make = |future, counter| {
+        let generation = Generation { session, counter };
+        Instance { future: Some(future), key, engine, id, generation, inside: AtomicBool::new(false) }
+    };
+    match INSTANCES.adopt(slot, future, make) {
+        Ok(instance) => {
+            CREATED.fetch_add(1, Ordering::AcqRel);
+            FutureHandle(instance)
+        }
+        Err((instance, future)) => {
+            // The second raw reference to one instance goes without a release: the first still owns it.
+            release::discard(future);
+            FutureHandle(instance)
+        }
     }
-    registry.next_generation += 1;
-    let generation = Generation { session: registry.session(), counter: registry.next_generation };
-    let instance = Arc::new(Instance { future: Some(future), key, engine, id, generation });
-    if let Some(slot) = slot {
-        registry.instances.insert(slot, Arc::downgrade(&instance));
-    }
-    registry.generations.insert(generation.counter, Arc::downgrade(&instance));
-    CREATED.fetch_add(1, Ordering::AcqRel);
-    FutureHandle(instance)
 }
 
-/// Removes a dying instance's entries, unless a newer instance has taken the engine's slot.
+/// Removes a dying instance.
 pub(super) fn forget(instance: &Instance) {
-    let mut registry = REGISTRY.lock();
-    registry.generations.remove(&instance.generation.counter);
-    let Some(id) = instance.id else { return };
-    let slot = (instance.engine.clone(), id);
-    if registry.instances.get(&slot).is_some_and(|entry| entry.as_ptr() == std::ptr::from_ref(instance)) {
-        registry.instances.remove(&slot);
-    }
+    INSTANCES.forget(instance);
 }
 
 /// The session of this process. A process that was forked is another one, and draws its own.
 struct Session {
     process: u32,
     number: u128,
+}
+
+fn session() -> u128 {
+    let process = std::process::id();
+    let mut session = SESSION.lock();
+    match &*session {
+        Some(session) if session.process == process => session.number,
+        _ => {
+            let number = draw_session(process);
+            *session = Some(Session { process, number });
+            number
+        }
+    }
 }
 
 /// A number that no other process has: identity only, it never reaches a plan or its text.

@@ -4,6 +4,7 @@
 //! an interpreter lock is held. An engine's release code is foreign code, so it runs here, on a
 //! thread of its own, and a panic in it reaches nobody.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,11 +22,28 @@ enum Job {
 
 static RELEASED: AtomicU64 = AtomicU64::new(0);
 
-static QUEUE: LazyLock<Mutex<Sender<Job>>> = LazyLock::new(|| {
-    let (sender, receiver) = channel::<Job>();
+/// Jobs in the queue that jobs have put there: a future's data may hold the last handle of another one.
+static CAUSED: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static ON_QUEUE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A job, and whether another job has caused it.
+type Entry = (Job, bool);
+
+static QUEUE: LazyLock<Mutex<Sender<Entry>>> = LazyLock::new(|| {
+    let (sender, receiver) = channel::<Entry>();
+    let work = move || {
+        ON_QUEUE.set(true);
+        for (job, caused) in receiver {
+            carry_out(job);
+            CAUSED.fetch_sub(u64::from(caused), Ordering::AcqRel);
+        }
+    };
     std::thread::Builder::new()
         .name("leafhold-release".into())
-        .spawn(move || receiver.into_iter().for_each(carry_out))
+        .spawn(work)
         .expect("the operating system gives a thread for releases");
     Mutex::new(sender)
 });
@@ -44,6 +62,8 @@ fn carry_out(job: Job) {
         Job::Discard(future) => {
             let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
         }
+        // Behind what has been caused meanwhile; all of that comes from jobs, so there is an end to it.
+        Job::Drained(done) if CAUSED.load(Ordering::Acquire) > 0 => put((Job::Drained(done), false)),
         Job::Drained(done) => {
             let _ = done.send(());
         }
@@ -62,14 +82,25 @@ pub(super) fn released() -> u64 {
     RELEASED.load(Ordering::Acquire)
 }
 
-/// Waits until every release requested so far has been carried out.
+/// Waits until every release requested so far has been carried out, with all that these caused. Release code
+/// that calls it is not made to wait for itself.
 pub fn drain() {
+    if ON_QUEUE.get() {
+        return;
+    }
     let (sender, receiver) = channel();
     send(Job::Drained(sender));
     let _ = receiver.recv();
 }
 
 fn send(job: Job) {
+    let caused = ON_QUEUE.get();
+    CAUSED.fetch_add(u64::from(caused), Ordering::AcqRel);
+    put((job, caused));
+}
+
+fn put(entry: Entry) {
     // The receiver lives as long as the process; should it be gone, the job is dropped unheard.
-    let _ = QUEUE.lock().send(job);
+    let unheard = QUEUE.lock().send(entry);
+    drop(unheard);
 }

@@ -5,7 +5,9 @@ use super::{EngineId, FutureError, FutureHandle, Generation};
 /// Finds futures by their engine's name: what turns a document that came from another process into an
 /// expression over live data.
 pub trait FutureResolver: Send + Sync {
-    /// A handle to the data that `engine` knows as `key`. It must be of this engine and have this key.
+    /// A handle to the data that `engine` knows as `key`. It must be of this engine and have this key;
+    /// whether the data has the schema that its leaf promises shows when it arrives, before any task
+    /// starts, as for every future.
     ///
     /// # Errors
     /// The engine's word: it has no such data, or the client is gone.

@@ -4,15 +4,20 @@ use arrow_schema::{DataType, Schema};
 use super::sketch::Sketch;
 
 /// What is known about one column. `None` is "unknown", never "zero".
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ColumnStatistics {
     /// Distinct values, nulls not counted.
+    #[serde(with = "super::number::option")]
     pub distinct: Option<f64>,
     /// Smallest value on the estimator's axis (see [`TableStatistics`]).
+    #[serde(with = "super::number::option")]
     pub min: Option<f64>,
     /// Largest value on the estimator's axis.
+    #[serde(with = "super::number::option")]
     pub max: Option<f64>,
     /// Fraction of nulls, 0 to 1.
+    #[serde(with = "super::number::option")]
     pub null_fraction: Option<f64>,
 }
 
@@ -20,9 +25,11 @@ pub struct ColumnStatistics {
 ///
 /// Values of ordered types lie on one axis of `f64`: numbers as themselves (decimals with their scale
 /// applied), dates as days and timestamps as seconds since 1970. Text has no place on it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TableStatistics {
     /// Rows, exact or estimated.
+    #[serde(with = "super::number::option")]
     pub rows: Option<f64>,
     /// Bytes in memory.
     pub bytes: Option<u64>,

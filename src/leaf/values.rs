@@ -18,7 +18,11 @@ pub struct Values {
 
 impl Values {
     /// A leaf over partitions of batches, whose statistics are taken here. O(size of the data).
-    pub fn new(name: impl Into<Arc<str>>, schema: SchemaRef, partitions: Vec<Vec<RecordBatch>>) -> Self {
+    pub fn new(name: impl Into<Arc<str>>, schema: SchemaRef, mut partitions: Vec<Vec<RecordBatch>>) -> Self {
+        // One partition without batches is what no partition becomes: the same leaf.
+        if partitions.iter().all(Vec::is_empty) && partitions.len() == 1 {
+            partitions.clear();
+        }
         let statistics = collect_statistics(&schema, partitions.iter().flatten());
         let mut tokenizer = Tokenizer::new("values");
         for partition in &partitions {

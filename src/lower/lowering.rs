@@ -7,7 +7,7 @@ use super::piece::{Piece, Sources};
 use super::positions::{Positions, positional};
 use super::stages::Stages;
 use super::{FragmentOp, FragmentOutput, LowerError, TaskGraph, TaskId, TaskInput};
-use crate::expr::{Scalar, SortKey};
+use crate::expr::{MapPartitions, Scalar, SortKey};
 use crate::leaf::Leaf;
 use crate::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
 use crate::term::{AggregatePhase, ColumnId};
@@ -185,15 +185,23 @@ impl Lowering<'_> {
 
     fn compute(&mut self, at: usize, node: &PlanNode, op: &PhysicalOp<ColumnId>) -> Result<Piece, LowerError> {
         match op {
-            PhysicalOp::Union | PhysicalOp::Barrier { .. } => {}
-            PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. } => expect_inputs(at, node, 2)?,
+            PhysicalOp::Union | PhysicalOp::Extension { .. } => {}
+            PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. } | PhysicalOp::MarkJoin { .. } => {
+                expect_inputs(at, node, 2)?;
+            }
             _ => expect_inputs(at, node, 1)?,
         }
         let partial = match op {
             PhysicalOp::Aggregate { phase: AggregatePhase::Final, .. } => Some(partial_input(at, node)?),
             _ => None,
         };
-        let pieces: Vec<Piece> = node.inputs.iter().map(|input| self.take(input)).collect();
+        let mut pieces: Vec<Piece> = node.inputs.iter().map(|input| self.take(input)).collect();
+        // A function of the query's own runs beside the kernels, so it has a stage to itself.
+        let alone = matches!(op, PhysicalOp::Extension { extension } if MapPartitions::of(&**extension).is_some());
+        if alone {
+            pieces =
+                pieces.into_iter().map(|piece| if piece.only_reads() { piece } else { self.share(piece) }).collect();
+        }
         let layouts: Vec<Vec<ColumnId>> = pieces.iter().map(|piece| piece.layout.clone()).collect();
         let layouts: Vec<&[ColumnId]> = layouts.iter().map(Vec::as_slice).collect();
         let op = positional(op, at, &layouts, partial.map(|partial| partial.output.as_slice()))?;
@@ -210,7 +218,7 @@ impl Lowering<'_> {
         piece.push(FragmentOp::Compute { op, argument_schema }, roots, schema, Some(at));
         piece.layout = layout;
         piece.open = keeps_open;
-        Ok(piece)
+        Ok(if alone { self.share(piece) } else { piece })
     }
 
     /// Makes one piece of several, partition by partition. One of a single partition is made once and
@@ -329,9 +337,16 @@ pub fn layout_of(op: &PhysicalOp<usize>, node: &PlanNode, inputs: &[&[ColumnId]]
         PhysicalOp::Aggregate { phase: AggregatePhase::Partial, group, .. } => {
             group.iter().map(|position| inputs[0][*position]).collect()
         }
-        PhysicalOp::Project { .. } | PhysicalOp::Aggregate { .. } | PhysicalOp::Union | PhysicalOp::Barrier { .. } => {
-            node.output.clone()
+        PhysicalOp::Project { .. }
+        | PhysicalOp::Aggregate { .. }
+        | PhysicalOp::Union
+        | PhysicalOp::Extension { .. } => node.output.clone(),
+        // These add columns of their own, which stand at the end of what the node gives.
+        PhysicalOp::MarkJoin { .. } => [inputs[0], &node.output[node.output.len().saturating_sub(1)..]].concat(),
+        PhysicalOp::Window { calls, .. } => {
+            [inputs[0], &node.output[node.output.len().saturating_sub(calls.len())..]].concat()
         }
+        PhysicalOp::Unnest { .. } => node.output.clone(),
     }
 }
 

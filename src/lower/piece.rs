@@ -71,6 +71,11 @@ impl Piece {
         matches!(self.nodes.as_slice(), [FragmentNode { op: FragmentOp::Input { .. }, plan_node: None, .. }])
     }
 
+    /// Whether this hands on what lies in a slot, or some of its columns.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self.nodes.as_slice(), [FragmentNode { op: FragmentOp::Input { .. }, .. }])
+    }
+
     /// Takes in the operators and slots of another piece; returns where its root is now.
     pub(super) fn absorb(&mut self, other: Piece) -> usize {
         let (nodes, slots) = (self.nodes.len(), self.slots.len());

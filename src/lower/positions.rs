@@ -80,6 +80,17 @@ pub fn positional(
         PhysicalOp::NestedLoopJoin { kind, condition } => {
             PhysicalOp::NestedLoopJoin { kind: *kind, condition: all.optional(condition)? }
         }
+        PhysicalOp::MarkJoin { condition, nullable } => {
+            PhysicalOp::MarkJoin { condition: all.optional(condition)?, nullable: *nullable }
+        }
+        PhysicalOp::Window { window, calls } => PhysicalOp::Window {
+            window: window.try_map(&mut |column| all.column(*column))?,
+            calls: calls
+                .iter()
+                .map(|call| call.try_map(&mut |column| all.column(*column)))
+                .collect::<Result<_, _>>()?,
+        },
+        PhysicalOp::Unnest { column, nulls } => PhysicalOp::Unnest { column: all.column(*column)?, nulls: *nulls },
         PhysicalOp::Aggregate { phase, group, aggregates } => match arguments {
             // The partial phase gave the keys first, in this order.
             Some(arguments) => PhysicalOp::Aggregate {
@@ -94,6 +105,6 @@ pub fn positional(
         PhysicalOp::Sort { keys, fetch } => PhysicalOp::Sort { keys: all.sort_keys(keys)?, fetch: *fetch },
         PhysicalOp::Limit { offset, fetch } => PhysicalOp::Limit { offset: *offset, fetch: *fetch },
         PhysicalOp::Union => PhysicalOp::Union,
-        PhysicalOp::Barrier { barrier } => PhysicalOp::Barrier { barrier: barrier.clone() },
+        PhysicalOp::Extension { extension } => PhysicalOp::Extension { extension: extension.clone() },
     })
 }

@@ -144,6 +144,20 @@ fn write_compute(f: &mut fmt::Formatter<'_>, op: &PhysicalOp<usize>) -> fmt::Res
             write!(f, ": {kind}")?;
             condition.iter().try_for_each(|condition| write!(f, " {}", named(condition)))
         }
+        PhysicalOp::MarkJoin { condition, .. } => {
+            condition.iter().try_for_each(|condition| write!(f, ": {}", named(condition)))
+        }
+        PhysicalOp::Window { window, calls } => {
+            let at = &mut |at: &usize| Ok::<_, std::convert::Infallible>(At(*at));
+            let Ok(window) = window.try_map(at);
+            let calls = calls.iter().map(|call| {
+                let Ok(call) = call.try_map(at);
+                call
+            });
+            let calls = list(calls);
+            write!(f, ": [{}] [{}] {calls}", list(&window.partition_by), list(&window.order_by))
+        }
+        PhysicalOp::Unnest { column, nulls } => write!(f, ": {} {}", At(*column), nulls.name()),
         PhysicalOp::Aggregate { phase, group, aggregates } => {
             let calls = aggregates.iter().map(|call| {
                 let Ok(call) = call.try_map(&mut |at| Ok::<_, std::convert::Infallible>(At(*at)));
@@ -154,6 +168,6 @@ fn write_compute(f: &mut fmt::Formatter<'_>, op: &PhysicalOp<usize>) -> fmt::Res
         PhysicalOp::Sort { keys, fetch } => write!(f, ": {}{}", named_keys(keys), fetching(*fetch)),
         PhysicalOp::Limit { offset, fetch } => write!(f, ": offset {offset}{}", fetching(*fetch)),
         PhysicalOp::Union => Ok(()),
-        PhysicalOp::Barrier { barrier } => write!(f, ": {}", barrier.name()),
+        PhysicalOp::Extension { extension } => write!(f, ": {}", extension.name()),
     }
 }

@@ -133,6 +133,21 @@ impl<C: Tokenize> Tokenize for PhysicalOp<C> {
                 tokenizer.put_str(kind.name());
                 tokenizer.put(condition);
             }
+            PhysicalOp::MarkJoin { condition, nullable } => {
+                tokenizer.put_record("mark-join");
+                tokenizer.put(condition);
+                tokenizer.put_bool(*nullable);
+            }
+            PhysicalOp::Window { window, calls } => {
+                tokenizer.put_record("window-op");
+                tokenizer.put(window);
+                tokenizer.put(calls);
+            }
+            PhysicalOp::Unnest { column, nulls } => {
+                tokenizer.put_record("unnest");
+                tokenizer.put(column);
+                tokenizer.put_str(nulls.name());
+            }
             PhysicalOp::Aggregate { phase, group, aggregates } => {
                 tokenizer.put_record("aggregate");
                 tokenizer.put_str(&phase.to_string());
@@ -150,9 +165,9 @@ impl<C: Tokenize> Tokenize for PhysicalOp<C> {
                 tokenizer.put(fetch);
             }
             PhysicalOp::Union => tokenizer.put_record("union"),
-            PhysicalOp::Barrier { barrier } => {
-                tokenizer.put_record("barrier");
-                tokenizer.put_token(barrier.token());
+            PhysicalOp::Extension { extension } => {
+                tokenizer.put_record("extension");
+                tokenizer.put_token(extension.token());
             }
         }
     }

@@ -52,6 +52,11 @@ const PAIR: f64 = 0.2;
 const GROUP: f64 = 2.5;
 const OUTPUT: f64 = 1.0;
 
+/// About log2(n): the comparisons that a sort does per row. Bits of the count say how many.
+fn depth(rows: f64) -> f64 {
+    f64::from(64 - (rows as u64).leading_zeros())
+}
+
 impl CostModel for DefaultCost {
     fn operator(&self, op: AlternativeOp, sizes: Sizes<'_>) -> f64 {
         let rows = |at: usize| {
@@ -80,21 +85,21 @@ impl CostModel for DefaultCost {
                         let pairs = sizes.inputs[0] * sizes.inputs[1];
                         PAIR * pairs + OUTPUT * sizes.output + rows(0) + rows(1)
                     }
+                    AlternativeOp::MarkJoin { .. } => {
+                        PAIR * sizes.inputs[0] * sizes.inputs[1] + OUTPUT * sizes.output + rows(0) + rows(1)
+                    }
+                    // The rows are sorted by partition and order first.
+                    AlternativeOp::Window(_) => 0.3 * depth(sizes.inputs[0]) * rows(0) + OUTPUT * sizes.output,
+                    AlternativeOp::Unnest(_) => rows(0) + OUTPUT * sizes.output,
                     AlternativeOp::HashAggregate { phase, .. } => {
                         let price = if phase == AggregatePhase::Final { 0.8 * GROUP } else { GROUP };
                         price * rows(0) + OUTPUT * sizes.output
                     }
-                    AlternativeOp::Sort { fetch, .. } => {
-                        // A comparison sort does about log2(n) comparisons; bits of the count say how many.
-                        let depth = f64::from(64 - (sizes.inputs[0] as u64).leading_zeros());
-                        match fetch {
-                            Some(_) => 0.5 * rows(0),
-                            None => 0.3 * depth * rows(0),
-                        }
-                    }
+                    AlternativeOp::Sort { fetch: Some(_), .. } => 0.5 * rows(0),
+                    AlternativeOp::Sort { fetch: None, .. } => 0.3 * depth(sizes.inputs[0]) * rows(0),
                     AlternativeOp::Limit { .. } => sizes.output,
                     AlternativeOp::Union(_) => 0.1 * sizes.output,
-                    AlternativeOp::Barrier(_) => 2.0 * sizes.inputs.iter().sum::<f64>(),
+                    AlternativeOp::Extension(_) => 2.0 * sizes.inputs.iter().sum::<f64>(),
                 }
     }
 

@@ -8,7 +8,7 @@
 
 use crate::expr::{BinaryOp, JoinKind, ScalarOp};
 use crate::leaf::ColumnStatistics;
-use crate::term::{AggregateSpec, ColumnId, PredicatesId, RelNode, RelOp, ScalarId, Terms};
+use crate::term::{AggregateSpec, ApplyForm, ColumnId, PredicatesId, RelNode, RelOp, ScalarId, Terms};
 
 /// Rows of a leaf of which nothing is known.
 pub const DEFAULT_ROWS: f64 = 1000.0;
@@ -16,6 +16,8 @@ pub const DEFAULT_ROWS: f64 = 1000.0;
 const DEFAULT_SELECTIVITY: f64 = 0.2;
 const LIKE_SELECTIVITY: f64 = 0.06;
 const INEQUALITY_SELECTIVITY: f64 = 1.0 / 3.0;
+/// Elements of a list of which nothing is known.
+const LIST_LENGTH: f64 = 3.0;
 /// No predicate is believed to keep less than this fraction.
 const LEAST_SELECTIVITY: f64 = 1e-9;
 /// Fraction of left rows that an anti join keeps at least.
@@ -253,13 +255,21 @@ impl Estimator {
             }
             RelOp::Aggregate(aggregate) => self.groups(terms.aggregate(aggregate), inputs[0]),
             RelOp::Distinct => inputs[0],
+            RelOp::MarkJoin(_, _) | RelOp::Window(_) => inputs[0],
+            RelOp::Apply(form, _) => match form {
+                ApplyForm::Inner => inputs[0] * inputs[1],
+                ApplyForm::Left => inputs[0] * inputs[1].max(1.0),
+                ApplyForm::Semi | ApplyForm::Anti => inputs[0] / 2.0,
+                ApplyForm::Mark(_) | ApplyForm::Scalar { .. } => inputs[0],
+            },
+            RelOp::Unnest(_) => inputs[0] * LIST_LENGTH,
             RelOp::Limit { offset, fetch } => {
                 let left = (inputs[0] - offset as f64).max(0.0);
                 fetch.map_or(left, |fetch| left.min(fetch as f64))
             }
             RelOp::TopK { offset, fetch, .. } => (inputs[0] - offset as f64).max(0.0).min(fetch as f64),
             RelOp::Union(_) => inputs.iter().sum(),
-            RelOp::Barrier(_) => inputs.iter().copied().fold(1.0, f64::max),
+            RelOp::Extension(_) => inputs.iter().copied().fold(1.0, f64::max),
         };
         rows.max(0.0)
     }

@@ -15,7 +15,7 @@ use super::graph::{ClassId, Graph};
 use crate::expr::JoinKind;
 use crate::term::{
     AggregatePhase, Alternative, AlternativeInput, AlternativeOp, ColumnId, ColumnSet, ColumnsId, ProjectionId,
-    Required,
+    Required, UnnestSpec,
 };
 
 /// A class of the e-graph, or an operator that stands between two classes: its place in the list of groups.
@@ -283,6 +283,15 @@ impl<'a> Extractor<'a> {
     fn passed(&self, candidate: &Candidate, at: usize, required: Required) -> Option<Required> {
         match candidate.op {
             AlternativeOp::Filter(_) => Some(required),
+            AlternativeOp::Unnest(UnnestSpec { element, .. }) => match required {
+                Required::Hashed(columns) if self.graph.terms().columns_of(columns).contains(&element) => None,
+                other => Some(other),
+            },
+            AlternativeOp::Extension(_) => (required == Required::Single).then_some(required),
+            AlternativeOp::MarkJoin { mark, .. } => match required {
+                Required::Hashed(columns) if self.graph.terms().columns_of(columns).contains(&mark) => None,
+                other => (at == 0).then_some(other),
+            },
             AlternativeOp::Project(projection) => match required {
                 Required::Hashed(columns) => self.before_projection(projection, columns),
                 other => Some(other),
@@ -338,7 +347,17 @@ impl<'a> Extractor<'a> {
                 _ => Delivered::Any,
             },
             AlternativeOp::Empty(_) | AlternativeOp::Sort { .. } | AlternativeOp::Limit { .. } => Delivered::Single,
-            AlternativeOp::Barrier(_) => Delivered::Single,
+            // What sees everything is in one partition; what runs where the rows are leaves them there.
+            AlternativeOp::Extension(_) => match candidate.inputs.iter().all(|(_, needs)| *needs == Required::Single) {
+                true => Delivered::Single,
+                false => Delivered::Any,
+            },
+            AlternativeOp::Window(_) => Delivered::from(needs(0)),
+            AlternativeOp::Unnest(UnnestSpec { list, .. }) => match needs(0) {
+                Required::Hashed(columns) if self.graph.terms().columns_of(columns).contains(&list) => Delivered::Any,
+                other => Delivered::from(other),
+            },
+            AlternativeOp::MarkJoin { .. } => Delivered::of_join((needs(0), needs(1))),
             AlternativeOp::Union(_) => Delivered::Any,
             AlternativeOp::Filter(_) | AlternativeOp::HashAggregate { .. } => Delivered::from(needs(0)),
             AlternativeOp::Project(projection) => match needs(0) {

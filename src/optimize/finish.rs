@@ -10,8 +10,10 @@ use indexmap::IndexMap;
 use super::cost::Movement;
 use super::extract::{Best, Candidate, Choice, Extraction, Goal};
 use super::plan::{Partitioning, PhysicalOp, PlanNode, PlanOp};
-use crate::expr::{Scalar, SortKey};
-use crate::term::{AggregateId, AggregatePhase, AlternativeOp, ColumnId, ColumnSet, Required, ScalarId, SortId, Terms};
+use crate::expr::{Scalar, SortKey, Window};
+use crate::term::{
+    AggregateId, AggregatePhase, AlternativeOp, ColumnId, ColumnSet, Required, ScalarId, SortId, Terms, UnnestSpec,
+};
 
 /// Builds the physical tree of an extraction whose root gives at least these columns. No recursion.
 pub fn finish(terms: &Terms, extraction: &Extraction, output: &[ColumnId]) -> Arc<PlanNode> {
@@ -71,12 +73,20 @@ fn available(terms: &Terms, extraction: &Extraction, order: &[Goal]) -> IndexMap
                             false => input(0).clone(),
                         }
                     }
+                    AlternativeOp::MarkJoin { mark, .. } => input(0).union(&ColumnSet::of(mark)),
+                    AlternativeOp::Window(window) => {
+                        let made: ColumnSet = terms.window(window).calls.iter().map(|(to, _)| *to).collect();
+                        input(0).union(&made)
+                    }
+                    AlternativeOp::Unnest(UnnestSpec { list, element, .. }) => {
+                        input(0).difference(&ColumnSet::of(list)).union(&ColumnSet::of(element))
+                    }
                     AlternativeOp::HashAggregate { spec, .. } => {
                         let spec = terms.aggregate(spec);
                         spec.group.iter().copied().chain(spec.aggregates.iter().map(|(to, _)| *to)).collect()
                     }
                     AlternativeOp::Union(union) => terms.union_spec(union).output.iter().copied().collect(),
-                    AlternativeOp::Barrier(barrier) => terms.barrier(barrier).output.iter().copied().collect(),
+                    AlternativeOp::Extension(extension) => terms.extension(extension).output.iter().copied().collect(),
                     AlternativeOp::Filter(_) | AlternativeOp::Sort { .. } | AlternativeOp::Limit { .. } => {
                         input(0).clone()
                     }
@@ -156,6 +166,25 @@ fn read_by(terms: &Terms, candidate: &Candidate, at: usize, own: &ColumnSet) -> 
             columns = own.clone();
             terms.predicates(on).iter().for_each(|predicate| read(&mut columns, *predicate));
         }
+        AlternativeOp::MarkJoin { mark, on } => {
+            columns = own.difference(&ColumnSet::of(mark));
+            terms.predicates(on).iter().for_each(|predicate| read(&mut columns, *predicate));
+        }
+        AlternativeOp::Window(window) => {
+            let spec = terms.window(window);
+            let made: ColumnSet = spec.calls.iter().map(|(to, _)| *to).collect();
+            columns = own.difference(&made);
+            let kept: Vec<_> = spec.calls.iter().filter(|(to, _)| own.contains(*to)).collect();
+            if !kept.is_empty() {
+                spec.partition_by.iter().for_each(|column| columns.insert(*column));
+                spec.order_by.iter().for_each(|key| read(&mut columns, key.scalar));
+            }
+            kept.iter().flat_map(|(_, call)| call.scalars()).for_each(|scalar| read(&mut columns, scalar));
+        }
+        AlternativeOp::Unnest(UnnestSpec { list, element, .. }) => {
+            columns = own.difference(&ColumnSet::of(element));
+            columns.insert(list);
+        }
         AlternativeOp::HashAggregate { phase, spec } => {
             let content = terms.aggregate(spec);
             content.group.iter().for_each(|column| columns.insert(*column));
@@ -175,8 +204,8 @@ fn read_by(terms: &Terms, candidate: &Candidate, at: usize, own: &ColumnSet) -> 
             let kept = spec.output.iter().zip(&spec.inputs[at]).filter(|(to, _)| own.contains(**to));
             kept.for_each(|(_, from)| columns.insert(*from));
         }
-        AlternativeOp::Barrier(barrier) => {
-            terms.barrier(barrier).inputs[at].iter().for_each(|column| columns.insert(*column));
+        AlternativeOp::Extension(extension) => {
+            terms.extension(extension).inputs[at].iter().for_each(|column| columns.insert(*column));
         }
     }
     columns
@@ -304,6 +333,45 @@ impl Builder<'_> {
                 let output = join_output(kind, &inputs);
                 self.pruned(node(PlanOp::Compute(op), output, partitioning, inputs))
             }
+            AlternativeOp::MarkJoin { mark, on } => {
+                let on = terms.predicates(on);
+                let nullable = on.iter().any(|predicate| terms.scalar_facts(*predicate).nullable);
+                let op = PhysicalOp::MarkJoin { condition: (!on.is_empty()).then(|| self.all(on)), nullable };
+                let mut output = first();
+                output.push(mark);
+                let partitioning = match (&inputs[0].partitioning, &inputs[1].partitioning) {
+                    (Partitioning::Replicated, other) | (other, _) => other.clone(),
+                };
+                self.pruned(node(PlanOp::Compute(op), output, partitioning, inputs))
+            }
+            AlternativeOp::Window(window) => {
+                let spec = terms.window(window);
+                let read: Vec<_> = spec.calls.iter().filter(|(to, _)| self.needed.contains(*to)).collect();
+                if read.is_empty() {
+                    // Nobody reads what it adds.
+                    return self.pruned(inputs[0].clone());
+                }
+                let mut output = first();
+                output.extend(read.iter().map(|(to, _)| *to));
+                let order_by = spec.order_by.iter().map(|key| terms.sort_tree(key)).collect();
+                let partition_by = spec.partition_by.iter().map(|column| Scalar::column(*column)).collect();
+                let op = PhysicalOp::Window {
+                    window: Window { partition_by, order_by },
+                    calls: read.iter().map(|(_, call)| terms.window_call_tree(call)).collect(),
+                };
+                let partitioning = kept(0);
+                self.pruned(node(PlanOp::Compute(op), output, partitioning, inputs))
+            }
+            AlternativeOp::Unnest(UnnestSpec { list, element, nulls }) => {
+                let output =
+                    inputs[0].output.iter().map(|column| if *column == list { element } else { *column }).collect();
+                let partitioning = match kept(0) {
+                    Partitioning::Hashed(columns) if columns.contains(&list) => Partitioning::Any,
+                    other => other,
+                };
+                let op = PhysicalOp::Unnest { column: list, nulls };
+                self.pruned(node(PlanOp::Compute(op), output, partitioning, inputs))
+            }
             AlternativeOp::HashAggregate { phase, spec } => {
                 let group = terms.aggregate(spec).group.clone();
                 let calls = calls(terms, spec, self.needed);
@@ -344,12 +412,15 @@ impl Builder<'_> {
                     .collect();
                 node(PlanOp::Compute(PhysicalOp::Union), output, Partitioning::Any, inputs)
             }
-            AlternativeOp::Barrier(barrier) => {
-                let spec = terms.barrier(barrier);
+            AlternativeOp::Extension(extension) => {
+                let spec = terms.extension(extension);
                 let inputs = inputs.into_iter().zip(&spec.inputs);
                 let inputs = inputs.map(|(input, columns)| arrange(input, columns.clone())).collect();
-                let op = PhysicalOp::Barrier { barrier: spec.barrier.clone() };
-                self.pruned(node(PlanOp::Compute(op), spec.output.clone(), Partitioning::Single, inputs))
+                let op = PhysicalOp::Extension { extension: spec.extension.clone() };
+                let inputs: Vec<Arc<PlanNode>> = inputs;
+                let single = inputs.iter().all(|input| input.partitioning == Partitioning::Single);
+                let partitioning = if single { Partitioning::Single } else { Partitioning::Any };
+                self.pruned(node(PlanOp::Compute(op), spec.output.clone(), partitioning, inputs))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! From expressions to the cheapest plan that the rules prove equal.
 //!
-//! The phases, each in a file of its own: [`resolve`] gives columns dense ids; `normalize` applies the
+//! The phases, each in a file of its own: [`resolve`] gives columns dense ids, and `decorrelate` makes joins
+//! of applies; `normalize` applies the
 //! rules that are never worse, to a fixpoint; `join_order` enumerates the join trees of join-sets;
 //! `explore` lets the e-graph find alternatives whose merit depends on cost; `implement` proposes
 //! physical operators; `extract` takes the cheapest tree per class and required partitioning; `finish`
@@ -10,12 +11,14 @@
 //! what was written first: the same input gives the same plan, byte for byte, everywhere.
 
 mod cost;
+mod decorrelate;
 mod estimate;
 mod explore;
 mod extract;
 mod finish;
 mod graph;
 mod join_order;
+mod leaves;
 mod normalize;
 mod plan;
 mod planner;

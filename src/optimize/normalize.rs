@@ -12,7 +12,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::simplify::{implied, simplify};
 use super::trace::Fired;
-use crate::expr::JoinKind;
+use crate::expr::{JoinKind, Volatility};
 use crate::rules::{Operator, Phase, Rule, RuleSet};
 use crate::term::{AggregateSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey, Terms};
 
@@ -173,6 +173,16 @@ impl Normalizer<'_> {
                 scalars.for_each(|scalar| *scalar = simplify(terms, *scalar));
                 RelOp::Aggregate(terms.intern_aggregate(AggregateSpec { group, aggregates }))
             }
+            RelOp::MarkJoin(mark, on) => RelOp::MarkJoin(mark, simplify_predicates(terms, on)),
+            RelOp::Apply(form, on) => RelOp::Apply(form, simplify_predicates(terms, on)),
+            RelOp::Window(window) => {
+                let mut spec = terms.window(window).clone();
+                spec.order_by.iter_mut().for_each(|key| key.scalar = simplify(terms, key.scalar));
+                for (_, call) in &mut spec.calls {
+                    call.args.iter_mut().chain(&mut call.filter).for_each(|arg| *arg = simplify(terms, *arg));
+                }
+                RelOp::Window(terms.intern_window(spec))
+            }
             RelOp::Sort(keys) => {
                 let keys = terms.sort_keys(keys).to_vec();
                 let keys = keys.into_iter().map(|key| TermSortKey { scalar: simplify(terms, key.scalar), ..key });
@@ -183,9 +193,40 @@ impl Normalizer<'_> {
         }
     }
 
-    /// Filters one relation of a join by what a disjunction of the condition implies for it.
+    /// What no rule can say: see the two steps below.
     fn derive(&mut self, node: &RelNode<TermId>) -> Option<TermId> {
-        let RelOp::JoinSet(predicates) = node.op else { return None };
+        match node.op {
+            RelOp::JoinSet(predicates) => self.derive_filters(node, predicates),
+            RelOp::Filter(predicates) => self.push_into_extension(node.inputs[0], predicates),
+            _ => None,
+        }
+    }
+
+    /// A filter on columns that a row-wise extension preserves says the same of its input.
+    fn push_into_extension(&mut self, input: TermId, predicates: crate::term::PredicatesId) -> Option<TermId> {
+        let RelNode { op, inputs } = self.terms.term(input).clone();
+        let RelOp::Extension(extension) = op else { return None };
+        let traits = self.terms.extension(extension).extension.traits();
+        if !(traits.row_wise && traits.column_preserving) || traits.volatile {
+            return None;
+        }
+        let preserved = self.terms.facts(input).outputs.intersection(&self.terms.facts(inputs[0]).outputs);
+        let (movable, rest): (Vec<_>, Vec<_>) =
+            self.terms.predicates(predicates).to_vec().into_iter().partition(|conjunct| {
+                let facts = self.terms.scalar_facts(*conjunct);
+                facts.volatility < Volatility::Volatile && facts.columns.is_subset(&preserved)
+            });
+        if movable.is_empty() {
+            return None;
+        }
+        self.steps += 1;
+        let below = self.terms.filter(inputs[0], movable);
+        let extended = self.terms.add(RelNode::new(op, [below]));
+        Some(self.terms.filter(extended, rest))
+    }
+
+    /// Filters one relation of a join by what a disjunction of the condition implies for it.
+    fn derive_filters(&mut self, node: &RelNode<TermId>, predicates: crate::term::PredicatesId) -> Option<TermId> {
         let conjuncts = self.terms.predicates(predicates).to_vec();
         let mut inputs = node.inputs.clone();
         let mut changed = false;

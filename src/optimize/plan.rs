@@ -3,7 +3,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, SchemaRef};
 use indexmap::IndexMap;
 
-use crate::expr::{AggregateCall, Barrier, JoinKind, Name, Scalar, SortKey};
+use crate::expr::{AggregateCall, Extension, JoinKind, Name, NullLists, Scalar, SortKey, Window, WindowCall};
 use crate::leaf::Leaf;
 use crate::term::{AggregatePhase, ColumnId, Side};
 use crate::token::Token;
@@ -41,6 +41,28 @@ pub enum PhysicalOp<C> {
         /// What must be true of a pair; `None` for the cross product.
         condition: Option<Scalar<C>>,
     },
+    /// The rows of the left input and whether the condition is true of a right row: null where it is true
+    /// of none and null of one.
+    MarkJoin {
+        /// What must be true of a pair; `None` where any right row will do.
+        condition: Option<Scalar<C>>,
+        /// Whether the condition can be null.
+        nullable: bool,
+    },
+    /// The columns of the input, then one per call, computed over the rows that each row sees.
+    Window {
+        /// Which rows see each other, in which order. The partition's keys are columns.
+        window: Window<C>,
+        /// The calls.
+        calls: Vec<WindowCall<C>>,
+    },
+    /// One row for each element of a list column, which becomes the elements; the other columns repeat.
+    Unnest {
+        /// The list.
+        column: C,
+        /// What a null list gives.
+        nulls: NullLists,
+    },
     /// One row per group.
     Aggregate {
         /// Whole, or one of two halves. In the final phase `group` counts in the partial's output,
@@ -67,10 +89,10 @@ pub enum PhysicalOp<C> {
     },
     /// All rows of all inputs, by position.
     Union,
-    /// What the engine runs as it is. Over one partition.
-    Barrier {
+    /// An operator of the engine's own. Over one partition, unless it declares to be partition-wise.
+    Extension {
         /// The engine's payload.
-        barrier: Arc<dyn Barrier>,
+        extension: Arc<dyn Extension>,
     },
 }
 
@@ -130,12 +152,15 @@ impl<C> PhysicalOp<C> {
             PhysicalOp::Project { .. } => "project",
             PhysicalOp::HashJoin { .. } => "hash-join",
             PhysicalOp::NestedLoopJoin { .. } => "nested-loop-join",
+            PhysicalOp::MarkJoin { .. } => "mark-join",
+            PhysicalOp::Window { .. } => "window",
+            PhysicalOp::Unnest { .. } => "unnest",
             PhysicalOp::Aggregate { .. } => "hash-aggregate",
             PhysicalOp::Sort { fetch: None, .. } => "sort",
             PhysicalOp::Sort { fetch: Some(_), .. } => "top-k",
             PhysicalOp::Limit { .. } => "limit",
             PhysicalOp::Union => "union",
-            PhysicalOp::Barrier { .. } => "barrier",
+            PhysicalOp::Extension { extension } => extension.operator(),
         }
     }
 
@@ -226,9 +251,21 @@ pub struct Plan {
 impl Plan {
     /// Every distinct node once, inputs before the nodes that use them.
     pub fn post_order(&self) -> Vec<Arc<PlanNode>> {
+        PlanNode::post_order(&self.root)
+    }
+
+    /// What is known of a column.
+    pub fn column(&self, column: ColumnId) -> &PlanColumn {
+        &self.columns[column.0 as usize]
+    }
+}
+
+impl PlanNode {
+    /// Every distinct node of a tree once, inputs before the nodes that use them.
+    pub(super) fn post_order(root: &Arc<PlanNode>) -> Vec<Arc<PlanNode>> {
         let mut seen = std::collections::HashSet::new();
         let mut order = Vec::new();
-        let mut stack = vec![(self.root.clone(), false)];
+        let mut stack = vec![(root.clone(), false)];
         while let Some((node, inputs_done)) = stack.pop() {
             if inputs_done {
                 order.push(node);
@@ -238,10 +275,5 @@ impl Plan {
             }
         }
         order
-    }
-
-    /// What is known of a column.
-    pub fn column(&self, column: ColumnId) -> &PlanColumn {
-        &self.columns[column.0 as usize]
     }
 }

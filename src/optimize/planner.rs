@@ -8,8 +8,9 @@ use super::estimate::Estimator;
 use super::explore::{build, explore, implement};
 use super::extract::Extractor;
 use super::finish::finish;
-use super::graph::Graph;
+use super::graph::{Graph, terms_in_order};
 use super::join_order::JoinUse;
+use super::leaves::read_leaves;
 use super::normalize::{RuleIndex, normalize};
 use super::plan::{Plan, PlanColumn};
 use super::resolve::{Resolved, resolve};
@@ -17,7 +18,7 @@ use super::shape::plan_shape;
 use super::trace::{Budgets, Fired, cap};
 use crate::expr::{Expr, Functions, Name};
 use crate::rules::{Phase, RuleSet};
-use crate::term::{ColumnId, TermId, Terms};
+use crate::term::{ColumnId, RelOp, TermId, Terms};
 
 /// Why there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,14 @@ pub enum PlanError {
     NotImplemented {
         /// The operator.
         operator: String,
+    },
+    /// An operator that has a meaning, but no plan yet.
+    #[error("no plan for `{operator}`: {reason}")]
+    Unsupported {
+        /// The operator.
+        operator: &'static str,
+        /// What is in the way, and what to do.
+        reason: String,
     },
     /// A tripwire: a rule proved two relations equal that have different columns.
     #[error("the optimizer stopped: {0}; this is a bug of a rule, disable it and report it")]
@@ -139,7 +148,8 @@ impl Planner {
     /// The cheapest plan that is found.
     ///
     /// # Errors
-    /// See [`PlanError`]; an expression that was built at all has a plan under the shipped rules.
+    /// See [`PlanError`]; an expression that was built at all has a plan under the shipped rules, unless an
+    /// `apply` in it is [refused](PlanError::Unsupported).
     pub fn plan(&self, expr: &Expr) -> Result<Plan, PlanError> {
         let mut terms = Terms::new(self.functions.clone());
         let resolved = resolve(expr, &mut terms);
@@ -169,6 +179,7 @@ impl Planner {
         }
         let (mut fired, mut caps) = (Fired::default(), IndexMap::new());
         let Resolved { root, output } = resolved;
+        supported(&terms, root)?;
 
         let normal = normalize(&mut terms, root, &self.phases.normalize, self.budgets.rewrites, &mut fired);
         cap(&mut caps, "rewrites", normal.steps, self.budgets.rewrites, normal.exhausted);
@@ -208,6 +219,7 @@ impl Planner {
         let terms = graph.terms();
         let plan_root = finish(terms, &extraction, &columns);
         let leaves: Vec<_> = terms.gets().iter().map(|spec| spec.leaf.clone()).collect();
+        let (plan_root, leaves) = read_leaves(plan_root, leaves);
         let columns = terms.columns().iter();
         let columns: Vec<_> = columns
             .map(|column| PlanColumn { name: column.name.clone(), data_type: column.data_type.clone() })
@@ -225,5 +237,28 @@ impl Planner {
             caps,
             size: size as u64,
         })
+    }
+}
+
+/// Refuses what only the reference interpreter knows.
+fn supported(terms: &Terms, root: TermId) -> Result<(), PlanError> {
+    if let Some(outer) = terms.unbound() {
+        let reason = format!("nothing binds `{}`; it belongs on the right side of an `apply`", outer.name);
+        return Err(PlanError::Unsupported { operator: "outer", reason });
+    }
+    let applied = terms_in_order(terms, root).into_iter().find_map(|term| match terms.term(term).op {
+        RelOp::Apply(form, _) => Some(form),
+        _ => None,
+    });
+    match applied {
+        Some(form) => {
+            let reason = format!(
+                "the right side of an `apply {}` depends on the left row in another way than by conditions that can \
+                 move up, or equalities below an aggregate over all rows; write it as a join",
+                form.name()
+            );
+            Err(PlanError::Unsupported { operator: "apply", reason })
+        }
+        None => Ok(()),
     }
 }

@@ -5,7 +5,7 @@
 //! computed once. Where both inputs of a join share columns (a self-join over one shared expression), the
 //! right one is instantiated again with fresh ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -13,11 +13,15 @@ use arrow_schema::{Schema, SchemaRef};
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
-use crate::expr::{Expr, JoinKind, Name, Node, Op, Places, Scalar, ScalarOp, Volatility};
+use super::decorrelate::decorrelate;
+use crate::expr::{
+    AggregateCall, AggregateFunction, ApplyKind, Expr, GroupingSets, JoinKind, Literal, Name, Node, Op, Places, Scalar,
+    ScalarOp, SortKey, Volatility, Window, WindowCall, grouping_bits, grouping_keys,
+};
 use crate::leaf::Leaf;
 use crate::term::{
-    AggregateSpec, BarrierSpec, ColumnId, ColumnSet, Extent, GetSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey,
-    Terms, UnionSpec,
+    AggregateSpec, ApplyForm, ColumnId, ColumnSet, ExtensionSpec, Extent, GetSpec, RelNode, RelOp, ScalarId,
+    TermAggregate, TermId, TermSortKey, Terms, UnionSpec, UnnestSpec, WindowSpec,
 };
 
 /// A resolved expression: a term, and which column each output name means.
@@ -31,36 +35,31 @@ pub struct Resolved {
 
 /// Resolves an expression into an arena. O(nodes + columns); no recursion on depth.
 pub fn resolve(expr: &Expr, terms: &mut Terms) -> Resolved {
-    let mut resolver = Resolver { terms, leaves: 0, computed: ColumnSet::new() };
-    let order = expr.post_order();
-    let mut uses: HashMap<*const Node, usize> = HashMap::with_capacity(order.len());
-    for input in order.iter().flat_map(|node| node.inputs()) {
-        *uses.entry(std::ptr::from_ref(&**input)).or_default() += 1;
-    }
-    let mut done: HashMap<*const Node, State> = HashMap::new();
-    for node in order {
-        let inputs = node.inputs().iter().map(|input| {
-            let input = std::ptr::from_ref(&**input);
-            let left = uses.get_mut(&input).expect("every input was counted");
-            *left -= 1;
-            let state = if *left == 0 { done.remove(&input) } else { done.get(&input).cloned() };
-            state.expect("inputs come first")
-        });
-        let mut inputs: Vec<State> = inputs.collect();
-        let mut state = match (node.op(), inputs.as_slice()) {
-            (Op::Project(columns), [_]) => State::Open(resolver.project(&node, columns, inputs.remove(0))),
-            _ => {
-                let inputs = inputs.into_iter().map(|input| resolver.settled(input)).collect();
-                State::Settled(resolver.node(&node, inputs))
-            }
-        };
-        if uses.get(&std::ptr::from_ref(&*node)).is_some_and(|uses| *uses > 1) {
-            state = State::Settled(resolver.settled(state));
+    Resolver { terms, leaves: 0, computed: ColumnSet::new(), outer: Vec::new() }.expression(expr)
+}
+
+/// Every distinct node once, inputs before the nodes that use them; the right sides of applies are left
+/// out, for what they mean depends on the left ones.
+fn in_order(expr: &Expr) -> Vec<Expr> {
+    let mut seen = HashSet::new();
+    let mut order = Vec::new();
+    let mut stack = vec![(expr.clone(), false)];
+    while let Some((expr, inputs_done)) = stack.pop() {
+        if inputs_done {
+            order.push(expr);
+        } else if seen.insert(std::ptr::from_ref::<Node>(&expr)) {
+            stack.push((expr.clone(), true));
+            stack.extend(inputs_at_once(&expr).iter().rev().map(|input| (input.clone(), false)));
         }
-        done.insert(&*node, state);
     }
-    let root = done.remove(&std::ptr::from_ref(&**expr)).expect("post order ends with the root");
-    resolver.settled(root)
+    order
+}
+
+fn inputs_at_once(expr: &Expr) -> &[Expr] {
+    match expr.op() {
+        Op::Apply { .. } => &expr.inputs()[..1],
+        _ => expr.inputs(),
+    }
 }
 
 /// A node's resolution, while its users are resolved.
@@ -87,9 +86,44 @@ struct Resolver<'a> {
     /// Columns that projections have computed. They are dropped when no name means them any more: each step
     /// of a long chain computes one.
     computed: ColumnSet,
+    /// What names mean on the left sides of the applies around, the innermost last.
+    outer: Vec<Vec<(Name, ColumnId)>>,
 }
 
 impl Resolver<'_> {
+    /// Recurses into the right sides of applies alone, whose nesting `Expr::apply` bounds.
+    fn expression(&mut self, expr: &Expr) -> Resolved {
+        let order = in_order(expr);
+        let mut uses: HashMap<*const Node, usize> = HashMap::with_capacity(order.len());
+        for input in order.iter().flat_map(inputs_at_once) {
+            *uses.entry(std::ptr::from_ref(&**input)).or_default() += 1;
+        }
+        let mut done: HashMap<*const Node, State> = HashMap::new();
+        for node in order {
+            let inputs = inputs_at_once(&node).iter().map(|input| {
+                let input = std::ptr::from_ref(&**input);
+                let left = uses.get_mut(&input).expect("every input was counted");
+                *left -= 1;
+                let state = if *left == 0 { done.remove(&input) } else { done.get(&input).cloned() };
+                state.expect("inputs come first")
+            });
+            let mut inputs: Vec<State> = inputs.collect();
+            let mut state = match (node.op(), inputs.as_slice()) {
+                (Op::Project(columns), [_]) => State::Open(self.project(&node, columns, inputs.remove(0))),
+                _ => {
+                    let inputs = inputs.into_iter().map(|input| self.settled(input)).collect();
+                    State::Settled(self.node(&node, inputs))
+                }
+            };
+            if uses.get(&std::ptr::from_ref(&*node)).is_some_and(|uses| *uses > 1) {
+                state = State::Settled(self.settled(state));
+            }
+            done.insert(&*node, state);
+        }
+        let root = done.remove(&std::ptr::from_ref(&**expr)).expect("the order ends with the root");
+        self.settled(root)
+    }
+
     /// An operator over terms that give all columns.
     fn node(&mut self, expr: &Expr, mut inputs: Vec<Resolved>) -> Resolved {
         match expr.op() {
@@ -108,7 +142,23 @@ impl Resolver<'_> {
                 let right = inputs.remove(1);
                 self.join(*kind, on, inputs.remove(0), right)
             }
-            Op::Aggregate { group, aggregates } => {
+            Op::MarkJoin { mark, on } => {
+                let right = inputs.remove(1);
+                let left = inputs.remove(0);
+                let (right, mut both) = self.beside(&left, right);
+                let on: Vec<_> = on.iter().map(|conjunct| self.scalar(conjunct, &both)).collect();
+                let on = self.terms.intern_predicates(on);
+                let column = self.add_column(expr, mark);
+                let root = self.terms.add(RelNode::new(RelOp::MarkJoin(column, on), [left.root, right.root]));
+                both.truncate(left.output.len());
+                both.push((mark.clone(), column));
+                Resolved { root, output: both }
+            }
+            Op::Apply { kind, on } => self.apply(expr, kind, on, inputs.remove(0)),
+            Op::Aggregate { group, sets: Some(sets), aggregates } => {
+                self.grouping_sets(expr, group, sets, aggregates, inputs.remove(0))
+            }
+            Op::Aggregate { group, sets: None, aggregates } => {
                 let input = inputs.remove(0);
                 let keys = group.iter().map(|(_, key)| self.scalar(key, &input.output)).collect();
                 let visible = columns_of(&input).into_iter().collect();
@@ -117,8 +167,7 @@ impl Resolver<'_> {
                     group.iter().map(|(name, _)| name.clone()).zip(keys.iter().copied()).collect();
                 let mut calls = Vec::with_capacity(aggregates.len());
                 for (name, call) in aggregates {
-                    let Ok(call) = call.try_map(&mut lookup(&input.output));
-                    let call = self.terms.intern_call(&call);
+                    let call = self.call(call, &input.output);
                     let column = self.add_column(expr, name);
                     calls.push((column, call));
                     output.push((name.clone(), column));
@@ -127,14 +176,22 @@ impl Resolver<'_> {
                 let root = self.terms.add(RelNode::new(RelOp::Aggregate(spec), [root]));
                 Resolved { root, output }
             }
+            Op::Window { window, calls } => self.window(expr, window, calls, inputs.remove(0)),
+            Op::Unnest { column, nulls } => {
+                let Resolved { root, mut output } = inputs.remove(0);
+                let Ok(list) = lookup(&output)(column);
+                let element = self.add_column(expr, column);
+                let spec = UnnestSpec { list, element, nulls: *nulls };
+                let root = self.terms.add(RelNode::new(RelOp::Unnest(spec), [root]));
+                output.iter_mut().filter(|(name, _)| name == column).for_each(|(_, column)| *column = element);
+                // Another name of the same list would be gone.
+                self.keep(Resolved { root, output }, list)
+            }
+            // A wish: no plan has to heed it.
+            Op::Repartition(_) => inputs.remove(0),
             Op::Sort(keys) => {
                 let input = inputs.remove(0);
-                let keys = keys.iter().map(|key| TermSortKey {
-                    scalar: self.scalar(&key.scalar, &input.output),
-                    descending: key.descending,
-                    nulls_first: key.nulls_first,
-                });
-                let keys = keys.collect();
+                let keys = self.sort_keys(keys, &input.output);
                 let sort = self.terms.intern_sort(keys);
                 let root = self.terms.add(RelNode::new(RelOp::Sort(sort), [input.root]));
                 Resolved { root, ..input }
@@ -168,18 +225,28 @@ impl Resolver<'_> {
                 let root = self.terms.add(RelNode::new(RelOp::Union(union), inputs.iter().map(|input| input.root)));
                 Resolved { root, output }
             }
-            Op::Barrier(barrier) => {
+            Op::Extension(extension) => {
                 let names: Vec<Name> =
                     expr.schema().fields().iter().map(|field| field.name().as_str().into()).collect();
-                let output: Vec<_> =
-                    names.into_iter().map(|name| (name.clone(), self.add_column(expr, &name))).collect();
-                let spec = BarrierSpec {
-                    barrier: barrier.clone(),
+                // A preserved column is the input's column.
+                let kept = |name: &Name| {
+                    let input = inputs.first().filter(|_| extension.traits().column_preserving)?;
+                    input.output.iter().find(|(known, _)| known == name).map(|(_, column)| *column)
+                };
+                let mut output: Vec<(Name, ColumnId)> = Vec::with_capacity(names.len());
+                for name in names {
+                    let column = kept(&name).filter(|kept| !output.iter().any(|(_, known)| known == kept));
+                    let column = column.unwrap_or_else(|| self.add_column(expr, &name));
+                    output.push((name, column));
+                }
+                let spec = ExtensionSpec {
+                    extension: extension.clone(),
                     output: output.iter().map(|(_, column)| *column).collect(),
                     inputs: inputs.iter().map(columns_of).collect(),
                 };
-                let barrier = self.terms.add_barrier(spec);
-                let root = self.terms.add(RelNode::new(RelOp::Barrier(barrier), inputs.iter().map(|input| input.root)));
+                let extension = self.terms.add_extension(spec);
+                let root =
+                    self.terms.add(RelNode::new(RelOp::Extension(extension), inputs.iter().map(|input| input.root)));
                 Resolved { root, output }
             }
         }
@@ -235,6 +302,11 @@ impl Resolver<'_> {
 
     /// A scalar with its names replaced by scalars.
     fn composed(&mut self, scalar: &Scalar, of: &impl Fn(&Name) -> ScalarId) -> ScalarId {
+        if let ScalarOp::Outer(outer) = &scalar.op
+            && let Some(column) = self.bound(&outer.name)
+        {
+            return self.terms.column_scalar(column);
+        }
         match scalar.op.try_map(&mut |name| Err(of(name))) {
             Err(known) => known,
             Ok(op) => {
@@ -266,18 +338,24 @@ impl Resolver<'_> {
     ) -> (TermId, Vec<ColumnId>) {
         let mut made: Vec<(ColumnId, ScalarId)> = Vec::new();
         let mut known: HashMap<ScalarId, ColumnId, FxBuildHasher> = HashMap::default();
+        let given = self.terms.facts(input).outputs.clone();
         let ids: Vec<_> = scalars
             .into_iter()
             .zip(schema.fields())
-            .map(|(scalar, field)| match self.terms.as_column(scalar).or_else(|| known.get(&scalar).copied()) {
-                Some(column) => column,
-                None => {
-                    let column = self.terms.add_column(field.name(), field.data_type().clone(), field.is_nullable());
-                    if self.terms.scalar_facts(scalar).volatility != Volatility::Volatile {
-                        known.insert(scalar, column);
+            .map(|(scalar, field)| {
+                // An outer reference is no column of the input.
+                let plain = self.terms.as_column(scalar).filter(|column| given.contains(*column));
+                match plain.or_else(|| known.get(&scalar).copied()) {
+                    Some(column) => column,
+                    None => {
+                        let (data_type, nullable) = (field.data_type().clone(), field.is_nullable());
+                        let column = self.terms.add_column(field.name(), data_type, nullable);
+                        if self.terms.scalar_facts(scalar).volatility != Volatility::Volatile {
+                            known.insert(scalar, column);
+                        }
+                        made.push((column, scalar));
+                        column
                     }
-                    made.push((column, scalar));
-                    column
                 }
             })
             .collect();
@@ -288,7 +366,7 @@ impl Resolver<'_> {
         ids.iter().for_each(|column| visible.insert(*column));
         made.iter().for_each(|(column, _)| self.computed.insert(*column));
         let mut columns = made;
-        for column in self.terms.facts(input).outputs.clone().iter() {
+        for column in given.iter() {
             if visible.contains(column) || !self.computed.contains(column) {
                 columns.push((column, self.terms.column_scalar(column)));
             }
@@ -298,10 +376,7 @@ impl Resolver<'_> {
     }
 
     fn join(&mut self, kind: JoinKind, on: &[Scalar], left: Resolved, right: Resolved) -> Resolved {
-        let shared = self.terms.facts(left.root).outputs.intersects(&self.terms.facts(right.root).outputs);
-        let right = if shared { self.again(right) } else { right };
-        let mut both = left.output.clone();
-        both.extend(right.output.iter().cloned());
+        let (right, both) = self.beside(&left, right);
         let on: Vec<_> = on.iter().map(|conjunct| self.scalar(conjunct, &both)).collect();
         let root = match kind {
             JoinKind::Inner => self.terms.join_set([left.root, right.root], on),
@@ -341,8 +416,202 @@ impl Resolver<'_> {
     }
 
     fn scalar(&mut self, scalar: &Scalar, names: &[(Name, ColumnId)]) -> ScalarId {
-        let Ok(resolved) = scalar.try_map(&mut lookup(names));
+        let Ok(mut resolved) = scalar.try_map(&mut lookup(names));
+        self.bind(&mut resolved);
         self.terms.intern_scalar(&resolved)
+    }
+
+    /// The column that an outer reference means, if an apply around binds it.
+    fn bound(&self, name: &Name) -> Option<ColumnId> {
+        let find = |names: &Vec<(Name, ColumnId)>| names.iter().find(|(known, _)| known == name).map(|known| known.1);
+        self.outer.iter().rev().find_map(find)
+    }
+
+    /// Makes columns of outer references; one that nothing binds stays, and the planner says so.
+    fn bind(&self, scalar: &mut Scalar<ColumnId>) {
+        if let ScalarOp::Outer(outer) = &scalar.op
+            && let Some(column) = self.bound(&outer.name)
+        {
+            scalar.op = ScalarOp::Column(column);
+        }
+        scalar.args.iter_mut().for_each(|arg| self.bind(arg));
+    }
+
+    fn call(&mut self, call: &AggregateCall, names: &[(Name, ColumnId)]) -> TermAggregate {
+        let Ok(mut call) = call.try_map(&mut lookup(names));
+        call.args.iter_mut().chain(&mut call.filter).for_each(|scalar| self.bind(scalar));
+        self.terms.intern_call(&call)
+    }
+
+    fn sort_keys(&mut self, keys: &[SortKey], names: &[(Name, ColumnId)]) -> Vec<TermSortKey> {
+        let keys = keys.iter().map(|key| TermSortKey {
+            scalar: self.scalar(&key.scalar, names),
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+        });
+        keys.collect()
+    }
+
+    /// The right side of a join with columns of its own, and the names of both.
+    fn beside(&mut self, left: &Resolved, right: Resolved) -> (Resolved, Vec<(Name, ColumnId)>) {
+        let shared = self.terms.facts(left.root).outputs.intersects(&self.terms.facts(right.root).outputs);
+        let right = if shared { self.again(right) } else { right };
+        let both = left.output.iter().chain(&right.output).cloned().collect();
+        (right, both)
+    }
+
+    fn window(&mut self, expr: &Expr, window: &Window, calls: &[(Name, WindowCall)], input: Resolved) -> Resolved {
+        // Keys of the partition are columns; what is computed for them has no name that anybody reads.
+        let keys: Vec<(Name, ScalarId)> =
+            window.partition_by.iter().map(|key| ("partition".into(), self.scalar(key, &input.output))).collect();
+        let (root, partition_by) = self.compute_typed(input.root, &keys);
+        let order_by = self.sort_keys(&window.order_by, &input.output);
+        let mut output = input.output.clone();
+        let mut made = Vec::with_capacity(calls.len());
+        for (name, call) in calls {
+            let Ok(mut call) = call.try_map(&mut lookup(&input.output));
+            call.args.iter_mut().chain(&mut call.filter).for_each(|scalar| self.bind(scalar));
+            let call = self.terms.intern_window_call(&call);
+            let column = self.add_column(expr, name);
+            made.push((column, call));
+            output.push((name.clone(), column));
+        }
+        let spec = self.terms.intern_window(WindowSpec { partition_by, order_by, calls: made });
+        let root = self.terms.add(RelNode::new(RelOp::Window(spec), [root]));
+        Resolved { root, output }
+    }
+
+    /// As `compute`, for columns of which no schema tells the types.
+    fn compute_typed(&mut self, input: TermId, scalars: &[(Name, ScalarId)]) -> (TermId, Vec<ColumnId>) {
+        let mut made = Vec::new();
+        let mut ids = Vec::with_capacity(scalars.len());
+        for (name, scalar) in scalars {
+            let plain = self.terms.as_column(*scalar);
+            ids.push(match plain.filter(|column| self.terms.facts(input).outputs.contains(*column)) {
+                Some(column) => column,
+                None => {
+                    let facts = self.terms.scalar_facts(*scalar).clone();
+                    let column = self.terms.add_column(name, facts.data_type, facts.nullable);
+                    made.push((column, *scalar));
+                    column
+                }
+            });
+        }
+        if made.is_empty() {
+            return (input, ids);
+        }
+        for column in self.terms.facts(input).outputs.clone().iter() {
+            made.push((column, self.terms.column_scalar(column)));
+        }
+        let projection = self.terms.intern_projection(made);
+        (self.terms.add(RelNode::new(RelOp::Project(projection), [input])), ids)
+    }
+
+    /// Renames a column below the root that other names still mean, so that the root need not give it.
+    fn keep(&mut self, resolved: Resolved, list: ColumnId) -> Resolved {
+        if !resolved.output.iter().any(|(_, column)| *column == list) {
+            return resolved;
+        }
+        let RelOp::Unnest(spec) = self.terms.term(resolved.root).op else { return resolved };
+        let input = self.terms.term(resolved.root).inputs[0];
+        let info = self.terms.column(list).clone();
+        let copy = self.terms.add_column(&info.name, info.data_type, info.nullable);
+        let mut columns = vec![(copy, self.terms.column_scalar(list))];
+        for column in self.terms.facts(input).outputs.clone().iter() {
+            columns.push((column, self.terms.column_scalar(column)));
+        }
+        let projection = self.terms.intern_projection(columns);
+        let input = self.terms.add(RelNode::new(RelOp::Project(projection), [input]));
+        let root = self.terms.add(RelNode::new(RelOp::Unnest(spec), [input]));
+        let output = resolved.output.into_iter();
+        let output = output.map(|(name, column)| (name, if column == list { copy } else { column })).collect();
+        Resolved { root, output }
+    }
+
+    fn apply(&mut self, expr: &Expr, kind: &ApplyKind, on: &[Scalar], left: Resolved) -> Resolved {
+        self.outer.push(left.output.clone());
+        let right = self.expression(&expr.inputs()[1]);
+        self.outer.pop();
+        let both: Vec<_> = left.output.iter().chain(&right.output).cloned().collect();
+        let on: Vec<_> = on.iter().map(|conjunct| self.scalar(conjunct, &both)).collect();
+        let mut output = left.output;
+        let mut adds = |resolver: &mut Self, name: &Name| {
+            let column = resolver.add_column(expr, name);
+            output.push((name.clone(), column));
+            column
+        };
+        let form = match kind {
+            ApplyKind::Inner => ApplyForm::Inner,
+            ApplyKind::Left => ApplyForm::Left,
+            ApplyKind::Semi => ApplyForm::Semi,
+            ApplyKind::Anti => ApplyForm::Anti,
+            ApplyKind::Mark(name) => ApplyForm::Mark(adds(self, name)),
+            ApplyKind::Scalar(name) => {
+                let value = right.output[0].1;
+                ApplyForm::Scalar { value, output: adds(self, name) }
+            }
+        };
+        if matches!(form, ApplyForm::Inner | ApplyForm::Left) {
+            output = both;
+        }
+        Resolved { root: decorrelate(self.terms, form, on, left.root, right.root), output }
+    }
+
+    /// A union of one aggregate per set over one input, whose missing keys are null.
+    fn grouping_sets(
+        &mut self,
+        expr: &Expr,
+        group: &[(Name, Scalar)],
+        sets: &GroupingSets,
+        aggregates: &[(Name, AggregateCall)],
+        input: Resolved,
+    ) -> Resolved {
+        let keys = group.iter().map(|(_, key)| self.scalar(key, &input.output)).collect();
+        let visible = columns_of(&input).into_iter().collect();
+        let (root, keys) = self.compute(expr.schema(), input.root, keys, &visible);
+        let mut spec = UnionSpec { output: Vec::new(), inputs: Vec::new() };
+        let mut inputs = Vec::with_capacity(sets.sets().len());
+        for set in sets.sets() {
+            // Keys that are missing, and which those are, are constants of the set.
+            let mut constants = Vec::new();
+            let mut calls = Vec::new();
+            let mut columns = Vec::new();
+            for (at, (name, _)) in group.iter().enumerate() {
+                if set.contains(&at) {
+                    columns.push(keys[at]);
+                    continue;
+                }
+                let column = self.add_column(expr, name);
+                let null = self.terms.literal(Literal::null(&self.terms.column(column).data_type.clone()));
+                constants.push((column, null));
+                columns.push(column);
+            }
+            for (name, call) in aggregates {
+                let column = self.add_column(expr, name);
+                columns.push(column);
+                match grouping_keys(call, group).filter(|_| call.function == AggregateFunction::Grouping) {
+                    Some(asked) => constants.push((column, self.terms.literal(grouping_bits(&asked, set)))),
+                    None => calls.push((column, self.call(call, &input.output))),
+                }
+            }
+            let group = set.iter().map(|key| keys[*key]).collect();
+            let aggregate = self.terms.intern_aggregate(AggregateSpec { group, aggregates: calls });
+            let mut term = self.terms.add(RelNode::new(RelOp::Aggregate(aggregate), [root]));
+            if !constants.is_empty() {
+                for column in self.terms.facts(term).outputs.clone().iter() {
+                    constants.push((column, self.terms.column_scalar(column)));
+                }
+                let projection = self.terms.intern_projection(constants);
+                term = self.terms.add(RelNode::new(RelOp::Project(projection), [term]));
+            }
+            inputs.push(term);
+            spec.inputs.push(columns);
+        }
+        let names = group.iter().map(|(name, _)| name).chain(aggregates.iter().map(|(name, _)| name));
+        let output: Vec<(Name, ColumnId)> = names.map(|name| (name.clone(), self.add_column(expr, name))).collect();
+        spec.output = output.iter().map(|(_, column)| *column).collect();
+        let union = self.terms.intern_union(spec);
+        Resolved { root: self.terms.add(RelNode::new(RelOp::Union(union), inputs)), output }
     }
 }
 
@@ -434,6 +703,37 @@ fn rename_op(terms: &mut Terms, op: RelOp, renamed: &mut HashMap<ColumnId, Colum
             }
             RelOp::Aggregate(terms.intern_aggregate(spec))
         }
+        RelOp::MarkJoin(mark, on) => {
+            RelOp::MarkJoin(fresh(terms, renamed, mark), rename_predicates(terms, renamed, on))
+        }
+        RelOp::Apply(form, on) => {
+            let known = |column: ColumnId| renamed.get(&column).copied().unwrap_or(column);
+            let form = match form {
+                ApplyForm::Mark(mark) => ApplyForm::Mark(fresh(terms, renamed, mark)),
+                ApplyForm::Scalar { value, output } => {
+                    let value = known(value);
+                    ApplyForm::Scalar { value, output: fresh(terms, renamed, output) }
+                }
+                other => other,
+            };
+            RelOp::Apply(form, rename_predicates(terms, renamed, on))
+        }
+        RelOp::Window(window) => {
+            let mut spec = terms.window(window).clone();
+            spec.partition_by = spec.partition_by.iter().map(|column| fresh(terms, renamed, *column)).collect();
+            spec.order_by.iter_mut().for_each(|key| key.scalar = rename_scalar(terms, renamed, key.scalar));
+            for (column, call) in &mut spec.calls {
+                for arg in call.args.iter_mut().chain(&mut call.filter) {
+                    *arg = rename_scalar(terms, renamed, *arg);
+                }
+                *column = fresh(terms, renamed, *column);
+            }
+            RelOp::Window(terms.intern_window(spec))
+        }
+        RelOp::Unnest(UnnestSpec { list, element, nulls }) => {
+            let list = fresh(terms, renamed, list);
+            RelOp::Unnest(UnnestSpec { list, element: fresh(terms, renamed, element), nulls })
+        }
         RelOp::Sort(sort) => RelOp::Sort(rename_sort(terms, renamed, sort)),
         RelOp::TopK { keys, offset, fetch } => RelOp::TopK { keys: rename_sort(terms, renamed, keys), offset, fetch },
         RelOp::Union(union) => {
@@ -444,13 +744,13 @@ fn rename_op(terms: &mut Terms, op: RelOp, renamed: &mut HashMap<ColumnId, Colum
             }
             RelOp::Union(terms.intern_union(spec))
         }
-        RelOp::Barrier(barrier) => {
-            let mut spec = terms.barrier(barrier).clone();
+        RelOp::Extension(extension) => {
+            let mut spec = terms.extension(extension).clone();
             spec.output = spec.output.iter().map(|column| fresh(terms, renamed, *column)).collect();
             for input in &mut spec.inputs {
                 *input = input.iter().map(|column| renamed.get(column).copied().unwrap_or(*column)).collect();
             }
-            RelOp::Barrier(terms.add_barrier(spec))
+            RelOp::Extension(terms.add_extension(spec))
         }
         op @ (RelOp::Distinct | RelOp::Limit { .. }) => op,
     }

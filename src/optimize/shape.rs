@@ -81,6 +81,18 @@ fn put_physical(op: &PhysicalOp<ColumnId>, tokenizer: &mut Tokenizer) {
             tokenizer.put_str(kind.name());
             tokenizer.put(condition);
         }
+        PhysicalOp::MarkJoin { condition, nullable } => {
+            tokenizer.put(condition);
+            tokenizer.put_bool(*nullable);
+        }
+        PhysicalOp::Window { window, calls } => {
+            tokenizer.put(window);
+            tokenizer.put(calls);
+        }
+        PhysicalOp::Unnest { column, nulls } => {
+            tokenizer.put(column);
+            tokenizer.put_str(nulls.name());
+        }
         PhysicalOp::Aggregate { phase, group, aggregates } => {
             tokenizer.put_str(&phase.to_string());
             tokenizer.put(group);
@@ -95,6 +107,6 @@ fn put_physical(op: &PhysicalOp<ColumnId>, tokenizer: &mut Tokenizer) {
             tokenizer.put(fetch);
         }
         PhysicalOp::Union => {}
-        PhysicalOp::Barrier { barrier } => tokenizer.put_token(barrier.token()),
+        PhysicalOp::Extension { extension } => tokenizer.put_token(extension.token()),
     }
 }

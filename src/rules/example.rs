@@ -4,7 +4,7 @@ use super::rule::{Phase, Rule};
 use crate::expr::CoreFunctions;
 use crate::term::text::{
     NotationError, Tables, parse_into, print_aggregate, print_columns, print_conjunction, print_line, print_projection,
-    print_scalar, print_sort, quoted,
+    print_scalar, print_sort, print_unnest, print_window, quoted,
 };
 use crate::term::{Alternative, AlternativeInput, AlternativeOp, RelNode, RelOp, Required, Side, TermId, Terms};
 
@@ -221,6 +221,13 @@ fn physical(terms: &Terms, op: AlternativeOp) -> String {
             format!("limit {offset} {}", fetch.map_or("all".to_owned(), |fetch| fetch.to_string()))
         }
         AlternativeOp::Union(_) => "union".to_owned(),
-        AlternativeOp::Barrier(barrier) => format!("barrier {}", quoted(terms.barrier(barrier).barrier.name())),
+        AlternativeOp::MarkJoin { mark, on } => {
+            format!("mark-join {} {}", quoted(&terms.column(mark).name), conjunction(on))
+        }
+        AlternativeOp::Window(window) => format!("window {}", print_window(terms, window)),
+        AlternativeOp::Unnest(spec) => format!("unnest {}", print_unnest(terms, spec)),
+        AlternativeOp::Extension(extension) => {
+            format!("extension {}", quoted(terms.extension(extension).extension.name()))
+        }
     }
 }

@@ -17,12 +17,16 @@ pub enum Operator {
     Limit,
     TopK,
     Union,
-    Barrier,
+    Extension,
+    MarkJoin,
+    Apply,
+    Window,
+    Unnest,
 }
 
 impl Operator {
     /// All of them, in their order.
-    pub const ALL: [Operator; 13] = [
+    pub const ALL: [Operator; 17] = [
         Operator::Get,
         Operator::Empty,
         Operator::Project,
@@ -35,7 +39,11 @@ impl Operator {
         Operator::Limit,
         Operator::TopK,
         Operator::Union,
-        Operator::Barrier,
+        Operator::Extension,
+        Operator::MarkJoin,
+        Operator::Apply,
+        Operator::Window,
+        Operator::Unnest,
     ];
 
     /// The operator of a node.
@@ -53,7 +61,11 @@ impl Operator {
             RelOp::Limit { .. } => Operator::Limit,
             RelOp::TopK { .. } => Operator::TopK,
             RelOp::Union(_) => Operator::Union,
-            RelOp::Barrier(_) => Operator::Barrier,
+            RelOp::Extension(_) => Operator::Extension,
+            RelOp::MarkJoin(_, _) => Operator::MarkJoin,
+            RelOp::Apply(_, _) => Operator::Apply,
+            RelOp::Window(_) => Operator::Window,
+            RelOp::Unnest(_) => Operator::Unnest,
         }
     }
 
@@ -72,7 +84,11 @@ impl Operator {
             Operator::Limit => "limit",
             Operator::TopK => "top-k",
             Operator::Union => "union",
-            Operator::Barrier => "barrier",
+            Operator::Extension => "extension",
+            Operator::MarkJoin => "mark-join",
+            Operator::Apply => "apply",
+            Operator::Window => "window",
+            Operator::Unnest => "unnest",
         }
     }
 
@@ -95,7 +111,11 @@ impl Operator {
             Operator::Limit => &[Sort::Count, Sort::Count],
             Operator::TopK => &[Sort::SortKeys, Sort::Count, Sort::Count],
             Operator::Union => &[Sort::Union],
-            Operator::Barrier => &[Sort::Barrier],
+            Operator::Extension => &[Sort::Extension],
+            Operator::MarkJoin => &[Sort::Column, Sort::Predicates],
+            Operator::Apply => &[Sort::Apply, Sort::Predicates],
+            Operator::Window => &[Sort::Window],
+            Operator::Unnest => &[Sort::Unnest],
         }
     }
 
@@ -103,8 +123,8 @@ impl Operator {
     pub fn inputs(self) -> Option<usize> {
         match self {
             Operator::Get | Operator::Empty => Some(0),
-            Operator::Join => Some(2),
-            Operator::JoinSet | Operator::Union | Operator::Barrier => None,
+            Operator::Join | Operator::MarkJoin | Operator::Apply => Some(2),
+            Operator::JoinSet | Operator::Union | Operator::Extension => None,
             _ => Some(1),
         }
     }
@@ -117,7 +137,11 @@ impl Operator {
             (RelOp::Project(projection), 0) => Value::Projection(projection),
             (RelOp::Filter(predicates) | RelOp::JoinSet(predicates), 0) => Value::Predicates(predicates),
             (RelOp::Join(kind, _), 0) => Value::Kind(kind),
-            (RelOp::Join(_, on), 1) => Value::Predicates(on),
+            (RelOp::Join(_, on) | RelOp::MarkJoin(_, on) | RelOp::Apply(_, on), 1) => Value::Predicates(on),
+            (RelOp::MarkJoin(mark, _), 0) => Value::Column(mark),
+            (RelOp::Apply(form, _), 0) => Value::Apply(form),
+            (RelOp::Window(window), 0) => Value::Window(window),
+            (RelOp::Unnest(spec), 0) => Value::Unnest(spec),
             (RelOp::Aggregate(spec), 0) => Value::Aggregates(spec),
             (RelOp::Sort(keys) | RelOp::TopK { keys, .. }, 0) => Value::SortKeys(keys),
             (RelOp::Limit { offset, .. }, 0) => Value::Count(Some(offset)),
@@ -125,7 +149,7 @@ impl Operator {
             (RelOp::TopK { offset, .. }, 1) => Value::Count(Some(offset)),
             (RelOp::TopK { fetch, .. }, 2) => Value::Count(Some(fetch)),
             (RelOp::Union(union), 0) => Value::Union(union),
-            (RelOp::Barrier(barrier), 0) => Value::Barrier(barrier),
+            (RelOp::Extension(extension), 0) => Value::Extension(extension),
             _ => return None,
         })
     }
@@ -149,7 +173,11 @@ impl Operator {
                 RelOp::TopK { keys: *keys, offset: *offset, fetch: *fetch }
             }
             (Operator::Union, [Value::Union(union)]) => RelOp::Union(*union),
-            (Operator::Barrier, [Value::Barrier(barrier)]) => RelOp::Barrier(*barrier),
+            (Operator::MarkJoin, [Value::Column(mark), Value::Predicates(on)]) => RelOp::MarkJoin(*mark, *on),
+            (Operator::Apply, [Value::Apply(form), Value::Predicates(on)]) => RelOp::Apply(*form, *on),
+            (Operator::Window, [Value::Window(window)]) => RelOp::Window(*window),
+            (Operator::Unnest, [Value::Unnest(spec)]) => RelOp::Unnest(*spec),
+            (Operator::Extension, [Value::Extension(extension)]) => RelOp::Extension(*extension),
             _ => return None,
         })
     }

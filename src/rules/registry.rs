@@ -4,7 +4,8 @@ use super::functions;
 use super::value::{Given, Sort, Value};
 use crate::expr::JoinKind;
 use crate::term::{
-    AggregateId, ColumnSet, ColumnsId, Facts, KeysId, PredicatesId, ProjectionId, ScalarId, SortId, Terms, UnionId,
+    AggregateId, ColumnSet, ColumnsId, ExtensionId, Facts, KeysId, PredicatesId, ProjectionId, ScalarId, SortId, Terms,
+    UnionId, UnnestSpec, WindowId,
 };
 
 /// The arguments of a function, of the sorts that it declares.
@@ -43,6 +44,12 @@ arguments! {
     sort_keys => SortKeys: SortId,
     /// A union's mapping.
     union => Union: UnionId,
+    /// A window.
+    window => Window: WindowId,
+    /// How a list becomes rows.
+    unnest => Unnest: UnnestSpec,
+    /// An extension.
+    extension => Extension: ExtensionId,
     /// A kind of join.
     kind => Kind: JoinKind,
     /// A number, or `None` for all.

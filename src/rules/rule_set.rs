@@ -15,7 +15,7 @@ pub struct RuleSet {
 }
 
 /// The rule base that ships.
-const BUILTIN: [(&str, &str); 11] = [
+const BUILTIN: [(&str, &str); 13] = [
     ("aggregate.rules", include_str!("../../planner-rules/aggregate.rules")),
     ("barrier.rules", include_str!("../../planner-rules/barrier.rules")),
     ("distinct.rules", include_str!("../../planner-rules/distinct.rules")),
@@ -27,6 +27,8 @@ const BUILTIN: [(&str, &str); 11] = [
     ("semi-join.rules", include_str!("../../planner-rules/semi-join.rules")),
     ("sort.rules", include_str!("../../planner-rules/sort.rules")),
     ("union.rules", include_str!("../../planner-rules/union.rules")),
+    ("unnest.rules", include_str!("../../planner-rules/unnest.rules")),
+    ("window.rules", include_str!("../../planner-rules/window.rules")),
 ];
 
 impl RuleSet {

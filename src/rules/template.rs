@@ -110,7 +110,10 @@ pub(super) enum PhysicalOperator {
     TopK,
     Limit,
     Union,
-    Barrier,
+    Extension,
+    MarkJoin,
+    Window,
+    Unnest,
 }
 
 /// A physical right side and what it needs of its inputs.
@@ -155,7 +158,7 @@ impl PhysicalTemplate {
 }
 
 impl PhysicalOperator {
-    pub const ALL: [PhysicalOperator; 12] = [
+    pub const ALL: [PhysicalOperator; 15] = [
         PhysicalOperator::Read,
         PhysicalOperator::Empty,
         PhysicalOperator::Filter,
@@ -167,7 +170,10 @@ impl PhysicalOperator {
         PhysicalOperator::TopK,
         PhysicalOperator::Limit,
         PhysicalOperator::Union,
-        PhysicalOperator::Barrier,
+        PhysicalOperator::Extension,
+        PhysicalOperator::MarkJoin,
+        PhysicalOperator::Window,
+        PhysicalOperator::Unnest,
     ];
 
     pub fn name(self) -> &'static str {
@@ -183,7 +189,10 @@ impl PhysicalOperator {
             PhysicalOperator::TopK => "top-k",
             PhysicalOperator::Limit => "limit",
             PhysicalOperator::Union => "union",
-            PhysicalOperator::Barrier => "barrier",
+            PhysicalOperator::Extension => "extension",
+            PhysicalOperator::MarkJoin => "mark-join",
+            PhysicalOperator::Window => "window",
+            PhysicalOperator::Unnest => "unnest",
         }
     }
 
@@ -202,7 +211,10 @@ impl PhysicalOperator {
             PhysicalOperator::TopK => &[SortKeys, Count],
             PhysicalOperator::Limit => &[Count, Count],
             PhysicalOperator::Union => &[Union],
-            PhysicalOperator::Barrier => &[Barrier],
+            PhysicalOperator::Extension => &[Extension],
+            PhysicalOperator::MarkJoin => &[Column, Predicates],
+            PhysicalOperator::Window => &[Window],
+            PhysicalOperator::Unnest => &[Unnest],
         }
     }
 
@@ -210,8 +222,8 @@ impl PhysicalOperator {
     pub fn inputs(self) -> Option<usize> {
         match self {
             PhysicalOperator::Read | PhysicalOperator::Empty => Some(0),
-            PhysicalOperator::HashJoin | PhysicalOperator::NestedLoopJoin => Some(2),
-            PhysicalOperator::Union | PhysicalOperator::Barrier => None,
+            PhysicalOperator::HashJoin | PhysicalOperator::NestedLoopJoin | PhysicalOperator::MarkJoin => Some(2),
+            PhysicalOperator::Union | PhysicalOperator::Extension => None,
             _ => Some(1),
         }
     }
@@ -240,7 +252,12 @@ impl PhysicalOperator {
                 AlternativeOp::Limit { offset: *offset, fetch: *fetch }
             }
             (PhysicalOperator::Union, [Value::Union(union)]) => AlternativeOp::Union(*union),
-            (PhysicalOperator::Barrier, [Value::Barrier(barrier)]) => AlternativeOp::Barrier(*barrier),
+            (PhysicalOperator::MarkJoin, [Value::Column(mark), Value::Predicates(on)]) => {
+                AlternativeOp::MarkJoin { mark: *mark, on: *on }
+            }
+            (PhysicalOperator::Window, [Value::Window(window)]) => AlternativeOp::Window(*window),
+            (PhysicalOperator::Unnest, [Value::Unnest(spec)]) => AlternativeOp::Unnest(*spec),
+            (PhysicalOperator::Extension, [Value::Extension(extension)]) => AlternativeOp::Extension(*extension),
             _ => return None,
         })
     }

@@ -2,8 +2,8 @@ use std::fmt;
 
 use crate::expr::JoinKind;
 use crate::term::{
-    AggregateId, AggregatePhase, BarrierId, ColumnSet, ColumnsId, GetId, KeysId, PredicatesId, ProjectionId, Required,
-    ScalarId, Side, SortId, UnionId,
+    AggregateId, AggregatePhase, ApplyForm, ColumnId, ColumnSet, ColumnsId, ExtensionId, GetId, KeysId, PredicatesId,
+    ProjectionId, Required, ScalarId, Side, SortId, UnionId, UnnestSpec, WindowId,
 };
 
 /// What kind of thing a variable or a function stands for. Checked when rules are loaded.
@@ -37,8 +37,16 @@ pub enum Sort {
     Count,
     /// A reading of a leaf.
     Get,
+    /// A column.
+    Column,
+    /// The content of a window.
+    Window,
+    /// How a list becomes rows.
+    Unnest,
+    /// What an `apply` makes of its rows.
+    Apply,
     /// What an engine runs.
-    Barrier,
+    Extension,
     /// True or false.
     Bool,
     /// What is needed of the partitions of an input.
@@ -93,8 +101,16 @@ pub enum Value<R> {
     Count(Option<u64>),
     /// A reading.
     Get(GetId),
-    /// A barrier.
-    Barrier(BarrierId),
+    /// A column.
+    Column(ColumnId),
+    /// A window.
+    Window(WindowId),
+    /// How a list becomes rows.
+    Unnest(UnnestSpec),
+    /// A form of `apply`.
+    Apply(ApplyForm),
+    /// An extension.
+    Extension(ExtensionId),
     /// A truth value.
     Bool(bool),
     /// A requirement.
@@ -127,7 +143,11 @@ impl<R> Value<R> {
             Value::Kind(kind) => Value::Kind(*kind),
             Value::Count(count) => Value::Count(*count),
             Value::Get(id) => Value::Get(*id),
-            Value::Barrier(id) => Value::Barrier(*id),
+            Value::Column(column) => Value::Column(*column),
+            Value::Window(id) => Value::Window(*id),
+            Value::Unnest(spec) => Value::Unnest(*spec),
+            Value::Apply(form) => Value::Apply(*form),
+            Value::Extension(id) => Value::Extension(*id),
             Value::Bool(value) => Value::Bool(*value),
             Value::Required(required) => Value::Required(*required),
             Value::Side(side) => Value::Side(*side),

@@ -1,5 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::native::{partition_function, run_partition_function};
 use super::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 use crate::leaf::panic_text;
 use crate::lower::Fragment;
@@ -19,7 +20,7 @@ pub enum FragmentError {
 /// of its slots. A panic of the kernels is an error, and so are slots or ports of the wrong number.
 ///
 /// `inputs` has the data of each slot: one entry per source, in order. `context` says which partition it
-/// is. The output has the batches of each port.
+/// is. The output has the batches of each port. A [`partition_function`] runs beside the kernels.
 ///
 /// # Errors
 /// What the kernels say, or how they broke their contract.
@@ -35,7 +36,11 @@ pub fn run_fragment(
         return Err(contradiction(reason).into());
     }
     fragment.check_partition(context.partition).map_err(contradiction)?;
-    let output = match catch_unwind(AssertUnwindSafe(|| kernels.run(fragment, inputs, context))) {
+    let run = || match partition_function(fragment) {
+        Some(function) => run_partition_function(fragment, function, &inputs),
+        None => kernels.run(fragment, inputs, context),
+    };
+    let output = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result?,
         Err(panic) => return Err(FragmentError::Panic(panic_text(&*panic))),
     };

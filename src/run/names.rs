@@ -65,9 +65,9 @@ pub(super) fn claim(name: &str, own: &str, spec: Spec, recoverable: bool, output
     let mut same = None;
     entries.retain(|entry| {
         let Some(handles) = entry.alive() else { return false };
-        // Whoever wants to be able to make it again needs what made it.
+        // Who wants to be able to make it again needs what made it; who does not, wants that to go.
         match entry.spec == spec {
-            true if entry.recoverable || !recoverable => same = Some((handles, entry.run.clone())),
+            true if entry.recoverable == recoverable => same = Some((handles, entry.run.clone())),
             true => {}
             false => others = others.take().or_else(|| Some(entry.spec.difference(&spec))),
         }

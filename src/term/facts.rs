@@ -1,7 +1,7 @@
 use smallvec::SmallVec;
 
-use super::{ColumnSet, RelNode, RelOp, Terms};
-use crate::expr::{AggregateFunction, JoinKind};
+use super::{ApplyForm, ColumnSet, RelNode, RelOp, Terms, UnnestSpec};
+use crate::expr::{AggregateFunction, JoinKind, WindowFunction};
 
 /// What is proved of a relation. Facts are sound bounds, never estimates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,6 +95,48 @@ impl Facts {
                     facts.add_key(key);
                 }
             }
+            RelOp::MarkJoin(mark, predicates) => {
+                facts = inputs[0].clone();
+                let not_null = inputs[0].not_null.union(&inputs[1].not_null);
+                if terms.predicates(predicates).iter().all(|predicate| terms.never_null(*predicate, &not_null)) {
+                    facts.not_null.insert(mark);
+                }
+                facts.outputs.insert(mark);
+            }
+            RelOp::Apply(form, _) => {
+                facts = inputs[0].clone();
+                match form {
+                    ApplyForm::Semi | ApplyForm::Anti => {}
+                    ApplyForm::Mark(column) | ApplyForm::Scalar { output: column, .. } => facts.outputs.insert(column),
+                    ApplyForm::Inner | ApplyForm::Left => {
+                        facts.outputs.extend(&inputs[1].outputs);
+                        facts.keys.clear();
+                        facts.max_rows = None;
+                    }
+                }
+            }
+            RelOp::Window(window) => {
+                let spec = terms.window(window);
+                facts = inputs[0].clone();
+                for (column, call) in &spec.calls {
+                    facts.outputs.insert(*column);
+                    use WindowFunction::*;
+                    if let RowNumber | Rank | DenseRank | Aggregate(AggregateFunction::Count) = call.function {
+                        facts.not_null.insert(*column);
+                    }
+                    if call.function == RowNumber {
+                        let mut key: ColumnSet = spec.partition_by.iter().copied().collect();
+                        key.insert(*column);
+                        facts.add_key(key);
+                    }
+                }
+            }
+            RelOp::Unnest(UnnestSpec { list, element, .. }) => {
+                let other = inputs[0].outputs.difference(&ColumnSet::of(list));
+                facts.not_null = inputs[0].not_null.intersection(&other);
+                facts.outputs = other;
+                facts.outputs.insert(element);
+            }
             RelOp::Aggregate(aggregate) => {
                 let spec = terms.aggregate(aggregate);
                 let group: ColumnSet = spec.group.iter().copied().collect();
@@ -134,12 +176,21 @@ impl Facts {
                 facts.not_null = (0..spec.output.len()).filter(never_null).map(|at| spec.output[at]).collect();
                 facts.max_rows = inputs.iter().map(|input| input.max_rows).reduce(|a, b| a?.checked_add(b?)).flatten();
             }
-            RelOp::Barrier(barrier) => {
-                let spec = terms.barrier(barrier);
+            RelOp::Extension(extension) => {
+                let spec = terms.extension(extension);
                 facts.outputs = spec.output.iter().copied().collect();
-                let schema = spec.barrier.schema();
+                let schema = spec.extension.schema();
                 let fields = schema.fields().iter().zip(&spec.output);
                 facts.not_null = fields.filter(|(field, _)| !field.is_nullable()).map(|(_, column)| *column).collect();
+                let traits = spec.extension.traits();
+                if traits.row_wise {
+                    facts.max_rows = inputs[0].max_rows;
+                }
+                if traits.column_preserving {
+                    facts.not_null.extend(&inputs[0].not_null.intersection(&facts.outputs));
+                    let kept: Vec<_> = inputs[0].keys.iter().filter(|key| key.is_subset(&facts.outputs)).collect();
+                    kept.into_iter().for_each(|key| facts.add_key(key.clone()));
+                }
             }
         }
         if facts.max_rows.is_some_and(|rows| rows <= 1) {

@@ -20,8 +20,8 @@ pub use column::{ColumnId, ColumnSet};
 pub use facts::{Facts, MAX_KEYS};
 pub use physical::{AggregatePhase, Alternative, AlternativeInput, AlternativeOp, JoinKey, KeysId, Required, Side};
 pub use rel::{
-    AggregateId, AggregateSpec, BarrierId, BarrierSpec, ColumnsId, GetId, GetSpec, PredicatesId, ProjectionId, RelNode,
-    RelOp, SortId, UnionId, UnionSpec,
+    AggregateId, AggregateSpec, ApplyForm, ColumnsId, ExtensionId, ExtensionSpec, GetId, GetSpec, PredicatesId,
+    ProjectionId, RelNode, RelOp, SortId, UnionId, UnionSpec, UnnestSpec, WindowId, WindowSpec,
 };
-pub use scalars::{Extent, ScalarFacts, ScalarId, ScalarNode, TermAggregate, TermSortKey};
+pub use scalars::{Extent, ScalarFacts, ScalarId, ScalarNode, TermAggregate, TermSortKey, TermWindowCall};
 pub use terms::{ColumnInfo, TermId, Terms};

@@ -2,10 +2,11 @@
 
 use super::rel::Computed;
 use super::{
-    AggregateId, AggregateSpec, BarrierId, BarrierSpec, ColumnId, ColumnSet, ColumnsId, GetId, GetSpec, JoinKey,
-    KeysId, PredicatesId, ProjectionId, ScalarId, SortId, TermAggregate, TermSortKey, Terms, UnionId, UnionSpec,
+    AggregateId, AggregateSpec, ColumnId, ColumnSet, ColumnsId, ExtensionId, ExtensionSpec, GetId, GetSpec, JoinKey,
+    KeysId, PredicatesId, ProjectionId, ScalarId, SortId, TermAggregate, TermSortKey, TermWindowCall, Terms, UnionId,
+    UnionSpec, WindowId, WindowSpec,
 };
-use crate::expr::{AggregateCall, ScalarOp, SortKey};
+use crate::expr::{AggregateCall, ScalarOp, SortKey, WindowCall};
 
 impl Terms {
     /// Interns a conjunction: conjuncts are flattened, sorted and de-duplicated, `true` goes.
@@ -136,6 +137,39 @@ impl Terms {
         &self.unions[union.0 as usize]
     }
 
+    /// Interns a window; its partition's columns and its calls are sorted by column.
+    pub fn intern_window(&mut self, mut spec: WindowSpec) -> WindowId {
+        spec.partition_by.sort();
+        spec.partition_by.dedup();
+        spec.calls.sort();
+        WindowId(self.windows.insert_full(spec).0 as u32)
+    }
+
+    /// The content of a window.
+    pub fn window(&self, window: WindowId) -> &WindowSpec {
+        &self.windows[window.0 as usize]
+    }
+
+    /// Interns a window call over columns.
+    pub fn intern_window_call(&mut self, call: &WindowCall<ColumnId>) -> TermWindowCall {
+        TermWindowCall {
+            function: call.function.clone(),
+            args: call.args.iter().map(|arg| self.intern_scalar(arg)).collect(),
+            frame: call.frame,
+            filter: call.filter.as_ref().map(|filter| self.intern_scalar(filter)),
+        }
+    }
+
+    /// An interned window call as a tree.
+    pub fn window_call_tree(&self, call: &TermWindowCall) -> WindowCall<ColumnId> {
+        WindowCall {
+            function: call.function.clone(),
+            args: call.args.iter().map(|arg| self.tree(*arg)).collect(),
+            frame: call.frame,
+            filter: call.filter.map(|filter| self.tree(filter)),
+        }
+    }
+
     /// A new reading of a leaf.
     pub fn add_get(&mut self, spec: GetSpec) -> GetId {
         self.gets.push(spec);
@@ -152,14 +186,14 @@ impl Terms {
         &self.gets
     }
 
-    /// A new barrier.
-    pub fn add_barrier(&mut self, spec: BarrierSpec) -> BarrierId {
-        self.barriers.push(spec);
-        BarrierId(self.barriers.len() as u32 - 1)
+    /// A new extension.
+    pub fn add_extension(&mut self, spec: ExtensionSpec) -> ExtensionId {
+        self.extensions.push(spec);
+        ExtensionId(self.extensions.len() as u32 - 1)
     }
 
-    /// What a barrier runs.
-    pub fn barrier(&self, barrier: BarrierId) -> &BarrierSpec {
-        &self.barriers[barrier.0 as usize]
+    /// What an extension runs.
+    pub fn extension(&self, extension: ExtensionId) -> &ExtensionSpec {
+        &self.extensions[extension.0 as usize]
     }
 }

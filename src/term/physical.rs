@@ -2,7 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::{AggregateId, BarrierId, ColumnsId, GetId, PredicatesId, ProjectionId, ScalarId, SortId, UnionId};
+use super::{
+    AggregateId, ColumnId, ColumnsId, ExtensionId, GetId, PredicatesId, ProjectionId, ScalarId, SortId, UnionId,
+    UnnestSpec, WindowId,
+};
 use crate::expr::JoinKind;
 
 /// An interned list of join keys, see [`super::Terms::intern_keys`].
@@ -63,6 +66,17 @@ pub enum AlternativeOp {
         /// What must be true of a pair.
         on: PredicatesId,
     },
+    /// A mark join that compares every pair.
+    MarkJoin {
+        /// The column that it adds.
+        mark: ColumnId,
+        /// What must be true of a pair.
+        on: PredicatesId,
+    },
+    /// Columns computed over the rows that each row sees.
+    Window(WindowId),
+    /// One row for each element of a list.
+    Unnest(UnnestSpec),
     /// One row per group, by a hash table.
     HashAggregate {
         /// Whole, or one of two halves.
@@ -86,8 +100,8 @@ pub enum AlternativeOp {
     },
     /// All rows of all inputs.
     Union(UnionId),
-    /// What the engine runs.
-    Barrier(BarrierId),
+    /// An operator of the engine's own.
+    Extension(ExtensionId),
 }
 
 /// What an operator needs of the partitions of an input.

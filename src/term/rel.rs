@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{ColumnId, ScalarId, TermAggregate};
-use crate::expr::{Barrier, JoinKind};
+use super::{ColumnId, ScalarId, TermAggregate, TermSortKey, TermWindowCall};
+use crate::expr::{Extension, JoinKind, NullLists};
 use crate::leaf::Leaf;
 
 macro_rules! ids {
@@ -29,8 +29,10 @@ ids! {
     SortId,
     /// An interned [`UnionSpec`].
     UnionId,
-    /// A [`BarrierSpec`] of the query.
-    BarrierId,
+    /// An interned [`WindowSpec`].
+    WindowId,
+    /// A [`ExtensionSpec`] of the query.
+    ExtensionId,
 }
 
 /// What a relational node does. Small and `Copy`: payloads are ids into [`super::Terms`].
@@ -50,8 +52,16 @@ pub enum RelOp {
     Join(JoinKind, PredicatesId),
     /// An inner join of any number of inputs, in no order.
     JoinSet(PredicatesId),
+    /// The left rows and a boolean: whether the condition is true of a right row, in three values.
+    MarkJoin(ColumnId, PredicatesId),
+    /// For every left row the right side, in which the left columns are free.
+    Apply(ApplyForm, PredicatesId),
     /// One row per group; the keys are columns of the input and keep their ids.
     Aggregate(AggregateId),
+    /// Adds columns that are computed over the rows that each row sees.
+    Window(WindowId),
+    /// One row for each element of a list.
+    Unnest(UnnestSpec),
     /// One of equal rows.
     Distinct,
     /// Orders the rows.
@@ -74,8 +84,8 @@ pub enum RelOp {
     },
     /// All rows of all inputs, matched by the lists of the [`UnionSpec`].
     Union(UnionId),
-    /// What the engine runs as it is.
-    Barrier(BarrierId),
+    /// An operator of the engine's own.
+    Extension(ExtensionId),
 }
 
 impl RelOp {
@@ -88,13 +98,17 @@ impl RelOp {
             RelOp::Filter(_) => "filter",
             RelOp::Join(_, _) => "join",
             RelOp::JoinSet(_) => "join-set",
+            RelOp::MarkJoin(_, _) => "mark-join",
+            RelOp::Apply(_, _) => "apply",
             RelOp::Aggregate(_) => "aggregate",
+            RelOp::Window(_) => "window",
+            RelOp::Unnest(_) => "unnest",
             RelOp::Distinct => "distinct",
             RelOp::Sort(_) => "sort",
             RelOp::Limit { .. } => "limit",
             RelOp::TopK { .. } => "top-k",
             RelOp::Union(_) => "union",
-            RelOp::Barrier(_) => "barrier",
+            RelOp::Extension(_) => "extension",
         }
     }
 }
@@ -144,11 +158,69 @@ pub struct UnionSpec {
     pub inputs: Vec<Vec<ColumnId>>,
 }
 
+/// What an `apply` makes of a left row and the right rows for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ApplyForm {
+    /// The left row beside each of them.
+    Inner,
+    /// The left row beside each of them, or beside nulls.
+    Left,
+    /// The left row if there is one.
+    Semi,
+    /// The left row if there is none.
+    Anti,
+    /// The left row and whether the condition is true of one, in three values.
+    Mark(ColumnId),
+    /// The left row and the only value of the only row; null for none.
+    Scalar {
+        /// The right column.
+        value: ColumnId,
+        /// The column that it becomes.
+        output: ColumnId,
+    },
+}
+
+impl ApplyForm {
+    /// The name in texts.
+    pub fn name(self) -> &'static str {
+        match self {
+            ApplyForm::Inner => "inner",
+            ApplyForm::Left => "left",
+            ApplyForm::Semi => "semi",
+            ApplyForm::Anti => "anti",
+            ApplyForm::Mark(_) => "mark",
+            ApplyForm::Scalar { .. } => "scalar",
+        }
+    }
+}
+
+/// How a list column becomes rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnnestSpec {
+    /// The list: a column of the input, which the output does not have.
+    pub list: ColumnId,
+    /// The elements.
+    pub element: ColumnId,
+    /// What a null list gives.
+    pub nulls: NullLists,
+}
+
+/// The content of a window.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WindowSpec {
+    /// Rows that agree on these columns see each other; ascending.
+    pub partition_by: Vec<ColumnId>,
+    /// In this order.
+    pub order_by: Vec<TermSortKey>,
+    /// The columns, ascending.
+    pub calls: Vec<(ColumnId, TermWindowCall)>,
+}
+
 /// A piece of plan that the engine runs.
 #[derive(Clone, Debug)]
-pub struct BarrierSpec {
+pub struct ExtensionSpec {
     /// The engine's payload.
-    pub barrier: Arc<dyn Barrier>,
+    pub extension: Arc<dyn Extension>,
     /// The columns that it gives.
     pub output: Vec<ColumnId>,
     /// For each input, the columns that the engine reads, by position.

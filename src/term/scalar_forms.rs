@@ -6,7 +6,7 @@ use arrow_schema::DataType;
 use smallvec::SmallVec;
 
 use super::{ColumnId, ColumnSet, Extent, ScalarFacts, ScalarId, ScalarNode, Terms};
-use crate::expr::{BinaryOp, Literal, Scalar, ScalarOp, ScalarType, Volatility, can_fail, infer_op};
+use crate::expr::{BinaryOp, Literal, OuterColumn, Scalar, ScalarOp, ScalarType, Volatility, can_fail, infer_op};
 
 impl Terms {
     /// Interns a scalar tree in normal form.
@@ -17,7 +17,8 @@ impl Terms {
 
     /// Interns an operator over interned operands. Normal forms: AND and OR are flat, sorted,
     /// de-duplicated and free of their neutral element; `between` is two comparisons where its
-    /// operand may be evaluated twice; a literal stands right of a comparison; columns of `=` ascend.
+    /// operand may be evaluated twice; `is-false` and its kin are made of `not`, `is-true` and `is-null`; a
+    /// literal stands right of a comparison; columns of `=` ascend.
     ///
     /// Operands whose types do not fit are a bug of the caller: `Expr` has checked what users write.
     pub fn scalar(&mut self, op: ScalarOp<ColumnId>, args: impl IntoIterator<Item = ScalarId>) -> ScalarId {
@@ -45,6 +46,17 @@ impl Terms {
                     return self.intern_node(ScalarNode { op: ScalarOp::Binary(commuted), args });
                 }
             }
+            ScalarOp::IsNotTrue | ScalarOp::IsNotFalse => {
+                let positive = if op == ScalarOp::IsNotTrue { ScalarOp::IsTrue } else { ScalarOp::IsFalse };
+                let positive = self.scalar(positive, args);
+                return self.scalar(ScalarOp::Not, [positive]);
+            }
+            ScalarOp::IsFalse => {
+                let negated = self.scalar(ScalarOp::Not, args);
+                return self.scalar(ScalarOp::IsTrue, [negated]);
+            }
+            ScalarOp::IsUnknown => return self.scalar(ScalarOp::IsNull, args),
+            ScalarOp::IsNotUnknown => return self.scalar(ScalarOp::IsNotNull, args),
             ScalarOp::Not => {
                 let inner = self.node(args[0]).clone();
                 match inner.op {
@@ -83,6 +95,14 @@ impl Terms {
     /// The node of an interned scalar.
     pub fn node(&self, scalar: ScalarId) -> &ScalarNode {
         &self.scalars[scalar.0 as usize]
+    }
+
+    /// An outer reference that no `apply` has bound, if there is one.
+    pub fn unbound(&self) -> Option<&OuterColumn> {
+        self.scalars.iter().find_map(|node| match &node.op {
+            ScalarOp::Outer(outer) => Some(outer),
+            _ => None,
+        })
     }
 
     /// What is known of an interned scalar.

@@ -2,7 +2,7 @@ use arrow_schema::DataType;
 use smallvec::SmallVec;
 
 use super::{ColumnId, ColumnSet};
-use crate::expr::{AggregateFunction, ScalarOp, Volatility};
+use crate::expr::{AggregateFunction, ScalarOp, Volatility, WindowFrame, WindowFunction};
 
 /// An interned scalar of [`super::Terms`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,6 +86,26 @@ pub struct TermAggregate {
 }
 
 impl TermAggregate {
+    /// The arguments and the filter.
+    pub fn scalars(&self) -> impl Iterator<Item = ScalarId> + '_ {
+        self.args.iter().copied().chain(self.filter)
+    }
+}
+
+/// A call of a window over interned scalars.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TermWindowCall {
+    /// What is computed.
+    pub function: WindowFunction,
+    /// Of what.
+    pub args: SmallVec<[ScalarId; 1]>,
+    /// Over which rows.
+    pub frame: WindowFrame,
+    /// Of an aggregate: only over the rows where this is true.
+    pub filter: Option<ScalarId>,
+}
+
+impl TermWindowCall {
     /// The arguments and the filter.
     pub fn scalars(&self) -> impl Iterator<Item = ScalarId> + '_ {
         self.args.iter().copied().chain(self.filter)

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use super::rel::Computed;
 use super::{
-    AggregateSpec, BarrierSpec, ColumnId, ColumnSet, Facts, GetSpec, JoinKey, PredicatesId, RelNode, RelOp,
-    ScalarFacts, ScalarId, ScalarNode, TermSortKey, UnionSpec,
+    AggregateSpec, ColumnId, ColumnSet, ExtensionSpec, Facts, GetSpec, JoinKey, PredicatesId, RelNode, RelOp,
+    ScalarFacts, ScalarId, ScalarNode, TermSortKey, UnionSpec, WindowSpec,
 };
 use crate::expr::{Functions, Name, Volatility};
 use crate::token::Tokenize;
@@ -50,8 +50,9 @@ pub struct Terms {
     pub(super) column_lists: Interned<Vec<ColumnId>>,
     pub(super) keys: Interned<Vec<JoinKey>>,
     pub(super) unions: Interned<UnionSpec>,
+    pub(super) windows: Interned<WindowSpec>,
     pub(super) gets: Vec<GetSpec>,
-    pub(super) barriers: Vec<BarrierSpec>,
+    pub(super) extensions: Vec<ExtensionSpec>,
     pub(super) nodes: Interned<RelNode<TermId>>,
     pub(super) facts: Vec<Facts>,
 }
@@ -75,8 +76,9 @@ impl Terms {
             column_lists: Interned::default(),
             keys: Interned::default(),
             unions: Interned::default(),
+            windows: Interned::default(),
             gets: Vec::new(),
-            barriers: Vec::new(),
+            extensions: Vec::new(),
             nodes: Interned::default(),
             facts: Vec::new(),
         }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use arrayvec::ArrayVec;
 
@@ -45,6 +45,8 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// A tokenizer for values of the given kind; two kinds never share a token.
+    // Inlined, as is `finish`: the buffer is large, and must not be moved.
+    #[inline(always)]
     pub fn new(domain: &str) -> Self {
         let mut tokenizer = Tokenizer::bare(None);
         tokenizer.put_str(domain);
@@ -56,11 +58,13 @@ impl Tokenizer {
         Tokenizer::bare(Some(Box::new(trace)))
     }
 
+    #[inline(always)]
     fn bare(trace: Option<Box<Trace>>) -> Self {
         Tokenizer { buffer: ArrayVec::new(), hasher: None, determinism: Determinism::Content, trace }
     }
 
     /// The token of everything put so far.
+    #[inline(always)] // by a call, the whole buffer would be copied
     pub fn finish(self) -> Token {
         let hash = match self.hasher {
             None => blake3::keyed_hash(&KEY, &self.buffer),
@@ -291,9 +295,16 @@ impl Tokenizer {
             trace.bytes(bytes);
         }
         let hasher = self.hasher.get_or_insert_with(|| Box::new(blake3::Hasher::new_keyed(&KEY)));
-        match bytes.len() {
-            0..THREADED => hasher.update(bytes),
-            _ => hasher.update_rayon(bytes),
+        match bytes.len() >= THREADED && has_threads() {
+            true => hasher.update_rayon(bytes),
+            false => hasher.update(bytes),
         };
     }
+}
+
+/// Whether the threads that hash are those of this process: a child that was forked has none of them, and
+/// would wait for them forever.
+fn has_threads() -> bool {
+    static STARTED_BY: OnceLock<u32> = OnceLock::new();
+    *STARTED_BY.get_or_init(std::process::id) == std::process::id()
 }

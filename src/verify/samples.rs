@@ -1,7 +1,12 @@
-use arrow_schema::DataType;
+use std::sync::Arc;
+
+use arrow_array::ListArray;
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::{DataType, Field};
 
 use super::counterexample::rows;
-use crate::term::interpret::{Relation, Tables, Value};
+use crate::expr::Literal;
+use crate::term::interpret::{Relation, Tables, Value, array_of};
 use crate::term::{GetId, Terms};
 use crate::token::tokenize;
 
@@ -56,6 +61,18 @@ fn value(numbers: &mut Numbers, data_type: &DataType) -> Value {
             Value::Text(["", "a", "b"][(whole + 1) as usize].into())
         }
         DataType::Date32 => Value::Date(whole as i32),
+        DataType::List(item) => {
+            let elements: Vec<Value> = (0..numbers.below(3)).map(|_| value(numbers, item.data_type())).collect();
+            list(item, &elements).unwrap_or(Value::Null)
+        }
         _ => Value::Null,
     }
+}
+
+/// A list of values.
+fn list(item: &Arc<Field>, elements: &[Value]) -> Option<Value> {
+    let values = array_of(elements, item.data_type()).ok()?;
+    let offsets = OffsetBuffer::from_lengths([elements.len()]);
+    let list = ListArray::try_new(item.clone(), offsets, values, None).ok()?;
+    Some(Value::Other(Literal::new(Arc::new(list))))
 }

@@ -17,7 +17,7 @@ fn executor(threads: usize) -> LocalExecutor {
 }
 
 #[test]
-fn l1_never_dropped_early() {
+fn law_l1_never_dropped_early() {
     let mut builder = Builder::default();
     let counts = builder.counts.clone();
     let read = builder.delayed(&[numbers(0..3), numbers(3..6), numbers(6..9)]);
@@ -43,7 +43,7 @@ fn l1_never_dropped_early() {
 }
 
 #[test]
-fn l2_never_leaked() {
+fn law_l2_never_leaked() {
     let mut builder = Builder::default();
     let counts = builder.counts.clone();
     let (read, promises) = builder.pending("slow", 2);
@@ -59,7 +59,7 @@ fn l2_never_leaked() {
 }
 
 #[test]
-fn l2_a_future_goes_with_the_last_task_that_reads_it() {
+fn law_l2_a_future_goes_with_the_last_task_that_reads_it() {
     struct Live(Arc<crate::plans::Counts>, Mutex<Vec<usize>>);
     impl Observer for Live {
         fn on_event(&self, _: &TaskEvent) {
@@ -79,7 +79,7 @@ fn l2_a_future_goes_with_the_last_task_that_reads_it() {
 }
 
 #[test]
-fn l5_never_silent() {
+fn law_l5_never_silent() {
     for (kind, word) in [("fail", "failed"), ("cancel", "was cancelled"), ("lose", "was lost")] {
         let mut builder = Builder::default();
         let counts = builder.counts.clone();
@@ -111,7 +111,7 @@ fn l5_never_silent() {
 }
 
 #[test]
-fn l5_data_of_another_schema_names_leaf_partition_key_and_both_types() {
+fn law_l5_data_of_another_schema_names_leaf_partition_key_and_both_types() {
     let mut builder = Builder::default();
     let (read, mut promises) = builder.pending("orders", 2);
     promises.remove(0).fulfil(vec![crate::plans::batch(&numbers(0..2))]);
@@ -150,7 +150,7 @@ impl RemoteFuture for Deaf {
 }
 
 #[test]
-fn l5_a_lost_callback_ends_the_run() {
+fn law_l5_a_lost_callback_ends_the_run() {
     let (future, _promise) = LocalFuture::pending("deaf");
     let handle = leafhold::leaf::FutureHandle::new(Deaf(future));
     let leaf = leafhold::leaf::FromDelayed::new("t", crate::plans::two_columns(), vec![handle]).unwrap();

@@ -56,12 +56,7 @@ impl RemoteFuture for Counted {
     }
 }
 
-/// A counted future, and the promise that keeps it.
-pub fn future(key: &str, counts: &Arc<Counts>) -> (FutureHandle, Promise) {
-    future_of(EngineId::local(), key, counts)
-}
-
-/// The same as if it were another engine's.
+/// A counted future of an engine, and the promise that keeps it.
 pub fn future_of(engine: EngineId, key: &str, counts: &Arc<Counts>) -> (FutureHandle, Promise) {
     let (future, promise) = LocalFuture::pending(key);
     counts.created.fetch_add(1, Ordering::SeqCst);

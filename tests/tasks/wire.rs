@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use leafhold::explain::PlanText;
 use leafhold::expr::CoreFunctions;
 use leafhold::expr::wire::{NoCodec, ReadContext, WireError};
 use leafhold::leaf::{EngineId, FutureError, FutureErrorKind, FutureHandle, FutureResolver, PartitionData};
 use leafhold::lower::{Fragment, TaskGraph, TaskInput, lower};
-use leafhold::run::{Executor, LocalExecutor, TaskContext, run_fragment};
+use leafhold::optimize::Plan;
+use leafhold::run::{
+    Executor, FragmentError, KernelError, Kernels, LocalExecutor, SlotData, TaskContext, TaskOutput, run_fragment,
+};
 use proptest::prelude::*;
 
 use crate::kernels::{Row, RowKernels, rows_of};
@@ -67,8 +71,15 @@ proptest! {
     fn graphs_survive_a_round_trip(steps in prop::collection::vec(step(), 0..9)) {
         let (builder, root, expected) = build_in(remote(), &steps);
         let counts = builder.counts.clone();
-        let graph = lower(&builder.plan(&root)).unwrap();
+        let plan = builder.plan(&root);
         drop(root);
+        let graph = lower(&plan).unwrap();
+        let document = plan.to_json(&NoCodec).unwrap();
+        let back = Plan::from_json(&document, &ReadContext::new(&CoreFunctions)).unwrap();
+        prop_assert_eq!(PlanText::new(&back).body().to_string(), PlanText::new(&plan).body().to_string());
+        prop_assert_eq!(back.to_json(&NoCodec).unwrap(), document);
+        prop_assert_eq!(tokens(&lower(&back).unwrap()), tokens(&graph));
+        drop((plan, back));
         let document = graph.to_json(&NoCodec).unwrap();
         let back = read(&document).unwrap();
         prop_assert_eq!(back.to_text(), graph.to_text());
@@ -166,4 +177,34 @@ fn local_futures_are_refused_by_name() {
     let error = lower(&builder.plan(&root)).unwrap().to_json(&NoCodec).unwrap_err();
     let expected = WireError::LocalFuture { leaf: "delayed".into(), partition: 0, key: "delayed-0".into() };
     assert_eq!(error, expected);
+}
+
+/// Kernels that do whatever a test wants.
+struct Odd(fn() -> Result<TaskOutput, KernelError>);
+
+impl Kernels for Odd {
+    fn run(&self, _: &Fragment, _: Vec<SlotData>, _: &TaskContext) -> Result<TaskOutput, KernelError> {
+        (self.0)()
+    }
+}
+
+#[test]
+fn a_fragment_run_alone_contains_what_kernels_do() {
+    let (builder, root, _) = build_in(remote(), &[]);
+    let graph = lower(&builder.plan(&root)).unwrap();
+    let fragment = graph[0].fragment.clone();
+    let run = |kernels: Odd, slots: usize| {
+        let inputs = vec![vec![PartitionData::default()]; slots];
+        run_fragment(&kernels, &fragment, inputs, &TaskContext::default())
+    };
+    let port = || Ok(TaskOutput { ports: vec![vec![]], node_rows: vec![] });
+    assert!(run(Odd(port), 1).is_ok());
+    let panicked = run(Odd(|| std::panic::resume_unwind(Box::new("a panic"))), 1).unwrap_err();
+    assert_eq!(panicked, FragmentError::Panic("a panic".into()));
+    let failed = run(Odd(|| Err(KernelError::Compute("a fault".into()))), 1).unwrap_err();
+    assert_eq!(failed, FragmentError::Kernel(KernelError::Compute("a fault".into())));
+    let ports = run(Odd(|| Ok(TaskOutput::default())), 1).unwrap_err().to_string();
+    assert!(ports.ends_with("it gave 0 ports instead of 1"), "{ports}");
+    let slots = run(Odd(port), 2).unwrap_err().to_string();
+    assert!(slots.ends_with("it was given 2 slots instead of 1"), "{slots}");
 }

@@ -1,5 +1,6 @@
 //! Development tasks: `cargo xtask test` runs everything that CI runs.
 
+mod mutants;
 mod python;
 mod readme;
 mod run;
@@ -13,11 +14,13 @@ use steps::Scope;
 
 const USAGE: &str = "\
 usage: cargo xtask test [--quick | --no-python]
+       cargo xtask mutants [NAME..]
 
   test               format, lints, tests, documentation, rules, examples, the commands of README.md, and the
                      Python package in an environment of its own, `.venv`
   test --no-python   the same without the Python package
   test --quick       the planner itself alone: no DataFusion to build
+  mutants            breaks laws on purpose, and runs the tests that must fail then (tests/mutants.toml)
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
         ["test"] => Scope { quick: false, python: true },
         ["test", "--no-python"] => Scope { quick: false, python: false },
         ["test", "--quick"] => Scope { quick: true, python: false },
+        ["mutants", names @ ..] => return mutants::run(&root(), names),
         ["--help" | "-h" | "help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

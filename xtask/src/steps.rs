@@ -21,10 +21,15 @@ pub struct Scope {
 pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
     let mut steps = vec![
         Step::cargo("format", "fmt --all --check"),
-        Step::cargo("lints of the planner", "clippy -p leafhold -p xtask --all-targets -- -D warnings"),
+        Step::cargo(
+            "lints of the planner",
+            "clippy -p leafhold -p leafhold-derive -p xtask --all-targets -- -D warnings",
+        ),
         match has_nextest() {
-            true => Step::cargo("tests of the planner", "nextest run -p leafhold -p xtask"),
-            false => Step::cargo("tests of the planner", "test -p leafhold -p xtask --lib --bins --tests"),
+            true => Step::cargo("tests of the planner", "nextest run -p leafhold -p leafhold-derive -p xtask"),
+            false => {
+                Step::cargo("tests of the planner", "test -p leafhold -p leafhold-derive -p xtask --lib --bins --tests")
+            }
         },
         Step::cargo("documented examples of the planner", "test --doc -p leafhold"),
         Step::cargo("documentation of the planner", "doc --no-deps -p leafhold").env("RUSTDOCFLAGS", "-D warnings"),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema};
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
-use datafusion::logical_expr::{self as df, ColumnarValue, ReturnFieldArgs, ScalarUDF};
+use datafusion::logical_expr::{self as df, AggregateUDF, ColumnarValue, ReturnFieldArgs, ScalarUDF};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Literal as PhysicalLiteral;
 use datafusion::scalar::ScalarValue;
@@ -69,6 +69,7 @@ impl Functions for EngineFunctions {
             AggregateFunction::Count => Some(DataType::Int64),
             AggregateFunction::Min | AggregateFunction::Max if args.len() == 1 => Some(args[0].clone()),
             AggregateFunction::Other(function) => Some(function.return_type.0.clone()),
+            AggregateFunction::Grouping => None,
             known => {
                 let udaf = engine::state().aggregate_functions().get(known.name())?;
                 let coerced = udaf.coerce_types(args).unwrap_or_else(|_| args.to_vec());
@@ -78,13 +79,35 @@ impl Functions for EngineFunctions {
     }
 
     fn function(&self, name: &str, args: &[DataType]) -> Option<FunctionInfo> {
+        self.function_of(name, args, &vec![None; args.len()])
+    }
+
+    fn function_of(&self, name: &str, args: &[DataType], constants: &[Option<&Literal>]) -> Option<FunctionInfo> {
         let function = engine::state().scalar_functions().get(name)?;
         let fields: Vec<_> = args.iter().map(|kind| Arc::new(Field::new("arg", kind.clone(), false))).collect();
-        let scalars = vec![None; args.len()];
+        let constant = |literal: &Option<&Literal>| {
+            literal.map(|literal| ScalarValue::try_from_array(literal.array(), 0)).transpose().ok()
+        };
+        let constants = constants.iter().map(constant).collect::<Option<Vec<_>>>()?;
+        let scalars: Vec<_> = constants.iter().map(Option::as_ref).collect();
         let field = function
             .return_field_from_args(ReturnFieldArgs { arg_fields: &fields, scalar_arguments: &scalars })
             .ok()?;
         Some(function_info(function, field.data_type().clone()))
+    }
+
+    fn aggregate(&self, name: &str, args: &[DataType]) -> Option<FunctionInfo> {
+        let function = engine::state().aggregate_functions().get(name)?;
+        let coerced = function.coerce_types(args).unwrap_or_else(|_| args.to_vec());
+        let fields: Vec<_> = coerced.into_iter().map(|kind| Arc::new(Field::new("arg", kind, true))).collect();
+        let field = function.return_field(&fields).ok()?;
+        Some(aggregate_info(function, field.data_type().clone()))
+    }
+
+    fn function_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = engine::state().scalar_functions().keys().cloned().collect();
+        names.sort();
+        names
     }
 
     fn evaluate(&self, op: &ScalarOp<()>, args: &[Literal]) -> Option<Literal> {
@@ -120,6 +143,19 @@ pub(crate) fn function_info(function: &ScalarUDF, return_type: DataType) -> Func
         nullable: !(strict && INFALLIBLE.contains(&function.name())),
         strict,
         fallible: !INFALLIBLE.contains(&function.name()),
+    }
+}
+
+/// What Leafhold should know of an aggregate of DataFusion's.
+pub(crate) fn aggregate_info(function: &AggregateUDF, return_type: DataType) -> FunctionInfo {
+    FunctionInfo {
+        name: function.name().into(),
+        version: FUNCTION_VERSION.into(),
+        volatility: volatility(function.signature().volatility),
+        return_type: DataTypeKey(return_type),
+        nullable: true,
+        strict: false,
+        fallible: true,
     }
 }
 

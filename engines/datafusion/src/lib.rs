@@ -4,9 +4,11 @@
 //! * [`EngineFunctions`] are DataFusion's types, functions and constants;
 //! * [`DataFusionKernels`] run fragments of plans on DataFusion's operators;
 //! * [`to_execution_plan`] makes a whole plan one of DataFusion's own, for those who run these;
+//! * [`DataFusionCodec`] lets plans over its tables travel to other processes;
 //! * [`tpch`] generates the benchmark's tables as live futures, [`files`] reads Parquet and CSV.
 
 mod catalog;
+mod codec;
 mod convert;
 mod engine;
 mod error;
@@ -19,6 +21,7 @@ mod session;
 pub mod tpch;
 
 pub use catalog::Catalog;
+pub use codec::DataFusionCodec;
 pub use error::{Place, SqlError};
 pub use functions::EngineFunctions;
 pub use kernels::DataFusionKernels;

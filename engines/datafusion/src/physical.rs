@@ -137,8 +137,9 @@ impl Conversion<'_> {
         };
         let partitions = match leaf {
             Leaf::FromDelayed(delayed) => {
-                let handles = delayed.handles().iter().cloned();
-                handles.map(|handle| SourceData::Delayed { handle, columns: columns.to_vec() }).collect()
+                let source =
+                    |partition| SourceData::Delayed { leaf: delayed.clone(), partition, columns: columns.to_vec() };
+                (0..leaf.partitions()).map(source).collect()
             }
             Leaf::Values(values) => {
                 let data = values.partitions().iter().cloned();
@@ -192,8 +193,8 @@ impl Conversion<'_> {
 
     fn compute(&self, at: usize, node: &PlanNode, op: &PhysicalOp<ColumnId>) -> Result<Made> {
         let expected = match op {
-            PhysicalOp::Union | PhysicalOp::Barrier { .. } => node.inputs.len(),
-            PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. } => 2,
+            PhysicalOp::Union | PhysicalOp::Extension { .. } => node.inputs.len(),
+            PhysicalOp::HashJoin { .. } | PhysicalOp::NestedLoopJoin { .. } | PhysicalOp::MarkJoin { .. } => 2,
             _ => 1,
         };
         let inputs = (0..expected).map(|which| self.input(node, at, which, expected)).collect::<Result<Vec<_>>>()?;

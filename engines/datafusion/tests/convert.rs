@@ -17,7 +17,7 @@ fn benchmark() -> Session {
 
 fn barriers(expr: &Expr) -> Vec<(String, usize)> {
     let barrier = |node: &Expr| match node.op() {
-        Op::Barrier(barrier) => Some((barrier.name().to_owned(), node.inputs().len())),
+        Op::Extension(barrier) => Some((barrier.name().to_owned(), node.inputs().len())),
         _ => None,
     };
     expr.post_order().iter().filter_map(barrier).collect()

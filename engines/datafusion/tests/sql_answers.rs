@@ -264,7 +264,7 @@ fn barriers_give_what_datafusion_gives() {
     // At least these are barriers, or the queries above test something else.
     for sql in [BARRIERS[0], BARRIERS[3], BARRIERS[5], BARRIERS[8]] {
         let plan = plan(&session, sql).unwrap();
-        let barrier = |op: &PlanOp| matches!(op, PlanOp::Compute(PhysicalOp::Barrier { .. }));
+        let barrier = |op: &PlanOp| matches!(op, PlanOp::Compute(PhysicalOp::Extension { .. }));
         assert!(plan.post_order().iter().any(|node| barrier(&node.op)), "{sql}");
     }
 }

@@ -1,7 +1,7 @@
 //! Task graphs, as Python's executors read them.
 
 use leafhold::expr::wire::NoCodec;
-use leafhold::expr::{AggregateCall, AggregateFunction, Scalar, SortKey, Volatility};
+use leafhold::expr::{AggregateCall, AggregateFunction, Scalar, SortKey, Volatility, WindowCall, WindowFunction};
 use leafhold::leaf::NestedFutures;
 use leafhold::lower::{Fragment, FragmentOp, TaskGraph, TaskInput};
 use leafhold::optimize::PhysicalOp;
@@ -153,11 +153,18 @@ fn is_single(fragment: &Fragment) -> bool {
             PhysicalOp::HashJoin { keys, residual, .. } => {
                 keys.iter().any(|(left, right)| unstable(left) || unstable(right)) || residual.iter().any(unstable)
             }
-            PhysicalOp::NestedLoopJoin { condition, .. } => condition.iter().any(unstable),
+            PhysicalOp::NestedLoopJoin { condition, .. } | PhysicalOp::MarkJoin { condition, .. } => {
+                condition.iter().any(unstable)
+            }
+            PhysicalOp::Window { window, calls } => {
+                window.partition_by.iter().any(unstable)
+                    || window.order_by.iter().any(unstable_key)
+                    || calls.iter().any(unstable_window_call)
+            }
             PhysicalOp::Aggregate { aggregates, .. } => aggregates.iter().any(unstable_call),
             PhysicalOp::Sort { keys, .. } => keys.iter().any(unstable_key),
-            PhysicalOp::Limit { .. } | PhysicalOp::Union => false,
-            PhysicalOp::Barrier { .. } => true,
+            PhysicalOp::Unnest { .. } | PhysicalOp::Limit { .. } | PhysicalOp::Union => false,
+            PhysicalOp::Extension { .. } => true,
         },
     })
 }
@@ -170,10 +177,15 @@ fn unstable_key(key: &SortKey<usize>) -> bool {
     unstable(&key.scalar)
 }
 
-fn unstable_call(call: &AggregateCall<usize>) -> bool {
-    let own = match &call.function {
-        AggregateFunction::Other(function) => function.volatility != Volatility::Immutable,
-        _ => false,
-    };
+fn unstable_function(function: &AggregateFunction) -> bool {
+    matches!(function, AggregateFunction::Other(function) if function.volatility != Volatility::Immutable)
+}
+
+fn unstable_window_call(call: &WindowCall<usize>) -> bool {
+    let own = matches!(&call.function, WindowFunction::Aggregate(function) if unstable_function(function));
     own || call.args.iter().any(unstable) || call.filter.iter().any(unstable)
+}
+
+fn unstable_call(call: &AggregateCall<usize>) -> bool {
+    unstable_function(&call.function) || call.args.iter().any(unstable) || call.filter.iter().any(unstable)
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::super::Barrier;
+use super::super::{Extension, MapPartitions};
 use crate::leaf::ScanSource;
 
 /// Why an engine's codec cannot write or read something.
@@ -14,26 +14,33 @@ impl CodecError {
     }
 }
 
-/// Writes and reads what an engine owns: an engine supplies one if its barriers or tables are to travel.
+/// Writes and reads what an engine owns: an engine supplies one if its extensions or tables are to travel.
 ///
 /// What comes back must be the same thing: its token is compared with that of what was written. The
 /// defaults refuse everything by name.
 pub trait Codec: Send + Sync {
-    /// The bytes of a barrier, from which [`decode_barrier`](Codec::decode_barrier) makes it again.
+    /// The bytes of an extension, from which [`decode_extension`](Codec::decode_extension) makes it again.
     ///
     /// # Errors
     /// When it cannot be sent.
-    fn encode_barrier(&self, barrier: &dyn Barrier) -> Result<Vec<u8>, CodecError> {
-        Err(CodecError::none(&format!("barrier `{}`", barrier.name())))
+    fn encode_extension(&self, extension: &dyn Extension) -> Result<Vec<u8>, CodecError> {
+        Err(match MapPartitions::of(extension) {
+            Some(function) => CodecError(format!(
+                "function `{}` of version {:?} cannot be sent: it is code of this process; give a codec that knows it by name",
+                extension.name(),
+                function.version()
+            )),
+            None => CodecError::none(&format!("{} `{}`", extension.operator(), extension.name())),
+        })
     }
 
-    /// The barrier of some bytes, which may come from anywhere.
+    /// The extension of some bytes, which may come from anywhere.
     ///
     /// # Errors
     /// When this engine can make none of them.
-    fn decode_barrier(&self, name: &str, bytes: &[u8]) -> Result<Arc<dyn Barrier>, CodecError> {
+    fn decode_extension(&self, name: &str, bytes: &[u8]) -> Result<Arc<dyn Extension>, CodecError> {
         let _ = bytes;
-        Err(CodecError::none(&format!("barrier `{name}`")))
+        Err(CodecError::none(&format!("extension `{name}`")))
     }
 
     /// The bytes of a table, from which [`decode_scan`](Codec::decode_scan) makes it again.
@@ -55,7 +62,7 @@ pub trait Codec: Send + Sync {
     }
 }
 
-/// The codec of an engine without barriers and tables of its own.
+/// The codec of an engine without extensions and tables of its own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoCodec;
 

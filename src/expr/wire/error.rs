@@ -6,7 +6,7 @@ use crate::leaf::{FutureError, IpcError};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// Not a document of this kind: cut off, a field or an operator that nobody knows, a number too large.
-    #[error("this is no {kind} document: {message}")]
+    #[error("this is no document of kind `{kind}`: {message}")]
     Syntax {
         /// What was expected.
         kind: &'static str,
@@ -24,7 +24,7 @@ pub enum WireError {
         expected: u64,
     },
     /// A document of something else.
-    #[error("the document holds a {found}, not a {expected}")]
+    #[error("this is a document of kind `{found}`, not `{expected}`")]
     Kind {
         /// What the document says.
         found: String,

@@ -3,9 +3,14 @@ use std::collections::HashMap;
 use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Expr, ExprError, JoinKind, Name, Node, Op, Scalar, ScalarType};
+use super::super::{
+    ApplyKind, Expr, ExprError, GroupingSets, JoinKind, Name, Node, NullLists, Op, Repartitioning, Scalar, ScalarType,
+};
 use super::document::{Kind, expect, from_json, to_json};
-use super::{CallWire, Codec, LeafWire, OpaqueWire, ReadContext, Reading, ScalarReader, SortKeyWire, Steps, WireError};
+use super::{
+    CallWire, Codec, ExtensionWire, LeafWire, ReadContext, Reading, ScalarReader, SortKeyWire, Steps, WindowCallWire,
+    WindowWire, WireError,
+};
 use crate::token::Token;
 
 /// An expression as a document: see [the module](super). It is plain data for any format of serde's.
@@ -34,13 +39,61 @@ enum OpWire {
     Leaf(LeafWire),
     Project(Vec<(String, Steps<String>)>),
     Filter(Steps<String>),
-    Join { join: String, on: Vec<Steps<String>> },
-    Aggregate { group: Vec<(String, Steps<String>)>, aggregates: Vec<(String, CallWire<String>)> },
+    Join {
+        join: String,
+        on: Vec<Steps<String>>,
+    },
+    MarkJoin {
+        mark: String,
+        on: Vec<Steps<String>>,
+    },
+    Aggregate {
+        group: Vec<(String, Steps<String>)>,
+        /// Positions of the keys of each grouping set; absent for all keys, once.
+        #[serde(default)]
+        sets: Option<Vec<Vec<usize>>>,
+        aggregates: Vec<(String, CallWire<String>)>,
+    },
+    Window {
+        window: WindowWire<String>,
+        calls: Vec<(String, WindowCallWire<String>)>,
+    },
     Sort(Vec<SortKeyWire<String>>),
-    Limit { offset: u64, fetch: Option<u64> },
+    Limit {
+        offset: u64,
+        fetch: Option<u64>,
+    },
     Distinct,
     Union,
-    Barrier { name: String, barrier: OpaqueWire },
+    Repartition(RepartitionWire),
+    Unnest {
+        column: String,
+        nulls: NullLists,
+    },
+    Apply {
+        apply: ApplyWire,
+        on: Vec<Steps<String>>,
+    },
+    Extension(ExtensionWire),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RepartitionWire {
+    Hash(Vec<String>, usize),
+    RoundRobin(usize),
+}
+
+/// What an apply makes; the name is that of the column it adds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ApplyWire {
+    Inner,
+    Left,
+    Semi,
+    Anti,
+    Mark(String),
+    Scalar(String),
 }
 
 impl Expr {
@@ -116,15 +169,21 @@ impl OpWire {
             Op::Leaf(leaf) => OpWire::Leaf(LeafWire::of(leaf, codec)?),
             Op::Project(columns) => OpWire::Project(named(columns, place)?),
             Op::Filter(predicate) => OpWire::Filter(Steps::of(predicate, place, &mut name_of)?),
-            Op::Join { kind, on } => {
-                let on = on.iter().map(|conjunct| Steps::of(conjunct, place, &mut name_of));
-                OpWire::Join { join: kind.name().to_owned(), on: on.collect::<Result<_, _>>()? }
-            }
-            Op::Aggregate { group, aggregates } => {
+            Op::Join { kind, on } => OpWire::Join { join: kind.name().to_owned(), on: conjuncts(on, place)? },
+            Op::MarkJoin { mark, on } => OpWire::MarkJoin { mark: mark.to_string(), on: conjuncts(on, place)? },
+            Op::Aggregate { group, sets, aggregates } => {
                 let calls = aggregates
                     .iter()
                     .map(|(name, call)| Ok((name.to_string(), CallWire::of(call, place, &mut name_of)?)));
-                OpWire::Aggregate { group: named(group, place)?, aggregates: calls.collect::<Result<_, _>>()? }
+                let sets = sets.as_ref().map(|sets| sets.sets().to_vec());
+                OpWire::Aggregate { group: named(group, place)?, sets, aggregates: calls.collect::<Result<_, _>>()? }
+            }
+            Op::Window { window, calls } => {
+                let window = WindowWire::of(window, place, &mut name_of)?;
+                let calls = calls
+                    .iter()
+                    .map(|(name, call)| Ok((name.to_string(), WindowCallWire::of(call, place, &mut name_of)?)));
+                OpWire::Window { window, calls: calls.collect::<Result<_, WireError>>()? }
             }
             Op::Sort(keys) => {
                 let keys = keys.iter().map(|key| SortKeyWire::of(key, place, &mut name_of));
@@ -133,10 +192,25 @@ impl OpWire {
             Op::Limit { offset, fetch } => OpWire::Limit { offset: *offset, fetch: *fetch },
             Op::Distinct => OpWire::Distinct,
             Op::Union => OpWire::Union,
-            Op::Barrier(barrier) => OpWire::Barrier {
-                name: barrier.name().to_owned(),
-                barrier: OpaqueWire::barrier(barrier, place, codec)?,
-            },
+            Op::Repartition(to) => OpWire::Repartition(match to {
+                Repartitioning::Hash(columns, partitions) => {
+                    RepartitionWire::Hash(columns.iter().map(name_of).collect(), *partitions)
+                }
+                Repartitioning::RoundRobin(partitions) => RepartitionWire::RoundRobin(*partitions),
+            }),
+            Op::Unnest { column, nulls } => OpWire::Unnest { column: column.to_string(), nulls: *nulls },
+            Op::Apply { kind, on } => {
+                let apply = match kind {
+                    ApplyKind::Inner => ApplyWire::Inner,
+                    ApplyKind::Left => ApplyWire::Left,
+                    ApplyKind::Semi => ApplyWire::Semi,
+                    ApplyKind::Anti => ApplyWire::Anti,
+                    ApplyKind::Mark(name) => ApplyWire::Mark(name.to_string()),
+                    ApplyKind::Scalar(name) => ApplyWire::Scalar(name.to_string()),
+                };
+                OpWire::Apply { apply, on: conjuncts(on, place)? }
+            }
+            Op::Extension(extension) => OpWire::Extension(ExtensionWire::of(extension, place, codec)?),
         })
     }
 
@@ -145,11 +219,14 @@ impl OpWire {
         let functions = reading.functions();
         let expected = match &self {
             OpWire::Leaf(_) => 0,
-            OpWire::Join { .. } => 2,
-            OpWire::Union | OpWire::Barrier { .. } => inputs.len(),
+            OpWire::Join { .. } | OpWire::MarkJoin { .. } | OpWire::Apply { .. } => 2,
+            OpWire::Union | OpWire::Extension(_) => inputs.len(),
             OpWire::Project(_)
             | OpWire::Filter(_)
             | OpWire::Aggregate { .. }
+            | OpWire::Window { .. }
+            | OpWire::Repartition(_)
+            | OpWire::Unnest { .. }
             | OpWire::Sort(_)
             | OpWire::Limit { .. }
             | OpWire::Distinct => 1,
@@ -174,21 +251,33 @@ impl OpWire {
             OpWire::Join { join, on } => {
                 let kind = JoinKind::from_name(&join)
                     .ok_or_else(|| WireError::invalid(place, format!("no join is called {join:?}")))?;
-                let on = on.into_iter().map(|conjunct| scope.scalar(conjunct)).collect::<Result<Vec<_>, _>>()?;
-                let mut inputs = inputs.into_iter();
-                match (inputs.next(), inputs.next()) {
-                    (Some(left), Some(right)) => left.join(right, kind, on, functions),
-                    _ => return Err(WireError::invalid(place, "a join has two inputs")),
-                }
+                let (left, right) = two(inputs);
+                left.join(right, kind, scope.conjuncts(on)?, functions)
             }
-            OpWire::Aggregate { group, aggregates } => {
+            OpWire::MarkJoin { mark, on } => {
+                let (left, right) = two(inputs);
+                left.mark_join(right, mark, scope.conjuncts(on)?, functions)
+            }
+            OpWire::Aggregate { group, sets, aggregates } => {
                 let group = scope.named(group)?;
                 let call = |(name, call): (String, CallWire<String>)| {
                     let call = call.read(&scope.reader(), &mut |name| scope.column(name))?;
                     Ok((Name::from(name), call))
                 };
                 let aggregates = aggregates.into_iter().map(call).collect::<Result<Vec<_>, WireError>>()?;
-                one(inputs).aggregate(group, aggregates, functions)
+                match sets {
+                    Some(sets) => one(inputs).aggregate_sets(group, GroupingSets::new(sets), aggregates, functions),
+                    None => one(inputs).aggregate(group, aggregates, functions),
+                }
+            }
+            OpWire::Window { window, calls } => {
+                let window = window.read(&scope.reader(), &mut |name| scope.column(name))?;
+                let call = |(name, call): (String, WindowCallWire<String>)| {
+                    let call = call.read(&scope.reader(), &mut |name| scope.column(name))?;
+                    Ok((Name::from(name), call))
+                };
+                let calls = calls.into_iter().map(call).collect::<Result<Vec<_>, WireError>>()?;
+                one(inputs).window(window, calls, functions)
             }
             OpWire::Sort(keys) => {
                 let keys = keys.into_iter().map(|key| key.read(&scope.reader(), &mut |name| scope.column(name)));
@@ -198,7 +287,26 @@ impl OpWire {
             OpWire::Limit { offset, fetch } => Ok(one(inputs).limit(offset, fetch)),
             OpWire::Distinct => Ok(one(inputs).distinct()),
             OpWire::Union => Expr::union(inputs),
-            OpWire::Barrier { name, barrier } => Expr::barrier(barrier.read_barrier(&name, place, reading)?, inputs),
+            OpWire::Repartition(to) => one(inputs).repartition(match to {
+                RepartitionWire::Hash(columns, partitions) => {
+                    Repartitioning::Hash(columns.into_iter().map(Name::from).collect(), partitions)
+                }
+                RepartitionWire::RoundRobin(partitions) => Repartitioning::RoundRobin(partitions),
+            }),
+            OpWire::Unnest { column, nulls } => one(inputs).unnest(column, nulls),
+            OpWire::Apply { apply, on } => {
+                let kind = match apply {
+                    ApplyWire::Inner => ApplyKind::Inner,
+                    ApplyWire::Left => ApplyKind::Left,
+                    ApplyWire::Semi => ApplyKind::Semi,
+                    ApplyWire::Anti => ApplyKind::Anti,
+                    ApplyWire::Mark(name) => ApplyKind::Mark(name.into()),
+                    ApplyWire::Scalar(name) => ApplyKind::Scalar(name.into()),
+                };
+                let (left, right) = two(inputs);
+                left.apply(right, kind, scope.conjuncts(on)?, functions)
+            }
+            OpWire::Extension(extension) => Expr::extension(extension.read(place, reading)?, inputs),
         };
         built.map_err(refused)
     }
@@ -209,9 +317,19 @@ fn named(columns: &[(Name, Scalar)], place: &str) -> Result<Vec<(String, Steps<S
     columns.iter().map(column).collect()
 }
 
+fn conjuncts(on: &[Scalar], place: &str) -> Result<Vec<Steps<String>>, WireError> {
+    on.iter().map(|conjunct| Steps::of(conjunct, place, &mut name_of)).collect()
+}
+
 /// The input of an operator that has one: the number of inputs was checked.
 fn one(mut inputs: Vec<Expr>) -> Expr {
     inputs.swap_remove(0)
+}
+
+/// The inputs of an operator that has two: the number of inputs was checked.
+fn two(mut inputs: Vec<Expr>) -> (Expr, Expr) {
+    let right = inputs.swap_remove(1);
+    (inputs.swap_remove(0), right)
 }
 
 /// What the scalars of a node may read.
@@ -224,7 +342,7 @@ struct Scope<'a> {
 
 impl Scope<'_> {
     fn reader(&self) -> ScalarReader<'_> {
-        ScalarReader { reading: self.reading, place: self.place, typed: true }
+        ScalarReader { reading: self.reading, place: self.place, typed: true, outer: true }
     }
 
     fn column(&self, name: String) -> Result<(Name, ScalarType), WireError> {
@@ -240,6 +358,10 @@ impl Scope<'_> {
 
     fn scalar(&self, steps: Steps<String>) -> Result<Scalar, WireError> {
         self.reader().read(steps, &mut |name| self.column(name)).map(|(scalar, _)| scalar)
+    }
+
+    fn conjuncts(&self, on: Vec<Steps<String>>) -> Result<Vec<Scalar>, WireError> {
+        on.into_iter().map(|conjunct| self.scalar(conjunct)).collect()
     }
 
     fn named(&self, columns: Vec<(String, Steps<String>)>) -> Result<Vec<(Name, Scalar)>, WireError> {

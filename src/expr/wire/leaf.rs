@@ -6,11 +6,10 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
 use serde::{Deserialize, Serialize};
 
-use super::super::Barrier;
-use super::{Codec, Number, Reading, SchemaWire, WireError};
+use super::{Codec, Reading, SchemaWire, WireError};
 use crate::leaf::{
-    ArrowStream, ColumnStatistics, FromDelayed, FutureHandle, FutureRecord, Leaf, NestedFutures, Scan, ScanSource,
-    TableStatistics, Values,
+    ArrowStream, FromDelayed, FutureHandle, FutureRecord, Leaf, NestedFutures, Scan, ScanSource, TableStatistics,
+    Values,
 };
 use crate::token::Token;
 
@@ -22,7 +21,7 @@ pub(crate) enum LeafWire {
         name: String,
         schema: SchemaWire,
         futures: Vec<FutureRecord>,
-        statistics: Option<StatisticsWire>,
+        statistics: Option<TableStatistics>,
         #[serde(default)]
         nested: NestedFutures,
         #[serde(default)]
@@ -62,7 +61,7 @@ impl LeafWire {
                 LeafWire::FromDelayed {
                     futures: futures.collect::<Result<_, _>>()?,
                     schema: SchemaWire::of(delayed.schema()),
-                    statistics: delayed.promised_statistics().map(StatisticsWire::of),
+                    statistics: delayed.promised_statistics().cloned(),
                     nested: delayed.reading().nested,
                     cast: delayed.reading().cast,
                     name,
@@ -96,7 +95,7 @@ impl LeafWire {
                     .map_err(|error| WireError::invalid(format!("leaf `{name}`"), error.to_string()))?;
                 let leaf = leaf.with_nested(nested).with_cast(cast);
                 Ok(Leaf::FromDelayed(match statistics {
-                    Some(statistics) => leaf.with_statistics(statistics.read()),
+                    Some(statistics) => leaf.with_statistics(statistics),
                     None => leaf,
                 }))
             }
@@ -141,28 +140,6 @@ impl OpaqueWire {
     }
 }
 
-impl OpaqueWire {
-    pub(crate) fn barrier(barrier: &Arc<dyn Barrier>, place: &str, codec: &dyn Codec) -> Result<Self, WireError> {
-        let bytes = codec.encode_barrier(&**barrier);
-        let bytes = bytes.map_err(|source| WireError::Codec { place: place.to_owned(), source })?;
-        Ok(OpaqueWire { token: barrier.token(), bytes })
-    }
-
-    pub(crate) fn read_barrier(
-        self,
-        name: &str,
-        place: &str,
-        reading: &Reading<'_>,
-    ) -> Result<Arc<dyn Barrier>, WireError> {
-        let barrier = reading.codec().decode_barrier(name, &self.bytes);
-        let barrier = barrier.map_err(|source| WireError::Codec { place: place.to_owned(), source })?;
-        match barrier.token() == self.token && barrier.name() == name {
-            true => Ok(barrier),
-            false => Err(WireError::Altered { what: format!("{place}: barrier `{name}`") }),
-        }
-    }
-}
-
 impl BatchesWire {
     pub(crate) fn of(batches: &[RecordBatch], place: &str) -> Result<Self, WireError> {
         let streams = batches.chunk_by(|left, right| left.schema_ref() == right.schema_ref());
@@ -194,52 +171,5 @@ impl BatchesWire {
             all.extend(batches);
         }
         Ok(all)
-    }
-}
-
-/// What a producer promised of its data.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct StatisticsWire {
-    rows: Option<Number>,
-    bytes: Option<u64>,
-    columns: Vec<ColumnWire>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct ColumnWire {
-    distinct: Option<Number>,
-    min: Option<Number>,
-    max: Option<Number>,
-    null_fraction: Option<Number>,
-}
-
-impl StatisticsWire {
-    fn of(statistics: &TableStatistics) -> Self {
-        let TableStatistics { rows, bytes, columns } = statistics;
-        let column = |column: &ColumnStatistics| {
-            let ColumnStatistics { distinct, min, max, null_fraction } = column;
-            ColumnWire {
-                distinct: distinct.map(Number),
-                min: min.map(Number),
-                max: max.map(Number),
-                null_fraction: null_fraction.map(Number),
-            }
-        };
-        StatisticsWire { rows: rows.map(Number), bytes: *bytes, columns: columns.iter().map(column).collect() }
-    }
-
-    fn read(self) -> TableStatistics {
-        let number = |number: Option<Number>| number.map(|number| number.0);
-        let column = |column: ColumnWire| ColumnStatistics {
-            distinct: number(column.distinct),
-            min: number(column.min),
-            max: number(column.max),
-            null_fraction: number(column.null_fraction),
-        };
-        TableStatistics {
-            rows: number(self.rows),
-            bytes: self.bytes,
-            columns: self.columns.into_iter().map(column).collect(),
-        }
     }
 }

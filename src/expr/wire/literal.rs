@@ -7,8 +7,8 @@ use arrow_schema::{DataType, Field, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::super::Literal;
-use super::{Number, WireError};
-use crate::leaf::{ArrowStream, IpcError};
+use super::WireError;
+use crate::leaf::{ArrowStream, IpcError, Number};
 
 /// A constant in a document: the everyday types as texts are read, everything else as Arrow data.
 #[derive(Clone, Debug, Serialize, Deserialize)]

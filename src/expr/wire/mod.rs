@@ -15,7 +15,7 @@
 //!   process cannot be written. Read back within the session they are the same live instances and the
 //!   tokens are equal; elsewhere a [`FutureResolver`](crate::leaf::FutureResolver) finds them, and what it
 //!   finds is a new instance there, with another token.
-//! * *What engines own* (barriers, tables) is written and read by their [`Codec`].
+//! * *What engines own* (extensions, tables) is written and read by their [`Codec`].
 //!
 //! Reading trusts nothing: everything goes through the checked constructors, and the identity that the
 //! document claims must be that of what was read. A document that was cut off, altered, or written by
@@ -32,23 +32,25 @@ mod codec;
 mod document;
 mod error;
 mod expr;
+mod extension;
 mod leaf;
 mod literal;
-mod number;
 mod read;
 mod relation;
 mod scalar;
 mod schema;
+mod window;
 
 pub use codec::{Codec, CodecError, NoCodec};
 pub use document::FORMAT;
 pub(crate) use document::{Kind, expect, from_json, to_json};
 pub use error::WireError;
 pub use expr::ExprDocument;
+pub(crate) use extension::ExtensionWire;
 pub(crate) use leaf::{BatchesWire, LeafWire, OpaqueWire, record};
-pub(crate) use number::Number;
 pub use read::ReadContext;
 pub(crate) use read::Reading;
 pub(crate) use relation::{CallWire, SortKeyWire};
 pub(crate) use scalar::{ScalarReader, Steps};
 pub(crate) use schema::{SchemaWire, TypeWire};
+pub(crate) use window::{WindowCallWire, WindowWire};

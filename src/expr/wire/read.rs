@@ -30,7 +30,7 @@ pub struct ReadContext<'a> {
 }
 
 impl<'a> ReadContext<'a> {
-    /// A context of functions alone: barriers, tables and futures of other processes are errors.
+    /// A context of functions alone: extensions, tables and futures of other processes are errors.
     pub fn new(functions: &'a dyn Functions) -> Self {
         ReadContext { functions, codec: &NoCodec, resolver: None }
     }

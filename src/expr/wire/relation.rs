@@ -45,13 +45,41 @@ pub(crate) struct CallWire<C> {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum AggregateWire {
+pub(super) enum AggregateWire {
     Count,
     Sum,
     Min,
     Max,
     Avg,
+    Grouping,
     Other(FunctionName),
+}
+
+impl AggregateWire {
+    pub(super) fn of(function: &AggregateFunction) -> Self {
+        match function {
+            AggregateFunction::Count => AggregateWire::Count,
+            AggregateFunction::Sum => AggregateWire::Sum,
+            AggregateFunction::Min => AggregateWire::Min,
+            AggregateFunction::Max => AggregateWire::Max,
+            AggregateFunction::Avg => AggregateWire::Avg,
+            AggregateFunction::Grouping => AggregateWire::Grouping,
+            AggregateFunction::Other(function) => AggregateWire::Other(FunctionName::of(function)),
+        }
+    }
+
+    /// The function, for arguments of these types.
+    pub(super) fn read(self, reader: &ScalarReader<'_>, types: &[DataType]) -> Result<AggregateFunction, WireError> {
+        Ok(match self {
+            AggregateWire::Count => AggregateFunction::Count,
+            AggregateWire::Sum => AggregateFunction::Sum,
+            AggregateWire::Min => AggregateFunction::Min,
+            AggregateWire::Max => AggregateFunction::Max,
+            AggregateWire::Avg => AggregateFunction::Avg,
+            AggregateWire::Grouping => AggregateFunction::Grouping,
+            AggregateWire::Other(function) => AggregateFunction::Other(reader.aggregate(function, types)?),
+        })
+    }
 }
 
 impl<W> CallWire<W> {
@@ -61,14 +89,7 @@ impl<W> CallWire<W> {
         column: &mut impl FnMut(&C) -> W,
     ) -> Result<Self, WireError> {
         let AggregateCall { function, args, distinct, filter } = call;
-        let function = match function {
-            AggregateFunction::Count => AggregateWire::Count,
-            AggregateFunction::Sum => AggregateWire::Sum,
-            AggregateFunction::Min => AggregateWire::Min,
-            AggregateFunction::Max => AggregateWire::Max,
-            AggregateFunction::Avg => AggregateWire::Avg,
-            AggregateFunction::Other(function) => AggregateWire::Other(FunctionName::of(function)),
-        };
+        let function = AggregateWire::of(function);
         let args = args.iter().map(|arg| Steps::of(arg, place, column)).collect::<Result<_, _>>()?;
         let filter = filter.as_ref().map(|filter| Steps::of(filter, place, column)).transpose()?;
         Ok(CallWire { function, args, distinct: *distinct, filter })
@@ -86,14 +107,7 @@ impl<W> CallWire<W> {
             types.push(kind.data_type);
         }
         let filter = self.filter.map(|filter| reader.read(filter, column).map(|(filter, _)| filter)).transpose()?;
-        let function = match self.function {
-            AggregateWire::Count => AggregateFunction::Count,
-            AggregateWire::Sum => AggregateFunction::Sum,
-            AggregateWire::Min => AggregateFunction::Min,
-            AggregateWire::Max => AggregateFunction::Max,
-            AggregateWire::Avg => AggregateFunction::Avg,
-            AggregateWire::Other(function) => AggregateFunction::Other(reader.aggregate(function, &types)?),
-        };
+        let function = self.function.read(reader, &types)?;
         Ok(AggregateCall { function, args, distinct: self.distinct, filter })
     }
 }

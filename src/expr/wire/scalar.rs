@@ -5,7 +5,9 @@ use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::super::scalar::DataTypeKey;
-use super::super::{BinaryOp, ExprError, FunctionInfo, FunctionRef, Scalar, ScalarOp, ScalarType, infer_op};
+use super::super::{
+    BinaryOp, ExprError, FunctionInfo, FunctionRef, Literal, OuterColumn, Scalar, ScalarOp, ScalarType, infer_op,
+};
 use super::literal::LiteralWire;
 use super::{Reading, TypeWire, WireError};
 
@@ -32,6 +34,11 @@ enum Step<C> {
     IsNull,
     IsNotNull,
     IsTrue,
+    IsNotTrue,
+    IsFalse,
+    IsNotFalse,
+    IsUnknown,
+    IsNotUnknown,
     Cast {
         to: TypeWire,
         safe: bool,
@@ -52,6 +59,13 @@ enum Step<C> {
         escape: Option<char>,
     },
     Call(FunctionName),
+    /// A column of the left side of an `apply` around.
+    Outer {
+        name: String,
+        #[serde(rename = "type")]
+        data_type: TypeWire,
+        nullable: bool,
+    },
 }
 
 /// A function, by what makes it the same one.
@@ -119,6 +133,11 @@ impl<W> Step<W> {
             ScalarOp::IsNull => Step::IsNull,
             ScalarOp::IsNotNull => Step::IsNotNull,
             ScalarOp::IsTrue => Step::IsTrue,
+            ScalarOp::IsNotTrue => Step::IsNotTrue,
+            ScalarOp::IsFalse => Step::IsFalse,
+            ScalarOp::IsNotFalse => Step::IsNotFalse,
+            ScalarOp::IsUnknown => Step::IsUnknown,
+            ScalarOp::IsNotUnknown => Step::IsNotUnknown,
             ScalarOp::Cast { to, safe } => Step::Cast { to: TypeWire::of(&to.0), safe: *safe },
             ScalarOp::Case { operand, otherwise } => Step::Case { operand: *operand, otherwise: *otherwise },
             ScalarOp::InList { negated } => Step::InList { negated: *negated },
@@ -127,6 +146,9 @@ impl<W> Step<W> {
                 Step::Like { negated: *negated, case_insensitive: *case_insensitive, escape: *escape }
             }
             ScalarOp::Call(function) => Step::Call(FunctionName::of(function)),
+            ScalarOp::Outer(OuterColumn { name, data_type, nullable }) => {
+                Step::Outer { name: name.to_string(), data_type: TypeWire::of(&data_type.0), nullable: *nullable }
+            }
         })
     }
 }
@@ -140,6 +162,8 @@ pub(crate) struct ScalarReader<'a> {
     /// Whether operands of the wrong type are errors. In plans they are not: rules may leave such scalars
     /// behind, and the engine has the last word.
     pub(crate) typed: bool,
+    /// Whether there may be outer references: in expressions alone.
+    pub(crate) outer: bool,
 }
 
 impl ScalarReader<'_> {
@@ -170,7 +194,7 @@ impl ScalarReader<'_> {
                 }
                 Step::Column(_) => return Err(invalid("a column has operands")),
                 step => {
-                    let op = self.op(step, &types)?;
+                    let op = self.op(step, &args, &types)?;
                     let kind = match infer_op(&op, &types, self.reading.functions()) {
                         Ok(kind) => kind,
                         Err(ExprError::Type { .. }) if !self.typed => ScalarType::new(DataType::Null, true),
@@ -187,7 +211,7 @@ impl ScalarReader<'_> {
         }
     }
 
-    fn op<W, C>(&self, step: Step<W>, types: &[ScalarType]) -> Result<ScalarOp<C>, WireError> {
+    fn op<W, C>(&self, step: Step<W>, args: &[Scalar<C>], types: &[ScalarType]) -> Result<ScalarOp<C>, WireError> {
         Ok(match step {
             Step::Column(_) => return Err(WireError::invalid(self.place, "a column is no operator")),
             Step::Literal(literal) => ScalarOp::Literal(literal.read(self.place)?),
@@ -202,6 +226,11 @@ impl ScalarReader<'_> {
             Step::IsNull => ScalarOp::IsNull,
             Step::IsNotNull => ScalarOp::IsNotNull,
             Step::IsTrue => ScalarOp::IsTrue,
+            Step::IsNotTrue => ScalarOp::IsNotTrue,
+            Step::IsFalse => ScalarOp::IsFalse,
+            Step::IsNotFalse => ScalarOp::IsNotFalse,
+            Step::IsUnknown => ScalarOp::IsUnknown,
+            Step::IsNotUnknown => ScalarOp::IsNotUnknown,
             Step::Cast { to, safe } => ScalarOp::Cast { to: DataTypeKey(to.read(self.place)?), safe },
             Step::Case { operand, otherwise } => ScalarOp::Case { operand, otherwise },
             Step::InList { negated } => ScalarOp::InList { negated },
@@ -209,8 +238,17 @@ impl ScalarReader<'_> {
             Step::Like { negated, case_insensitive, escape } => ScalarOp::Like { negated, case_insensitive, escape },
             Step::Call(function) => {
                 let types: Vec<DataType> = types.iter().map(|kind| kind.data_type.clone()).collect();
-                let found = self.reading.functions().function(&function.name, &types);
+                let constants: Vec<_> = args.iter().map(constant).collect();
+                let found = self.reading.functions().function_of(&function.name, &types, &constants);
                 ScalarOp::Call(function.check(found, self.place)?)
+            }
+            Step::Outer { name, .. } if !self.outer => {
+                let message = format!("column `{name}` of an apply around, and there are no applies in a plan");
+                return Err(WireError::invalid(self.place, message));
+            }
+            Step::Outer { name, data_type, nullable } => {
+                let data_type = DataTypeKey(data_type.read(self.place)?);
+                ScalarOp::Outer(OuterColumn { name: name.into(), data_type, nullable })
             }
         })
     }
@@ -219,5 +257,12 @@ impl ScalarReader<'_> {
     pub(crate) fn aggregate(&self, function: FunctionName, types: &[DataType]) -> Result<FunctionRef, WireError> {
         let found = self.reading.functions().aggregate(&function.name, types);
         function.check(found, self.place)
+    }
+}
+
+fn constant<C>(scalar: &Scalar<C>) -> Option<&Literal> {
+    match &scalar.op {
+        ScalarOp::Literal(literal) => Some(literal),
+        _ => None,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{FragmentNode, FragmentOp, FragmentOutput};
 use crate::expr::wire::WireError;
+use crate::expr::{WindowCall, element};
 use crate::optimize::PhysicalOp;
 use crate::optimize::wire::MOST_PARTITIONS;
 use crate::term::AggregatePhase;
@@ -67,7 +68,23 @@ pub(super) fn check_node(
                     }
                     (widths.len(), if widths.is_empty() { found } else { first })
                 }
-                PhysicalOp::Barrier { barrier } => (widths.len(), barrier.schema().fields().len()),
+                PhysicalOp::MarkJoin { .. } => (2, first + 1),
+                PhysicalOp::Window { window, calls } => {
+                    let fault = |call: &WindowCall<usize>| call.frame.fault(!window.order_by.is_empty());
+                    if let Some(fault) = calls.iter().find_map(fault) {
+                        return invalid(format!("a frame of a window: {fault}"));
+                    }
+                    (1, first + calls.len())
+                }
+                PhysicalOp::Unnest { column, .. } => {
+                    let input = node.inputs.first().map(|input| &before[*input].schema);
+                    let list = input.and_then(|schema| schema.fields().get(*column)).map(|field| field.data_type());
+                    if list.and_then(element).is_none() {
+                        return invalid(format!("column {column} is no list"));
+                    }
+                    (1, first)
+                }
+                PhysicalOp::Extension { extension } => (widths.len(), extension.schema().fields().len()),
             }
         }
     };

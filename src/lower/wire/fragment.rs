@@ -160,7 +160,7 @@ impl OpWire {
         Ok(match self {
             OpWire::Input { slot, columns } => FragmentOp::Input { slot, columns },
             OpWire::MergeInput { slot, keys, fetch } => {
-                let reader = ScalarReader { reading, place, typed: false };
+                let reader = ScalarReader { reading, place, typed: false, outer: false };
                 let keys =
                     keys.into_iter().map(|key| key.read(&reader, &mut |position| column(position, [own], place)));
                 FragmentOp::MergeInput { slot, keys: keys.collect::<Result<_, _>>()?, fetch }

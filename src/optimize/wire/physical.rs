@@ -3,8 +3,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::super::PhysicalOp;
-use crate::expr::wire::{CallWire, Codec, OpaqueWire, Reading, ScalarReader, SortKeyWire, Steps, WireError};
-use crate::expr::{JoinKind, ScalarType};
+use crate::expr::wire::{
+    CallWire, Codec, ExtensionWire, Reading, ScalarReader, SortKeyWire, Steps, WindowCallWire, WindowWire, WireError,
+};
+use crate::expr::{JoinKind, NullLists, ScalarType};
 use crate::term::{AggregatePhase, Side};
 
 /// A physical operator of a document; `W` is how documents name columns at its layer.
@@ -15,11 +17,14 @@ pub(crate) enum PhysicalWire<W> {
     Project(Vec<Steps<W>>),
     HashJoin { join: String, keys: Vec<(Steps<W>, Steps<W>)>, residual: Option<Steps<W>>, build: Side },
     NestedLoopJoin { join: String, condition: Option<Steps<W>> },
+    MarkJoin { condition: Option<Steps<W>>, nullable: bool },
+    Window { window: WindowWire<W>, calls: Vec<WindowCallWire<W>> },
+    Unnest { column: W, nulls: NullLists },
     Aggregate { phase: AggregatePhase, group: Vec<W>, aggregates: Vec<CallWire<W>> },
     Sort { keys: Vec<SortKeyWire<W>>, fetch: Option<u64> },
     Limit { offset: u64, fetch: Option<u64> },
     Union,
-    Barrier { name: String, barrier: OpaqueWire },
+    Extension(ExtensionWire),
 }
 
 /// The columns that an operator's parts may read, and their types.
@@ -60,6 +65,16 @@ impl<W> PhysicalWire<W> {
                 let condition = condition.as_ref().map(|condition| Steps::of(condition, place, column)).transpose()?;
                 PhysicalWire::NestedLoopJoin { join: kind.name().to_owned(), condition }
             }
+            PhysicalOp::MarkJoin { condition, nullable } => {
+                let condition = condition.as_ref().map(|condition| Steps::of(condition, place, column)).transpose()?;
+                PhysicalWire::MarkJoin { condition, nullable: *nullable }
+            }
+            PhysicalOp::Window { window, calls } => {
+                let window = WindowWire::of(window, place, column)?;
+                let calls = calls.iter().map(|call| WindowCallWire::of(call, place, column));
+                PhysicalWire::Window { window, calls: calls.collect::<Result<_, _>>()? }
+            }
+            PhysicalOp::Unnest { column: list, nulls } => PhysicalWire::Unnest { column: column(list), nulls: *nulls },
             PhysicalOp::Aggregate { phase, group, aggregates } => {
                 let group = group.iter().map(&mut *column).collect();
                 let aggregates = aggregates.iter().map(|call| CallWire::of(call, place, column));
@@ -71,10 +86,7 @@ impl<W> PhysicalWire<W> {
             }
             PhysicalOp::Limit { offset, fetch } => PhysicalWire::Limit { offset: *offset, fetch: *fetch },
             PhysicalOp::Union => PhysicalWire::Union,
-            PhysicalOp::Barrier { barrier } => PhysicalWire::Barrier {
-                name: barrier.name().to_owned(),
-                barrier: OpaqueWire::barrier(barrier, place, codec)?,
-            },
+            PhysicalOp::Extension { extension } => PhysicalWire::Extension(ExtensionWire::of(extension, place, codec)?),
         })
     }
 
@@ -84,7 +96,7 @@ impl<W> PhysicalWire<W> {
         reading: &Reading<'_>,
         scope: &impl PhysicalScope<W, C>,
     ) -> Result<PhysicalOp<C>, WireError> {
-        let reader = ScalarReader { reading, place, typed: false };
+        let reader = ScalarReader { reading, place, typed: false, outer: false };
         let kind = |name: &str| {
             JoinKind::from_name(name).ok_or_else(|| WireError::invalid(place, format!("no join is called {name:?}")))
         };
@@ -110,6 +122,18 @@ impl<W> PhysicalWire<W> {
             PhysicalWire::NestedLoopJoin { join, condition } => {
                 PhysicalOp::NestedLoopJoin { kind: kind(&join)?, condition: condition.map(scalar).transpose()? }
             }
+            PhysicalWire::MarkJoin { condition, nullable } => {
+                PhysicalOp::MarkJoin { condition: condition.map(scalar).transpose()?, nullable }
+            }
+            PhysicalWire::Window { window, calls } => {
+                let window = window.read(&reader, &mut |column| scope.column(column))?;
+                let calls = calls.into_iter().map(|call| call.read(&reader, &mut |column| scope.column(column)));
+                PhysicalOp::Window { window, calls: calls.collect::<Result<_, _>>()? }
+            }
+            PhysicalWire::Unnest { column, nulls } => {
+                let (column, _) = scope.column(column)?;
+                PhysicalOp::Unnest { column, nulls }
+            }
             PhysicalWire::Aggregate { phase, group, aggregates } => {
                 let group = group.into_iter().map(|column| scope.column(column).map(|(column, _)| column));
                 let group = group.collect::<Result<_, _>>()?;
@@ -123,9 +147,7 @@ impl<W> PhysicalWire<W> {
             }
             PhysicalWire::Limit { offset, fetch } => PhysicalOp::Limit { offset, fetch },
             PhysicalWire::Union => PhysicalOp::Union,
-            PhysicalWire::Barrier { name, barrier } => {
-                PhysicalOp::Barrier { barrier: barrier.read_barrier(&name, place, reading)? }
-            }
+            PhysicalWire::Extension(extension) => PhysicalOp::Extension { extension: extension.read(place, reading)? },
         })
     }
 }

@@ -8,10 +8,10 @@ use super::super::{CapUse, Partitioning, Plan, PlanColumn, PlanNode, PlanOp};
 use super::{MOST_PARTITIONS, PhysicalScope, PhysicalWire};
 use crate::expr::ScalarType;
 use crate::expr::wire::{
-    Codec, FORMAT, Kind, LeafWire, Number, ReadContext, Reading, ScalarReader, SchemaWire, SortKeyWire, TypeWire,
-    WireError, expect, from_json, to_json,
+    Codec, FORMAT, Kind, LeafWire, ReadContext, Reading, ScalarReader, SchemaWire, SortKeyWire, TypeWire, WireError,
+    expect, from_json, to_json,
 };
-use crate::leaf::Leaf;
+use crate::leaf::{Leaf, Number};
 use crate::term::{AggregatePhase, ColumnId, Side};
 use crate::token::{Token, Tokenizer};
 
@@ -245,7 +245,7 @@ impl Scope<'_> {
             }
             OpWire::Empty => PlanOp::Empty,
             OpWire::Exchange { to, merge } => {
-                let reader = ScalarReader { reading: self.reading, place: self.place, typed: false };
+                let reader = ScalarReader { reading: self.reading, place: self.place, typed: false, outer: false };
                 let merge = merge.into_iter().map(|key| key.read(&reader, &mut |column| self.column(column)));
                 PlanOp::Exchange { to: self.partitioning(to)?, merge: merge.collect::<Result<_, _>>()? }
             }

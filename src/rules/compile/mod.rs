@@ -242,8 +242,8 @@ fn rule(compiler: &mut Compiler<'_>, datum: &Datum, doc: String) -> Option<Rule>
     if let (Some([first, ..]), Some(Phase::Normalize | Phase::Explore)) = (clauses.requires, phase) {
         compiler.expected("no `requires`: only rules of `implement` have inputs with partitions", first);
     }
-    // A barrier's content is the engine's: no text can show one.
-    let writable = compiler.root.as_ref().is_none_or(|root| root.operator != Operator::Barrier);
+    // An extension's content is the engine's: no text can show one.
+    let writable = compiler.root.as_ref().is_none_or(|root| root.operator != Operator::Extension);
     if clauses.examples.is_empty() && writable {
         missing(compiler, "example", "it shows what the rule does, and is run as a test");
     }

@@ -11,6 +11,7 @@ mod joins;
 mod predicates;
 mod projections;
 mod unions;
+mod windows;
 
 use super::registry::Function;
 
@@ -25,6 +26,7 @@ pub(super) fn core() -> Vec<Function> {
         eager::functions(),
         counts::functions(),
         unions::functions(),
+        windows::functions(),
     ];
     topics.concat()
 }

@@ -45,7 +45,7 @@ pub(super) fn distinct(context: Context<'_>, input: &Relation) -> Relation {
 }
 
 impl Context<'_> {
-    fn aggregate(&self, call: &TermAggregate, at: &Positions, members: &[&Row]) -> Result<Value, EvalError> {
+    pub(super) fn aggregate(&self, call: &TermAggregate, at: &Positions, members: &[&Row]) -> Result<Value, EvalError> {
         let mut values: Vec<Row> = Vec::new();
         for row in members {
             if let Some(filter) = call.filter
@@ -77,7 +77,7 @@ impl Context<'_> {
         match &call.function {
             AggregateFunction::Min => least(values, |order| order.is_lt()),
             AggregateFunction::Max => least(values, |order| order.is_gt()),
-            AggregateFunction::Other(_) => Err(unknown()),
+            AggregateFunction::Grouping | AggregateFunction::Other(_) => Err(unknown()),
             _ if values.is_empty() => Ok(Value::Null),
             AggregateFunction::Sum => match &kind {
                 DataType::Float32 | DataType::Float64 => Ok(Value::Float(kind.clone(), float_sum(&values)?)),

@@ -4,7 +4,7 @@ use crate::term::ColumnId;
 
 /// Why a plan has no result.
 ///
-/// The first four belong to the meaning of the plan ([`EvalError::is_of_the_plan`]): an engine raises
+/// The first five belong to the meaning of the plan ([`EvalError::is_of_the_plan`]): an engine raises
 /// them, too. The others say that the interpreter cannot tell what the plan means.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvalError {
@@ -39,6 +39,12 @@ pub enum EvalError {
         function: String,
         /// Its own words.
         reason: String,
+    },
+    /// A scalar subquery that gave several rows.
+    #[error("a scalar subquery gave {rows} rows for one row; it may give at most one")]
+    SeveralRows {
+        /// How many.
+        rows: usize,
     },
     /// Something that only an engine can run.
     #[error("the reference interpreter does not know {what}; give it through `Tables`, or ask an engine")]
@@ -76,6 +82,6 @@ impl EvalError {
     /// Whether the plan itself raises this error, rather than the interpreter being at its limits.
     pub fn is_of_the_plan(&self) -> bool {
         use EvalError::*;
-        matches!(self, DivisionByZero { .. } | Overflow { .. } | Cast { .. } | Call { .. })
+        matches!(self, DivisionByZero { .. } | Overflow { .. } | Cast { .. } | Call { .. } | SeveralRows { .. })
     }
 }

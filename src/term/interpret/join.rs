@@ -48,6 +48,35 @@ pub(super) fn join(
     Ok(Relation { columns: if kind.gives_right() { both } else { left.columns.clone() }, rows })
 }
 
+/// The left rows, each with whether the condition is true of a right row: null where it is true of none
+/// and null of one.
+pub(super) fn mark_join(
+    context: Context<'_>,
+    mark: ColumnId,
+    on: &[ScalarId],
+    left: &Relation,
+    right: &Relation,
+) -> Result<Relation, EvalError> {
+    let both: Vec<ColumnId> = left.columns.iter().chain(&right.columns).copied().collect();
+    let at = positions(&both);
+    let mut rows = Vec::with_capacity(left.rows.len());
+    for row in &left.rows {
+        let mut found = Some(false);
+        for other in &right.rows {
+            match context.all(on, &at, &concat(row, other))? {
+                Some(true) => {
+                    found = Some(true);
+                    break;
+                }
+                Some(false) => {}
+                None => found = None,
+            }
+        }
+        rows.push(concat(row, &[found.into()]));
+    }
+    Ok(Relation { columns: left.columns.iter().copied().chain([mark]).collect(), rows })
+}
+
 /// An inner join of any number of relations.
 ///
 /// A conjunct that cannot fail holds as soon as its columns are there, which keeps the products
@@ -87,10 +116,10 @@ pub(super) fn join_set(context: Context<'_>, on: &[ScalarId], inputs: &[&Relatio
     Ok(Relation { columns: product.columns, rows })
 }
 
-fn concat(left: &[Value], right: &[Value]) -> Row {
+pub(super) fn concat(left: &[Value], right: &[Value]) -> Row {
     left.iter().chain(right).cloned().collect()
 }
 
-fn nulls(count: usize) -> Row {
+pub(super) fn nulls(count: usize) -> Row {
     vec![Value::Null; count]
 }

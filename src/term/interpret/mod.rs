@@ -13,10 +13,12 @@
 //!   that is true, and one null among the compared leaves nobody sure.
 //! * AND, OR and CASE evaluate from left to right and stop when they know: an arm that is not taken
 //!   raises no error.
+//! * An `apply` computes its right side anew for every left row.
 //! * A [`Relation`] is a bag. [`Equivalence`] says what two results must share, and [`preserves`]
 //!   takes errors into account.
 
 mod aggregate;
+mod apply;
 mod arithmetic;
 mod arrow;
 mod compare;
@@ -29,7 +31,9 @@ mod relation;
 mod scalar;
 mod semantics;
 mod tables;
+mod unnest;
 mod value;
+mod window;
 
 pub use arrow::{array_of, literal_of, values_of};
 pub use compare::{compare, order};

@@ -5,12 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::aggregate::{aggregate, distinct};
+use super::apply::apply;
 use super::compare::order;
-use super::join::{join, join_set};
+use super::join::{join, join_set, mark_join};
 use super::scalar::{Context, positions};
+use super::unnest::unnest;
+use super::window::window;
 use super::{EvalError, Relation, Row, Semantics, Tables, Value};
+use crate::expr::MapPartitions;
 use crate::leaf::Leaf;
-use crate::term::{GetId, RelNode, RelOp, SortId, TermId, TermSortKey, Terms};
+use crate::term::{ExtensionId, GetId, RelNode, RelOp, SortId, TermId, TermSortKey, Terms};
 
 /// The result of a term: what every plan for it must give, up to what the semantics leave open.
 ///
@@ -19,36 +23,51 @@ use crate::term::{GetId, RelNode, RelOp, SortId, TermId, TermSortKey, Terms};
 ///
 /// # Errors
 /// What the plan itself raises (division by zero, overflow, a cast), and what the interpreter does
-/// not know (a barrier, an engine's aggregate, a function that nobody evaluates, a leaf without data).
+/// not know (an engine's operator, an engine's aggregate, a function that nobody evaluates, a leaf without data).
 pub fn interpret(terms: &Terms, root: TermId, semantics: &Semantics, tables: &Tables) -> Result<Relation, EvalError> {
-    let context = Context { terms, semantics, tables };
-    let mut reachable = BTreeSet::from([root]);
-    let mut readers: HashMap<TermId, usize> = HashMap::from([(root, 1)]);
-    let mut stack = vec![root];
-    while let Some(term) = stack.pop() {
-        for input in &terms.term(term).inputs {
-            *readers.entry(*input).or_default() += 1;
-            if reachable.insert(*input) {
-                stack.push(*input);
+    Context { terms, semantics, tables, outer: None }.relation(root)
+}
+
+impl Context<'_> {
+    /// What a term gives; the right sides of applies are computed anew for every left row.
+    pub(super) fn relation(self, root: TermId) -> Result<Relation, EvalError> {
+        let (context, terms) = (self, self.terms);
+        let mut reachable = BTreeSet::from([root]);
+        let mut readers: HashMap<TermId, usize> = HashMap::from([(root, 1)]);
+        let mut stack = vec![root];
+        while let Some(term) = stack.pop() {
+            for input in inputs_at_once(terms.term(term)) {
+                *readers.entry(*input).or_default() += 1;
+                if reachable.insert(*input) {
+                    stack.push(*input);
+                }
             }
         }
-    }
-    // An input is interned before its readers, so ascending ids are a valid order.
-    let mut done: HashMap<TermId, Rc<Relation>> = HashMap::new();
-    for term in reachable {
-        let node = terms.term(term);
-        let mut inputs = Vec::with_capacity(node.inputs.len());
-        for input in &node.inputs {
-            inputs.push(done[input].clone());
-            let left = readers.entry(*input).and_modify(|left| *left -= 1).or_default();
-            if *left == 0 {
-                done.remove(input);
+        // An input is interned before its readers, so ascending ids are a valid order.
+        let mut done: HashMap<TermId, Rc<Relation>> = HashMap::new();
+        for term in reachable {
+            let node = terms.term(term);
+            let mut inputs = Vec::with_capacity(node.inputs.len());
+            for input in inputs_at_once(node) {
+                inputs.push(done[input].clone());
+                let left = readers.entry(*input).and_modify(|left| *left -= 1).or_default();
+                if *left == 0 {
+                    done.remove(input);
+                }
             }
+            let relation = context.operator(node, inputs)?;
+            done.insert(term, Rc::new(relation));
         }
-        let relation = context.operator(node, inputs)?;
-        done.insert(term, Rc::new(relation));
+        Ok(done.remove(&root).map(Rc::unwrap_or_clone).unwrap_or_default())
     }
-    Ok(done.remove(&root).map(Rc::unwrap_or_clone).unwrap_or_default())
+}
+
+/// The inputs that are computed once: not the right side of an `apply`.
+fn inputs_at_once(node: &RelNode<TermId>) -> &[TermId] {
+    match node.op {
+        RelOp::Apply(_, _) => &node.inputs[..1],
+        _ => &node.inputs,
+    }
 }
 
 /// Whether the rows stand in an order: what an engine's result below a sort must satisfy, however it
@@ -60,7 +79,7 @@ pub fn is_sorted(
     semantics: &Semantics,
     tables: &Tables,
 ) -> Result<bool, EvalError> {
-    let context = Context { terms, semantics, tables };
+    let context = Context { terms, semantics, tables, outer: None };
     let keys = terms.sort_keys(keys);
     let sorted = context.sort_values(keys, relation)?;
     for pair in sorted.windows(2) {
@@ -102,6 +121,10 @@ impl Context<'_> {
                 let inputs: Vec<&Relation> = inputs.iter().map(|input| &**input).collect();
                 join_set(*self, terms.predicates(on), &inputs)
             }
+            RelOp::MarkJoin(mark, on) => mark_join(*self, mark, terms.predicates(on), &inputs[0], &inputs[1]),
+            RelOp::Apply(form, on) => apply(*self, form, terms.predicates(on), &only(), node.inputs[1]),
+            RelOp::Window(spec) => window(*self, terms.window(spec), &only()),
+            RelOp::Unnest(spec) => unnest(spec, only()),
             RelOp::Aggregate(spec) => aggregate(*self, terms.aggregate(spec), &only()),
             RelOp::Distinct => Ok(distinct(*self, &only())),
             RelOp::Sort(keys) => self.sort(keys, only()),
@@ -115,10 +138,24 @@ impl Context<'_> {
                 }
                 Ok(Relation { columns: spec.output.clone(), rows })
             }
-            RelOp::Barrier(barrier) => Err(EvalError::Unsupported {
-                what: format!("the engine's operator `{}`", terms.barrier(barrier).barrier.name()),
-            }),
+            RelOp::Extension(extension) => self.extension(extension, &inputs),
         }
+    }
+
+    /// A function of the query's own, over all rows as one partition; what an engine alone runs has no
+    /// meaning here.
+    fn extension(&self, extension: ExtensionId, inputs: &[Rc<Relation>]) -> Result<Relation, EvalError> {
+        let spec = self.terms.extension(extension);
+        let Some(function) = MapPartitions::of(&*spec.extension) else {
+            let what = format!("the engine's operator `{}`", spec.extension.name());
+            return Err(EvalError::Unsupported { what });
+        };
+        let mut batches = Vec::with_capacity(inputs.len());
+        for (input, columns) in inputs.iter().zip(&spec.inputs) {
+            batches.push(input.select(columns)?.to_batch(self.terms)?);
+        }
+        let failed = |reason| EvalError::Call { function: spec.extension.name().to_owned(), reason };
+        Relation::from_batches(spec.output.clone(), &function.call(&batches).map_err(failed)?)
     }
 
     fn get(&self, get: GetId) -> Result<Relation, EvalError> {
@@ -152,7 +189,7 @@ impl Context<'_> {
         }
     }
 
-    fn sort_values(&self, keys: &[TermSortKey], input: &Relation) -> Result<Vec<Row>, EvalError> {
+    pub(super) fn sort_values(&self, keys: &[TermSortKey], input: &Relation) -> Result<Vec<Row>, EvalError> {
         let at = positions(&input.columns);
         let values = |row: &Row| {
             let value = |key: &TermSortKey| Ok(self.scalar(key.scalar, &at, row)?.sort_key(self.semantics));
@@ -162,7 +199,7 @@ impl Context<'_> {
     }
 }
 
-fn compare_keys(keys: &[TermSortKey], a: &[Value], b: &[Value]) -> Result<Ordering, EvalError> {
+pub(super) fn compare_keys(keys: &[TermSortKey], a: &[Value], b: &[Value]) -> Result<Ordering, EvalError> {
     for ((key, a), b) in keys.iter().zip(a).zip(b) {
         let nulls = if key.nulls_first { Ordering::Less } else { Ordering::Greater };
         let ordering = match (a.is_null(), b.is_null()) {

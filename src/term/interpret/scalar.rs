@@ -27,6 +27,8 @@ pub(super) struct Context<'a> {
     pub terms: &'a Terms,
     pub semantics: &'a Semantics,
     pub tables: &'a Tables,
+    /// The left row of the `apply` around this, and where its columns stand.
+    pub outer: Option<(&'a Positions, &'a [Value])>,
 }
 
 impl Context<'_> {
@@ -44,7 +46,10 @@ impl Context<'_> {
         Ok(match &node.op {
             ScalarOp::Column(column) => match at.get(column) {
                 Some(at) => row[*at].clone(),
-                None => return Err(EvalError::MissingColumn { place: "a scalar", column: *column }),
+                None => match self.outer.and_then(|(at, row)| Some(row[*at.get(column)?].clone())) {
+                    Some(value) => value,
+                    None => return Err(EvalError::MissingColumn { place: "a scalar", column: *column }),
+                },
             },
             ScalarOp::Literal(literal) => values_of(literal.array()).remove(0),
             ScalarOp::And => truth(self.connective(true, args, at, row)?),
@@ -53,6 +58,15 @@ impl Context<'_> {
             ScalarOp::IsNull => arg(0)?.is_null().into(),
             ScalarOp::IsNotNull => (!arg(0)?.is_null()).into(),
             ScalarOp::IsTrue => (arg(0)?.as_bool() == Some(true)).into(),
+            ScalarOp::IsNotTrue => (arg(0)?.as_bool() != Some(true)).into(),
+            ScalarOp::IsFalse => (arg(0)?.as_bool() == Some(false)).into(),
+            ScalarOp::IsNotFalse => (arg(0)?.as_bool() != Some(false)).into(),
+            ScalarOp::IsUnknown => arg(0)?.as_bool().is_none().into(),
+            ScalarOp::IsNotUnknown => arg(0)?.as_bool().is_some().into(),
+            ScalarOp::Outer(outer) => {
+                let what = format!("the outer reference `{}`, which no `apply` binds,", outer.name);
+                return Err(EvalError::Unsupported { what });
+            }
             ScalarOp::Negate => {
                 let value = arg(0)?;
                 match value.is_null() {

@@ -25,7 +25,11 @@
 //! | limit | `limit 3 offset 2 t`, `limit all offset 2 t` |
 //! | top-k | `top-k 3 offset 2 [a] t` |
 //! | union | `union [o := [a x]] [t u]`: `o` is `a` of the first input, `x` of the second |
-//! | barrier | `barrier window [w] [[a b]] t` (printed only: its content is the engine's) |
+//! | mark-join | `mark-join m (a = x) t u`: the boolean `m` says whether a row of `u` matches |
+//! | apply | `apply semi true t (filter (a = x) u)`, `apply mark m (a = x) t u`, `apply scalar [o := x] true t u`: the right side reads columns of the left one |
+//! | window | `window [a] [b desc] [n := (row-number) s := (sum c over (rows 1-preceding current-row))] t` |
+//! | unnest | `unnest [e := l] preserve-nulls t`: `e` are the elements of the list `l` |
+//! | extension | `barrier window [w] [[a b]] t` (printed only: its content is the engine's) |
 //!
 //! Names that are no plain words stand in double quotes: `"sum(price)"`.
 
@@ -41,7 +45,7 @@ pub use error::{NotationError, NotationErrorKind};
 pub use parser::{parse, parse_into};
 pub use printer::{
     print, print_aggregate, print_columns, print_conjunction, print_line, print_operator, print_projection,
-    print_scalar, print_sort, quoted,
+    print_scalar, print_sort, print_unnest, print_window, quoted,
 };
 pub use tables::Tables;
 

@@ -1,14 +1,17 @@
 use std::sync::Arc;
 
+use arrow_schema::DataType;
+
 use super::datum::{Datum, DatumError, DatumKind, MAX_DEPTH, read};
 use super::error::{NotationError, NotationErrorKind};
 use super::lexer::{Lexeme, LexemeKind, Span, lex};
 use super::printer::OPERATORS;
 use super::scalar::Scalars;
 use super::tables::Tables;
-use crate::expr::{AggregateFunction, ExprError, Functions, JoinKind, nearest};
+use crate::expr::{AggregateFunction, ExprError, Functions, JoinKind, NullLists, element, nearest};
 use crate::term::{
-    AggregateSpec, ColumnId, ColumnSet, GetId, GetSpec, RelNode, RelOp, TermId, TermSortKey, Terms, UnionSpec,
+    AggregateSpec, ApplyForm, ColumnId, ColumnSet, GetId, GetSpec, RelNode, RelOp, TermId, TermSortKey, Terms,
+    UnionSpec, UnnestSpec, WindowSpec,
 };
 
 /// The term that a text describes, in a new arena.
@@ -44,7 +47,8 @@ pub fn parse_into(terms: &mut Terms, text: &str, tables: &Tables) -> Result<Term
     if let Some(lexeme) = reader.lexemes.get(reader.at) {
         return Err(reader.expected("the end", lexeme));
     }
-    let mut builder = Builder { text, terms, tables, read: Vec::new(), gets: Vec::new(), next_get: 0 };
+    let mut builder =
+        Builder { text, terms, tables, read: Vec::new(), gets: Vec::new(), next_get: 0, outer: ColumnSet::new() };
     builder.read_tables(&syntax)?;
     builder.relation(&syntax)
 }
@@ -134,16 +138,26 @@ impl Reader<'_> {
             "empty" => &["the columns in `[..]`"],
             "project" => &["the columns in `[..]`"],
             "filter" | "join-set" => &["a condition"],
+            "mark-join" => &["the mark's name", "a condition"],
+            "apply" => &["a kind of apply"],
+            "window" => &["the partition's columns in `[..]`", "the keys in `[..]`", "the calls in `[..]`"],
+            "unnest" => &["`[element := list]`", "`preserve-nulls` or `drop-nulls`"],
             "join" => &["a kind of join", "a condition"],
             "aggregate" => &["the keys in `[..]`", "the aggregates in `[..]`"],
             "sort" => &["the keys in `[..]`"],
             "limit" | "top-k" => &["a number of rows"],
             "union" => &["the columns in `[..]`"],
-            "barrier" => return Err(self.error(lexeme.span, NotationErrorKind::NotWritable("barrier"))),
+            "extension" => return Err(self.error(lexeme.span, NotationErrorKind::NotWritable("extension"))),
             _ => &[],
         };
         for part in parts {
             payload.push(self.datum(part)?);
+        }
+        if op == "apply" {
+            if matches!(payload[0].word(), Some("mark" | "scalar")) {
+                payload.push(self.datum("the column that it adds")?);
+            }
+            payload.push(self.datum("a condition")?);
         }
         if matches!(op, "limit" | "top-k") {
             if self.lexemes.get(self.at).and_then(Lexeme::word) == Some("offset") {
@@ -157,7 +171,7 @@ impl Reader<'_> {
         let mut inputs = Vec::new();
         match op {
             "get" | "empty" => {}
-            "join" => inputs = vec![self.relation(depth + 1)?, self.relation(depth + 1)?],
+            "join" | "mark-join" | "apply" => inputs = vec![self.relation(depth + 1)?, self.relation(depth + 1)?],
             "join-set" | "union" => {
                 if self.lexemes.get(self.at).is_some_and(|next| next.kind == LexemeKind::Open('[')) {
                     let open = self.lexemes[self.at].span;
@@ -192,6 +206,8 @@ struct Builder<'a> {
     /// The readings of the text, in written order.
     gets: Vec<GetId>,
     next_get: usize,
+    /// Columns of the left sides of the applies around the place that is read.
+    outer: ColumnSet,
 }
 
 impl Builder<'_> {
@@ -251,8 +267,16 @@ impl Builder<'_> {
     }
 
     fn relation(&mut self, syntax: &Syntax) -> Result<TermId, NotationError> {
-        let inputs = syntax.inputs.iter().map(|input| self.relation(input)).collect::<Result<Vec<_>, _>>()?;
-        let mut scope = ColumnSet::new();
+        let mut inputs = Vec::with_capacity(syntax.inputs.len());
+        for (at, input) in syntax.inputs.iter().enumerate() {
+            let outer = self.outer.clone();
+            if at == 1 && syntax.op == "apply" {
+                self.outer.extend(&self.terms.facts(inputs[0]).outputs);
+            }
+            inputs.push(self.relation(input)?);
+            self.outer = outer;
+        }
+        let mut scope = self.outer.clone();
         inputs.iter().for_each(|input| scope.extend(&self.terms.facts(*input).outputs));
         let payload = &syntax.payload;
         let op = match syntax.op.as_str() {
@@ -313,6 +337,16 @@ impl Builder<'_> {
                 }
                 RelOp::Aggregate(self.terms.intern_aggregate(AggregateSpec { group, aggregates }))
             }
+            "mark-join" => {
+                let on = self.conjunction(&payload[1], &scope)?;
+                RelOp::MarkJoin(self.define(&payload[0], DataType::Boolean, true)?, on)
+            }
+            "apply" => {
+                let on = self.conjunction(&payload[payload.len() - 1], &scope)?;
+                RelOp::Apply(self.form(payload, inputs[1])?, on)
+            }
+            "window" => RelOp::Window(self.window(payload, &scope)?),
+            "unnest" => RelOp::Unnest(self.unnest(payload, &scope)?),
             "distinct" => RelOp::Distinct,
             "sort" => RelOp::Sort(self.sort(&payload[0], &scope)?),
             "limit" => {
@@ -330,6 +364,69 @@ impl Builder<'_> {
             _ => RelOp::Union(self.union(syntax, &inputs)?),
         };
         Ok(self.terms.add(RelNode::new(op, inputs)))
+    }
+
+    fn conjunction(&mut self, datum: &Datum, scope: &ColumnSet) -> Result<crate::term::PredicatesId, NotationError> {
+        let condition = self.scalars(scope).condition(datum)?;
+        let conjuncts: Vec<_> =
+            condition.conjuncts().iter().map(|conjunct| self.terms.intern_scalar(conjunct)).collect();
+        Ok(self.terms.intern_predicates(conjuncts))
+    }
+
+    /// `[name := column]`.
+    fn renaming<'b>(&self, datum: &'b Datum, scope: &ColumnSet) -> Result<(&'b Datum, ColumnId), NotationError> {
+        match self.definitions(datum)?.as_slice() {
+            [(name, Some(column))] => Ok((name, self.scalars(scope).column(column)?)),
+            _ => Err(self.expected("`[name := column]`", datum)),
+        }
+    }
+
+    fn form(&mut self, payload: &[Datum], right: TermId) -> Result<ApplyForm, NotationError> {
+        Ok(match payload[0].word() {
+            Some("inner") => ApplyForm::Inner,
+            Some("left") => ApplyForm::Left,
+            Some("semi") => ApplyForm::Semi,
+            Some("anti") => ApplyForm::Anti,
+            Some("mark") => ApplyForm::Mark(self.define(&payload[1], DataType::Boolean, true)?),
+            Some("scalar") => {
+                let scope = self.terms.facts(right).outputs.clone();
+                let (name, value) = self.renaming(&payload[1], &scope)?;
+                let kind = self.terms.column(value).data_type.clone();
+                ApplyForm::Scalar { value, output: self.define(name, kind, true)? }
+            }
+            _ => {
+                let expected = "a kind of apply (inner, left, semi, anti, mark, scalar)";
+                return Err(self.expected(expected, &payload[0]));
+            }
+        })
+    }
+
+    fn window(&mut self, payload: &[Datum], scope: &ColumnSet) -> Result<crate::term::WindowId, NotationError> {
+        let keys = self.items(&payload[0])?.iter().map(|key| self.scalars(scope).column(key));
+        let partition_by = keys.collect::<Result<Vec<_>, _>>()?;
+        let order_by = self.sort(&payload[1], scope)?;
+        let order_by = self.terms.sort_keys(order_by).to_vec();
+        let mut calls = Vec::new();
+        for (name, value) in self.definitions(&payload[2])? {
+            let Some(value) = value else { return Err(self.expected("`name := (function ..)`", name)) };
+            let (call, kind) = self.scalars(scope).window_call(value)?;
+            let column = self.define(name, kind.data_type, kind.nullable)?;
+            calls.push((column, self.terms.intern_window_call(&call)));
+        }
+        Ok(self.terms.intern_window(WindowSpec { partition_by, order_by, calls }))
+    }
+
+    fn unnest(&mut self, payload: &[Datum], scope: &ColumnSet) -> Result<UnnestSpec, NotationError> {
+        let (name, list) = self.renaming(&payload[0], scope)?;
+        let found = self.terms.column(list).data_type.clone();
+        let Some(item) = element(&found) else {
+            let column = self.terms.column(list).name.to_string();
+            return Err(self.error(payload[0].span, ExprError::NotAList { column, found }));
+        };
+        let nulls = [NullLists::Preserve, NullLists::Drop].into_iter();
+        let nulls = nulls.into_iter().find(|nulls| payload[1].word() == Some(nulls.name()));
+        let nulls = nulls.ok_or_else(|| self.expected("`preserve-nulls` or `drop-nulls`", &payload[1]))?;
+        Ok(UnnestSpec { list, element: self.define(name, item.data_type().clone(), true)?, nulls })
     }
 
     fn items<'b>(&self, datum: &'b Datum) -> Result<&'b [Datum], NotationError> {

@@ -3,7 +3,10 @@ use std::fmt::Write;
 
 use arrow_schema::DataType;
 
-use super::super::{AggregateId, ColumnId, GetId, ProjectionId, RelOp, ScalarId, SortId, TermId, Terms, UnionId};
+use super::super::{
+    AggregateId, ApplyForm, ColumnId, GetId, ProjectionId, RelOp, ScalarId, SortId, TermId, TermSortKey, Terms,
+    UnionId, UnnestSpec, WindowId,
+};
 use crate::expr::{AggregateCall, DataTypeKey, Literal, Scalar, ScalarOp, SortKey};
 
 /// The term on several lines: one operator per line, inputs indented by two.
@@ -77,6 +80,21 @@ fn operator(terms: &Terms, op: RelOp, seen: &mut Vec<GetId>) -> String {
         RelOp::Filter(predicates) => format!("filter {}", print_conjunction(terms, terms.predicates(predicates))),
         RelOp::Join(kind, on) => format!("join {kind} {}", print_conjunction(terms, terms.predicates(on))),
         RelOp::JoinSet(on) => format!("join-set {}", print_conjunction(terms, terms.predicates(on))),
+        RelOp::MarkJoin(mark, on) => {
+            format!("mark-join {} {}", name(terms, mark), print_conjunction(terms, terms.predicates(on)))
+        }
+        RelOp::Apply(form, on) => {
+            let column = match form {
+                ApplyForm::Mark(mark) => format!(" {}", name(terms, mark)),
+                ApplyForm::Scalar { value, output } => {
+                    format!(" [{} := {}]", name(terms, output), name(terms, value))
+                }
+                _ => String::new(),
+            };
+            format!("apply {}{column} {}", form.name(), print_conjunction(terms, terms.predicates(on)))
+        }
+        RelOp::Window(window) => format!("window {}", print_window(terms, window)),
+        RelOp::Unnest(spec) => format!("unnest {}", print_unnest(terms, spec)),
         RelOp::Aggregate(spec) => format!("aggregate {}", print_aggregate(terms, spec)),
         RelOp::Distinct => "distinct".to_owned(),
         RelOp::Sort(keys) => format!("sort {}", print_sort(terms, keys)),
@@ -88,11 +106,12 @@ fn operator(terms: &Terms, op: RelOp, seen: &mut Vec<GetId>) -> String {
             format!("top-k {fetch}{} {}", offset_text(offset), print_sort(terms, keys))
         }
         RelOp::Union(union) => format!("union {}", union_text(terms, union)),
-        RelOp::Barrier(barrier) => {
-            let spec = terms.barrier(barrier);
+        RelOp::Extension(extension) => {
+            let spec = terms.extension(extension);
             let inputs = spec.inputs.iter().map(|columns| print_columns(terms, columns.iter().copied()));
             let output = print_columns(terms, spec.output.iter().copied());
-            format!("barrier {} {output} [{}]", quoted(spec.barrier.name()), inputs.collect::<Vec<_>>().join(" "))
+            let head = spec.extension.operator();
+            format!("{head} {} {output} [{}]", quoted(spec.extension.name()), inputs.collect::<Vec<_>>().join(" "))
         }
     }
 }
@@ -115,7 +134,7 @@ fn reading(terms: &Terms, get: GetId, seen: &mut Vec<GetId>) -> String {
 }
 
 /// The words that begin a relation.
-pub(super) const OPERATORS: [&str; 13] = [
+pub(super) const OPERATORS: [&str; 17] = [
     "get",
     "empty",
     "project",
@@ -128,7 +147,11 @@ pub(super) const OPERATORS: [&str; 13] = [
     "limit",
     "top-k",
     "union",
-    "barrier",
+    "extension",
+    "mark-join",
+    "apply",
+    "window",
+    "unnest",
 ];
 
 /// A name as texts write it: bare where it is a plain word, else in double quotes.
@@ -217,9 +240,32 @@ pub fn print_aggregate(terms: &Terms, spec: AggregateId) -> String {
     format!("{} [{calls}]", print_columns(terms, spec.group.iter().copied()))
 }
 
+/// A window: `[a] [b desc] [n := (row-number)]`.
+pub fn print_window(terms: &Terms, window: WindowId) -> String {
+    let spec = terms.window(window);
+    let calls = spec.calls.iter().map(|(column, call)| {
+        let call = terms.window_call_tree(call).try_map(&mut |column| Ok::<_, Infallible>(name(terms, *column)));
+        let mut call = call.unwrap_or_else(|never| match never {});
+        call.args = call.args.into_iter().map(typed_nulls).collect();
+        format!("{} := {call}", name(terms, *column))
+    });
+    let calls = calls.collect::<Vec<_>>().join(" ");
+    let keys = print_columns(terms, spec.partition_by.iter().copied());
+    format!("{keys} {} [{calls}]", sort_text(terms, &spec.order_by))
+}
+
+/// How a list becomes rows: `[e := l] drop-nulls`.
+pub fn print_unnest(terms: &Terms, spec: UnnestSpec) -> String {
+    format!("[{} := {}] {}", name(terms, spec.element), name(terms, spec.list), spec.nulls.name())
+}
+
 /// Sort keys: `[a desc, b]`.
 pub fn print_sort(terms: &Terms, keys: SortId) -> String {
-    let keys = terms.sort_keys(keys).iter().map(|key| {
+    sort_text(terms, terms.sort_keys(keys))
+}
+
+fn sort_text(terms: &Terms, keys: &[TermSortKey]) -> String {
+    let keys = keys.iter().map(|key| {
         let scalar = named(terms, &terms.tree(key.scalar));
         SortKey { scalar, descending: key.descending, nulls_first: key.nulls_first }.to_string()
     });

@@ -8,7 +8,8 @@ use super::datum::{Datum, DatumKind};
 use super::error::{NotationError, NotationErrorKind};
 use super::lexer::Span;
 use crate::expr::{
-    AggregateCall, AggregateFunction, BinaryOp, DataTypeKey, ExprError, Literal, Scalar, ScalarOp, ScalarType, infer_op,
+    AggregateCall, AggregateFunction, BinaryOp, DataTypeKey, ExprError, FrameBound, FrameUnits, Literal, Scalar,
+    ScalarOp, ScalarType, WindowCall, WindowFrame, WindowFunction, infer_op, window_type,
 };
 use crate::term::{ColumnId, ColumnSet, Terms};
 
@@ -149,6 +150,11 @@ impl Scalars<'_> {
             "is-null" => ScalarOp::IsNull,
             "is-not-null" => ScalarOp::IsNotNull,
             "is-true" => ScalarOp::IsTrue,
+            "is-not-true" => ScalarOp::IsNotTrue,
+            "is-false" => ScalarOp::IsFalse,
+            "is-not-false" => ScalarOp::IsNotFalse,
+            "is-unknown" => ScalarOp::IsUnknown,
+            "is-not-unknown" => ScalarOp::IsNotUnknown,
             "case" => case(false, true),
             "case-of" => case(true, true),
             "case-no-else" => case(false, false),
@@ -226,6 +232,71 @@ impl Scalars<'_> {
         })?;
         Ok((AggregateCall { function, args, distinct, filter }, data_type))
     }
+
+    /// A call of a window and what it gives.
+    pub fn window_call(&self, datum: &Datum) -> Result<(WindowCall<ColumnId>, ScalarType), NotationError> {
+        let Some((head, operands)) = datum.form() else {
+            return Err(self.expected("a call such as `(row-number)`", datum));
+        };
+        let (operands, frame) = match operands {
+            [operands @ .., word, frame] if word.word() == Some("over") => (operands, self.frame(frame)?),
+            _ => (operands, WindowFrame::UP_TO_PEERS),
+        };
+        let number = || operands.first().and_then(Datum::word).and_then(|word| word.parse::<u64>().ok());
+        let numbered = |make: fn(u64) -> WindowFunction| match number() {
+            Some(number) => Ok((make(number), &operands[1..])),
+            None => Err(self.expected("a number of rows after the function's name", datum)),
+        };
+        let (function, operands) = match head {
+            "row-number" => (WindowFunction::RowNumber, operands),
+            "rank" => (WindowFunction::Rank, operands),
+            "dense-rank" => (WindowFunction::DenseRank, operands),
+            "first-value" => (WindowFunction::FirstValue, operands),
+            "last-value" => (WindowFunction::LastValue, operands),
+            "lag" => numbered(WindowFunction::Lag)?,
+            "lead" => numbered(WindowFunction::Lead)?,
+            "nth-value" => numbered(WindowFunction::NthValue)?,
+            _ => {
+                // An aggregate, read as one without its frame.
+                let mut plain = datum.clone();
+                if let DatumKind::List(_, items) = &mut plain.kind {
+                    items.truncate(operands.len() + 1);
+                }
+                let (call, data_type) = self.call(&plain)?;
+                let nullable = call.function != AggregateFunction::Count;
+                let call = call.over(frame).map_err(|error| self.error(datum.span, error))?;
+                return Ok((call, ScalarType::new(data_type, nullable)));
+            }
+        };
+        let (args, types): (Vec<_>, Vec<_>) = self.scalars(operands)?.into_iter().unzip();
+        let kind = window_type(&function, &types, &**self.terms.functions());
+        let kind = kind.map_err(|error| self.error(datum.span, error))?;
+        Ok((WindowCall { function, args, frame, filter: None }, kind))
+    }
+
+    /// `(rows 1-preceding current-row)`.
+    fn frame(&self, datum: &Datum) -> Result<WindowFrame, NotationError> {
+        let expected = || self.expected("a frame such as `(rows 1-preceding current-row)`", datum);
+        let Some((units, [start, end])) = datum.form() else { return Err(expected()) };
+        let units = match units {
+            "rows" => FrameUnits::Rows,
+            "range" => FrameUnits::Range,
+            "groups" => FrameUnits::Groups,
+            _ => return Err(expected()),
+        };
+        let bound = |datum: &Datum| match datum.word()? {
+            "unbounded-preceding" => Some(FrameBound::UnboundedPreceding),
+            "current-row" => Some(FrameBound::CurrentRow),
+            "unbounded-following" => Some(FrameBound::UnboundedFollowing),
+            word => match word.split_once('-')? {
+                (rows, "preceding") => rows.parse().ok().map(FrameBound::Preceding),
+                (rows, "following") => rows.parse().ok().map(FrameBound::Following),
+                _ => None,
+            },
+        };
+        let (Some(start), Some(end)) = (bound(start), bound(end)) else { return Err(expected()) };
+        Ok(WindowFrame { units, start, end })
+    }
 }
 
 fn literal(literal: Literal) -> Typed {
@@ -233,7 +304,7 @@ fn literal(literal: Literal) -> Typed {
     (Scalar::literal(literal), kind)
 }
 
-const OPERATIONS: [&str; 22] = [
+const OPERATIONS: [&str; 27] = [
     "and",
     "or",
     "not",
@@ -241,6 +312,11 @@ const OPERATIONS: [&str; 22] = [
     "is-null",
     "is-not-null",
     "is-true",
+    "is-not-true",
+    "is-false",
+    "is-not-false",
+    "is-unknown",
+    "is-not-unknown",
     "cast",
     "try-cast",
     "case",

@@ -45,7 +45,7 @@ pub(super) fn put_lengths<O: OffsetSizeTrait>(
     nulls: Option<&NullBuffer>,
     tokenizer: &mut Tokenizer,
 ) -> Rows {
-    let mut spans = Rows::default();
+    let mut spans = Rows::with_capacity(rows.ranges().len());
     let mut raw = Raw::new(tokenizer);
     rows.for_each_valid(nulls, |range| {
         let bounds = &offsets[range.start..=range.end];

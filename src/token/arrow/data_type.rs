@@ -123,6 +123,7 @@ impl Tokenize for Field {
 
 impl Tokenize for Schema {
     fn tokenize(&self, tokenizer: &mut Tokenizer) {
+        tokenizer.put_record("schema");
         tokenizer.put(&self.fields()[..]);
     }
 }

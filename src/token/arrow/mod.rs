@@ -3,12 +3,14 @@
 //!
 //! The encoding of an array is its type, its length and its rows; that of rows is their validity, and then
 //! the *valid* rows alone: fixed-width values side by side, texts as all lengths and then all bytes, lists as
-//! all lengths and then the rows of their items, and so on. So whatever an array's layout, its rows are named
-//! by ranges into its buffers ([`Rows`](rows::Rows)), and long ranges are hashed where they lie.
+//! all lengths and then the rows of their items, dictionaries and run ends as the numbers of their distinct
+//! values and then these, and so on. So whatever an array's layout, its rows are named by ranges into its
+//! buffers (`Rows`), and long ranges are hashed where they lie.
 
 mod bits;
 mod bytes;
 mod data_type;
+mod distinct;
 mod raw;
 mod rows;
 mod values;
@@ -47,7 +49,7 @@ pub fn tokenize_batch(batch: &RecordBatch, tokenizer: &mut Tokenizer) {
     batch.columns().iter().for_each(|column| put_rows(column, &rows, tokenizer));
 }
 
-impl Tokenize for dyn Array {
+impl Tokenize for dyn Array + '_ {
     fn tokenize(&self, tokenizer: &mut Tokenizer) {
         tokenize_array(self, tokenizer);
     }

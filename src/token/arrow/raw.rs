@@ -28,8 +28,12 @@ impl<'a> Raw<'a> {
         self.block.extend_from_slice(bytes);
     }
 
-    /// Adds many pieces of one size.
+    /// Adds pieces of one size.
+    #[inline]
     pub(super) fn push_each<const N: usize>(&mut self, mut pieces: impl ExactSizeIterator<Item = [u8; N]>) {
+        if pieces.len() < 4 {
+            return pieces.for_each(|piece| self.push(&piece));
+        }
         while pieces.len() > 0 {
             let room = (BLOCK - self.block.len()) / N;
             let count = room.min(pieces.len());

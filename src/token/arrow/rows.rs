@@ -8,6 +8,11 @@ use smallvec::SmallVec;
 pub(super) struct Rows(SmallVec<[Range<usize>; 1]>);
 
 impl Rows {
+    /// No rows yet, and room for so many ranges.
+    pub(super) fn with_capacity(ranges: usize) -> Self {
+        Rows(SmallVec::with_capacity(ranges))
+    }
+
     /// The first `len` rows.
     pub(super) fn all(len: usize) -> Self {
         let mut rows = Rows::default();

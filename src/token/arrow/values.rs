@@ -1,29 +1,21 @@
 use arrow_array::cast::AsArray;
 use arrow_array::{
-    Array, ArrayRef, OffsetSizeTrait, RunArray, UnionArray, downcast_integer_array, downcast_primitive_array,
-    downcast_run_array, types::RunEndIndexType,
+    Array, OffsetSizeTrait, RunArray, UnionArray, downcast_integer_array, downcast_primitive_array, downcast_run_array,
+    types::RunEndIndexType,
 };
-use arrow_buffer::{ArrowNativeType, NullBuffer};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer};
 use arrow_schema::DataType;
 
 use super::bits::{put_bits, put_validity};
 use super::bytes::{put_fixed, put_lengths, put_texts, put_views};
+use super::distinct::put_looked_up;
 use super::rows::Rows;
 use crate::token::Tokenizer;
-
-/// Rows that name values elsewhere are looked up so many at a time. Part of the scheme.
-const LOOKED_UP: usize = 64 * 1024;
 
 /// Writes rows of an array: their validity, then the valid ones. Their number and type are known to the reader.
 pub(super) fn put_rows(array: &dyn Array, rows: &Rows, tokenizer: &mut Tokenizer) {
     use DataType::*;
-    let nulls = match array.data_type() {
-        // A null is all it can be; a union's variants have their own nulls.
-        Null | Union(..) => None,
-        Dictionary(..) | RunEndEncoded(..) => array.logical_nulls(),
-        _ => array.nulls().cloned(),
-    };
-    let nulls = put_validity(nulls, rows, tokenizer);
+    let nulls = put_validity(row_nulls(array), rows, tokenizer);
     let nulls = nulls.as_ref();
     downcast_primitive_array! {
         array => {
@@ -75,27 +67,74 @@ pub(super) fn put_rows(array: &dyn Array, rows: &Rows, tokenizer: &mut Tokenizer
         }
         Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
-            let keys = dictionary.keys();
-            let valid = rows.valid(nulls);
+            let (keys, valid) = (dictionary.keys(), rows.valid(nulls));
             downcast_integer_array! {
-                keys => put_looked_up(
-                    dictionary.values(),
-                    valid.iter().map(|row| keys.values()[row].as_usize()),
-                    tokenizer,
-                ),
+                keys => put_looked_up(dictionary.values(), &valid, |row| keys.values()[row].as_usize(), tokenizer),
+                // Keys are integers: a dictionary cannot be made with others.
                 _ => {}
             }
         }
-        RunEndEncoded(..) => {
-            let valid = rows.valid(nulls);
-            downcast_run_array! {
-                array => put_runs(array, &valid, tokenizer),
-                _ => {}
-            }
-        }
+        RunEndEncoded(..) => downcast_run_array! {
+            array => put_looked_up(array.values(), &rows.valid(nulls), positions_in_runs(array), tokenizer),
+            _ => {}
+        },
         Union(..) => put_union(array.as_union(), rows, tokenizer),
         // 32-bit times in nanoseconds and the like: types that no array has.
         _ => {}
+    }
+}
+
+/// Which rows are null, wherever their type says so. A union is never null itself, its variants are.
+fn row_nulls(array: &dyn Array) -> Option<NullBuffer> {
+    match array.data_type() {
+        DataType::Null => array.logical_nulls(),
+        DataType::Union(..) => None,
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            let keys = dictionary.keys();
+            let of_values = downcast_integer_array! {
+                keys => looked_up_nulls(keys.len(), dictionary.values(), |row| {
+                    keys.is_valid(row).then(|| keys.values()[row].as_usize())
+                }),
+                _ => None,
+            };
+            of_values.or_else(|| keys.nulls().cloned())
+        }
+        DataType::RunEndEncoded(..) => downcast_run_array! {
+            array => {
+                let mut position = positions_in_runs(array);
+                looked_up_nulls(array.len(), array.values(), |row| Some(position(row)))
+            },
+            _ => None,
+        },
+        _ => array.nulls().cloned(),
+    }
+}
+
+/// The nulls of rows whose values are at some position, or nowhere; `None` when no value is null.
+fn looked_up_nulls(
+    len: usize,
+    values: &dyn Array,
+    mut position: impl FnMut(usize) -> Option<usize>,
+) -> Option<NullBuffer> {
+    let nulls = row_nulls(values).filter(|nulls| nulls.null_count() > 0)?;
+    let valid = |row| position(row).is_some_and(|at| nulls.is_valid(at));
+    Some(NullBuffer::new(BooleanBuffer::collect_bool(len, valid)))
+}
+
+/// Where the values of rows are. Most rows lie in the run of the row before, or in the next one.
+fn positions_in_runs<R: RunEndIndexType>(runs: &RunArray<R>) -> impl FnMut(usize) -> usize {
+    let (ends, offset) = (runs.run_ends().values(), runs.offset());
+    let mut run = 0;
+    move |row| {
+        let holds = |run: usize| {
+            let (before, end) = (run.checked_sub(1).map(|before| ends[before].as_usize()), ends.get(run));
+            before.unwrap_or(0) <= offset + row && end.is_some_and(|end| offset + row < end.as_usize())
+        };
+        if !holds(run) {
+            run = if holds(run + 1) { run + 1 } else { runs.get_physical_index(row) };
+        }
+        run
     }
 }
 
@@ -129,24 +168,6 @@ fn put_list_views<O: OffsetSizeTrait>(
     put_rows(values, &items, tokenizer);
 }
 
-fn put_runs<R: RunEndIndexType>(runs: &RunArray<R>, rows: &Rows, tokenizer: &mut Tokenizer) {
-    let (ends, offset) = (runs.run_ends().values(), runs.offset());
-    // Most rows lie in the run of the row before, or in the next one.
-    let mut run = 0;
-    let physical = rows.iter().map(|row| {
-        let holds = |run: usize| {
-            run < ends.len()
-                && offset + row < ends[run].as_usize()
-                && (run == 0 || ends[run - 1].as_usize() <= offset + row)
-        };
-        if !holds(run) {
-            run = if holds(run + 1) { run + 1 } else { runs.get_physical_index(row) };
-        }
-        run
-    });
-    put_looked_up(runs.values(), physical, tokenizer);
-}
-
 /// Writes which variant each row has, and then the rows of each variant.
 fn put_union(union: &UnionArray, rows: &Rows, tokenizer: &mut Tokenizer) {
     let ids = union.type_ids();
@@ -159,15 +180,5 @@ fn put_union(union: &UnionArray, rows: &Rows, tokenizer: &mut Tokenizer) {
             of_variant.push(at..at + 1);
         }
         put_rows(union.child(id), &of_variant, tokenizer);
-    }
-}
-
-/// Writes the values at some positions, a block at a time: positions need more room than most values.
-fn put_looked_up(values: &ArrayRef, positions: impl Iterator<Item = usize>, tokenizer: &mut Tokenizer) {
-    let mut positions = positions.peekable();
-    while positions.peek().is_some() {
-        let mut block = Rows::default();
-        positions.by_ref().take(LOOKED_UP).for_each(|at| block.push(at..at + 1));
-        put_rows(values, &block, tokenizer);
     }
 }

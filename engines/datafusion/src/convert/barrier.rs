@@ -5,7 +5,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::{Distinct, DistinctOn, Expr as DfExpr, LogicalPlan, LogicalPlanBuilder, TableSource};
-use leafhold::expr::{Barrier, Expr};
+use leafhold::expr::{Expr, Extension};
 use leafhold::token::{Token, Tokenizer};
 
 use super::relation::{Converter, is_lateral, unique_schema};
@@ -29,7 +29,7 @@ impl PlanBarrier {
     }
 }
 
-impl Barrier for PlanBarrier {
+impl Extension for PlanBarrier {
     fn name(&self) -> &str {
         &self.name
     }
@@ -130,7 +130,7 @@ impl Converter {
         tokenizer.put_str(&node.display_indent_schema().to_string());
         tokenizer.put(&*schema);
         let barrier = PlanBarrier { name: kind(plan), plan: node, schema, token: tokenizer.finish() };
-        Ok(Expr::barrier(Arc::new(barrier), inputs)?)
+        Ok(Expr::extension(Arc::new(barrier), inputs)?)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Columns keep their position: what a plan gives as its n-th column, the expression gives as its n-th.
 //! Names are made unique on the way, since an expression knows no qualifiers. What has no counterpart
-//! becomes a [barrier](leafhold::expr::Barrier) whose inputs are converted all the same.
+//! becomes a [barrier](leafhold::expr::Extension) whose inputs are converted all the same.
 
 mod barrier;
 mod names;

@@ -9,8 +9,7 @@ use datafusion::logical_expr::{
     Values as DfValues,
 };
 use leafhold::expr::{
-    AggregateCall, AggregateFunction, BinaryOp, DataTypeKey, Expr, FunctionInfo, JoinKind, Name, Scalar, ScalarOp,
-    SortKey, col,
+    AggregateCall, AggregateFunction, BinaryOp, Expr, JoinKind, Name, Scalar, ScalarOp, SortKey, col,
 };
 use leafhold::leaf::{Leaf, Values};
 
@@ -19,7 +18,7 @@ use super::scalar::scalar;
 use super::scope::Scope;
 use super::{Stop, invalid};
 use crate::catalog::table_of;
-use crate::functions::{FUNCTION_VERSION, volatility};
+use crate::functions::aggregate_info;
 use crate::prepare::holds_subquery;
 use crate::{EngineFunctions, SqlError};
 
@@ -282,15 +281,10 @@ fn aggregate_call(expr: &DfExpr, field: &Field, scope: &Scope<'_>) -> Result<Agg
         ("min", 1) => AggregateFunction::Min,
         ("max", 1) => AggregateFunction::Max,
         ("avg", 1) => AggregateFunction::Avg,
-        (name, _) => AggregateFunction::Other(Arc::new(FunctionInfo {
-            name: name.into(),
-            version: FUNCTION_VERSION.into(),
-            volatility: volatility(function.func.signature().volatility),
-            return_type: DataTypeKey(field.data_type().clone()),
-            nullable: true,
-            strict: false,
-            fallible: true,
-        })),
+        _ => {
+            let info = aggregate_info(&function.func, field.data_type().clone());
+            AggregateFunction::Other(Arc::new(info))
+        }
     };
     if known == AggregateFunction::Count && !params.distinct {
         // A constant that is not null counts rows.

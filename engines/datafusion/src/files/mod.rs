@@ -4,6 +4,7 @@ mod csv;
 mod error;
 mod parquet;
 mod sample;
+mod wire;
 
 use std::any::Any;
 use std::fmt;
@@ -17,6 +18,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use leafhold::leaf::{Leaf, Scan, ScanSource, TableStatistics};
 use leafhold::token::{Token, Tokenizer};
+use serde::{Deserialize, Serialize};
 
 use self::csv::Csv;
 use self::parquet::Parquet;
@@ -36,7 +38,45 @@ struct Inner {
     path: String,
     format: Format,
     statistics: TableStatistics,
+    version: Version,
     token: Token,
+}
+
+/// Which version of a file it is, as far as one can tell without reading it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Version {
+    /// Its size.
+    bytes: u64,
+    /// When it was changed, in whole seconds since 1970, and nanoseconds.
+    changed: (u64, u32),
+}
+
+impl Version {
+    fn of(path: &str) -> Result<Self, FileError> {
+        let metadata = open(path)?.metadata().map_err(|error| unreadable(path, &error))?;
+        let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let changed = changed.map_or((0, 0), |time| (time.as_secs(), time.subsec_nanos()));
+        Ok(Version { bytes: metadata.len(), changed })
+    }
+
+    /// The token of this version of the file.
+    fn token(&self, path: &str) -> Token {
+        let (seconds, nanos) = self.changed;
+        let changed = u128::from(seconds) * 1_000_000_000 + u128::from(nanos);
+        let mut tokenizer = Tokenizer::new("file");
+        tokenizer.put_str(path);
+        tokenizer.put_u64(self.bytes);
+        tokenizer.put_bytes(&changed.to_le_bytes());
+        tokenizer.finish()
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, nanos) = self.changed;
+        write!(f, "{} bytes of time stamp {seconds}.{nanos:09}", self.bytes)
+    }
 }
 
 /// A file as a leaf: `.csv` and `.tsv` are text with a line of names, Parquet is known by its first bytes.
@@ -53,13 +93,9 @@ pub fn table(name: &str, path: impl AsRef<Path>) -> Result<Leaf, FileError> {
         Format::Parquet(parquet) => parquet.statistics(&path)?,
         Format::Csv(csv) => csv.statistics(&path)?,
     };
-    let metadata = open(&path)?.metadata().map_err(|error| unreadable(&path, &error))?;
-    let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let mut tokenizer = Tokenizer::new("file");
-    tokenizer.put_str(&path);
-    tokenizer.put_u64(metadata.len());
-    tokenizer.put_bytes(&changed.map_or(0, |time| time.as_nanos()).to_le_bytes());
-    let inner = Inner { path, format, statistics, token: tokenizer.finish() };
+    let version = Version::of(&path)?;
+    let token = version.token(&path);
+    let inner = Inner { path, format, statistics, version, token };
     Ok(Leaf::Scan(Scan::new(name, Arc::new(FileTable(Arc::new(inner))))))
 }
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
@@ -13,9 +13,11 @@ use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExp
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, common, execute_stream};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, common, execute_stream,
+};
 use futures::{StreamExt, TryStreamExt};
-use leafhold::expr::Barrier;
+use leafhold::expr::{Extension, MapPartitions};
 
 use super::operators::gathered;
 use super::output::renamed;
@@ -26,19 +28,35 @@ use crate::engine;
 
 type Operator = Arc<dyn ExecutionPlan>;
 
-/// DataFusion's own plan of a barrier, over what its inputs give.
-pub(super) fn barrier(barrier: &Arc<dyn Barrier>, inputs: Vec<Operator>, started: SystemTime) -> Result<Operator> {
-    let Some(opaque) = barrier.as_any().downcast_ref::<PlanBarrier>() else {
-        return exec_err!("`{}` is a barrier of another engine", barrier.name());
+/// DataFusion's own plan of a barrier, or a function of the query's, over what its inputs give.
+pub(super) fn extension(
+    extension: &Arc<dyn Extension>,
+    inputs: Vec<Operator>,
+    started: SystemTime,
+) -> Result<Operator> {
+    let work = match (extension.as_any().downcast_ref::<PlanBarrier>(), MapPartitions::of(&**extension)) {
+        (Some(barrier), _) => Work::Plan(barrier.plan().clone()),
+        (_, Some(function)) => Work::Function(function.clone()),
+        _ => return exec_err!("`{}` is an extension of another engine", extension.name()),
     };
-    let inputs = inputs.into_iter().map(gathered).collect();
-    Ok(Arc::new(BarrierExec::new(barrier.name(), opaque.plan().clone(), numbered(&barrier.schema()), inputs, started)))
+    let everything = !extension.traits().is_partition_wise();
+    let inputs = inputs.into_iter().map(|input| if everything { gathered(input) } else { input }).collect();
+    Ok(Arc::new(BarrierExec::new(extension.name(), work, numbered(&extension.schema()), inputs, started)))
 }
 
-/// Plans and runs a plan of DataFusion's when its inputs are computed: the plan may read one several times.
+/// What is done when the inputs are computed.
+#[derive(Clone)]
+enum Work {
+    /// A plan of DataFusion's is planned and run: it may read an input several times.
+    Plan(LogicalPlan),
+    /// A function is called.
+    Function(MapPartitions),
+}
+
+/// Waits for the inputs, then works on them.
 struct BarrierExec {
     name: String,
-    plan: LogicalPlan,
+    work: Work,
     schema: SchemaRef,
     inputs: Vec<Operator>,
     started: SystemTime,
@@ -47,15 +65,16 @@ struct BarrierExec {
 }
 
 impl BarrierExec {
-    fn new(name: &str, plan: LogicalPlan, schema: SchemaRef, inputs: Vec<Operator>, started: SystemTime) -> Self {
+    fn new(name: &str, work: Work, schema: SchemaRef, inputs: Vec<Operator>, started: SystemTime) -> Self {
+        let partitions = inputs.first().map_or(1, |input| input.output_partitioning().partition_count());
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema.clone()),
-            Partitioning::UnknownPartitioning(1),
+            Partitioning::UnknownPartitioning(partitions),
             EmissionType::Final,
             Boundedness::Bounded,
         );
         let (name, metrics) = (name.to_owned(), ExecutionPlanMetricsSet::new());
-        BarrierExec { name, plan, schema, inputs, started, metrics, properties: Arc::new(properties) }
+        BarrierExec { name, work, schema, inputs, started, metrics, properties: Arc::new(properties) }
     }
 }
 
@@ -113,20 +132,30 @@ impl ExecutionPlan for BarrierExec {
     }
 
     fn with_new_children(self: Arc<Self>, inputs: Vec<Operator>) -> Result<Operator> {
-        let (plan, schema) = (self.plan.clone(), self.schema.clone());
-        Ok(Arc::new(BarrierExec::new(&self.name, plan, schema, inputs, self.started)))
+        let (work, schema) = (self.work.clone(), self.schema.clone());
+        Ok(Arc::new(BarrierExec::new(&self.name, work, schema, inputs, self.started)))
     }
 
-    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let (plan, started, schema) = (self.plan.clone(), self.started, self.schema.clone());
-        let inputs = self.inputs.iter().map(|input| input.execute(0, context.clone())).collect::<Result<Vec<_>>>()?;
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let (work, started, schema) = (self.work.clone(), self.started, self.schema.clone());
+        let inputs = self.inputs.iter().map(|input| input.execute(partition, context.clone()));
+        let inputs = inputs.collect::<Result<Vec<_>>>()?;
         let rows = MetricBuilder::new(&self.metrics).output_rows(0);
         let opened = async move {
             let mut tables = Vec::with_capacity(inputs.len());
             for input in inputs {
                 tables.push(common::collect(input).await?);
             }
-            execute_stream(planned(plan, &tables, started).await?, context)
+            match work {
+                Work::Plan(plan) => execute_stream(planned(plan, &tables, started).await?, context),
+                Work::Function(function) => {
+                    let made = function.call(&tables.concat()).map_err(DataFusionError::Execution)?;
+                    let schema = function.schema();
+                    let batches = futures::stream::iter(made.into_iter().map(Ok));
+                    let batches: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema, batches));
+                    Ok(batches)
+                }
+            }
         };
         let batches = futures::stream::once(opened).try_flatten().map(move |batch| {
             let batch = batch?;

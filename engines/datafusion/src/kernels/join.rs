@@ -126,7 +126,7 @@ fn join_type(kind: JoinKind) -> JoinType {
 }
 
 /// A condition over both inputs' columns, of which DataFusion wants a schema of just those it reads.
-fn join_filter(
+pub(super) fn join_filter(
     scalar: &Scalar<usize>,
     left: &SchemaRef,
     right: &SchemaRef,

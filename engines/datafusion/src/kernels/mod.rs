@@ -4,12 +4,15 @@ mod aggregate;
 mod barrier;
 mod concat;
 mod join;
+mod mark;
 pub(crate) mod operators;
 pub(crate) mod output;
 mod runtime;
 pub(crate) mod scalar;
 pub(crate) mod shared;
 pub(crate) mod source;
+mod unnest;
+mod window;
 
 use datafusion::common::DataFusionError;
 use futures::StreamExt;

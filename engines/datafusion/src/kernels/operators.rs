@@ -21,7 +21,7 @@ use leafhold::optimize::PhysicalOp;
 use leafhold::run::{SlotData, TaskContext};
 
 use super::source::{SourceData, SourceExec, numbered};
-use super::{aggregate, barrier, concat::ConcatExec, join, scalar};
+use super::{aggregate, barrier, concat::ConcatExec, join, mark, scalar, unnest, window};
 use crate::engine::BATCH_SIZE;
 use crate::files::FileTable;
 
@@ -159,6 +159,12 @@ pub(crate) fn compute(
             let (left, right) = (next()?, next()?);
             join::nested_loop_join(*kind, condition.as_ref(), left, right, started)?
         }
+        PhysicalOp::MarkJoin { condition, nullable } => {
+            let (left, right) = (next()?, next()?);
+            mark::mark_join(condition.as_ref(), *nullable, left, right, started)?
+        }
+        PhysicalOp::Window { window, calls } => window::window(window, calls, next()?, started)?,
+        PhysicalOp::Unnest { column, nulls } => unnest::unnest(*column, *nulls, next()?)?,
         PhysicalOp::Aggregate { phase, group, aggregates } => {
             let input = next()?;
             let argument_schema = argument_schema.unwrap_or_else(|| input.schema());
@@ -174,7 +180,7 @@ pub(crate) fn compute(
             Arc::new(GlobalLimitExec::new(gathered(next()?), size(*offset), fetch.map(size)))
         }
         PhysicalOp::Union => Arc::new(ConcatExec::new(schema, inputs.collect())),
-        PhysicalOp::Barrier { barrier } => barrier::barrier(barrier, inputs.collect(), started)?,
+        PhysicalOp::Extension { extension } => barrier::extension(extension, inputs.collect(), started)?,
     })
 }
 

@@ -12,7 +12,7 @@ use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder,
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt};
-use leafhold::leaf::{FutureHandle, PartitionData};
+use leafhold::leaf::{FromDelayed, PartitionData, PartitionReader, ReadStep};
 use leafhold::run::TaskContext as LeafholdTask;
 
 use super::output::renamed;
@@ -27,8 +27,8 @@ type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 pub(crate) enum SourceData {
     /// Data at hand, all of it in order; only these columns, when given.
     Batches { sources: Vec<PartitionData>, columns: Option<Vec<usize>> },
-    /// Data that may still be on its way; only these columns.
-    Delayed { handle: FutureHandle, columns: Vec<usize> },
+    /// A partition of a leaf whose data may still be on their way; only these columns.
+    Delayed { leaf: FromDelayed, partition: usize, columns: Vec<usize> },
     /// A partition of a file.
     File { table: FileTable, partition: usize, columns: Vec<usize> },
 }
@@ -43,8 +43,11 @@ impl SourceData {
                     None => Ok(batch),
                 })))
             }
-            SourceData::Delayed { handle, columns } => {
-                let data = arrival(&handle).await?;
+            SourceData::Delayed { leaf, partition, columns } => {
+                let Some(reader) = leaf.reader(partition) else {
+                    return exec_err!("leaf {} has no partition {partition}", leaf.name());
+                };
+                let data = arrival(reader).await?;
                 Ok(Box::new(batches_of(data).map(move |batch| Ok(batch.project(&columns)?))))
             }
             SourceData::File { table, partition, columns } => {
@@ -55,15 +58,20 @@ impl SourceData {
     }
 }
 
-/// The data of a future, waited for without a thread.
-async fn arrival(handle: &FutureHandle) -> Result<PartitionData> {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    handle.on_done(move || {
-        let _ = sender.send(());
-    });
-    // An engine that drops the callback has lost the future; `data` says so.
-    let _ = receiver.await;
-    handle.data().map_err(external)
+/// The rows of a partition, waited for without a thread.
+async fn arrival(mut reader: PartitionReader) -> Result<PartitionData> {
+    loop {
+        let handle = match reader.advance() {
+            ReadStep::Done(result) => return result.map(|delivered| delivered.data).map_err(external),
+            ReadStep::Waits(handle) => handle,
+        };
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        handle.on_done(move || {
+            let _ = sender.send(());
+        });
+        // An engine that drops the callback has lost the future; the reader says so.
+        let _ = receiver.await;
+    }
 }
 
 fn batches_of(data: PartitionData) -> impl Iterator<Item = RecordBatch> + Send {

@@ -212,12 +212,15 @@ pub fn remake(op: &Op, mut inputs: Vec<Expr>) -> Result<Expr, ExprError> {
             let right = inputs.remove(1);
             inputs.remove(0).join(right, *kind, on.clone(), FUNCTIONS)
         }
-        Op::Aggregate { group, aggregates } => inputs.remove(0).aggregate(group.clone(), aggregates.clone(), FUNCTIONS),
+        Op::Aggregate { group, aggregates, .. } => {
+            inputs.remove(0).aggregate(group.clone(), aggregates.clone(), FUNCTIONS)
+        }
         Op::Sort(keys) => inputs.remove(0).sort(keys.clone(), FUNCTIONS),
         Op::Limit { offset, fetch } => Ok(inputs.remove(0).limit(*offset, *fetch)),
         Op::Distinct => Ok(inputs.remove(0).distinct()),
         Op::Union => Expr::union(inputs),
-        Op::Barrier(barrier) => Expr::barrier(barrier.clone(), inputs),
+        Op::Extension(barrier) => Expr::extension(barrier.clone(), inputs),
+        op => unreachable!("no random plan has a {}", op.name()),
     }
 }
 
@@ -251,20 +254,23 @@ pub fn simpler(op: &Op) -> Vec<Op> {
                 all.extend(less.map(|less| Op::Join { kind: *kind, on: with(on, at, less) }));
             }
         }
-        Op::Aggregate { group, aggregates } => {
+        Op::Aggregate { group, aggregates, .. } => {
             all.extend(
                 without(aggregates)
                     .filter(|left| !left.is_empty() || !group.is_empty())
-                    .map(|aggregates| Op::Aggregate { group: group.clone(), aggregates }),
+                    .map(|aggregates| Op::Aggregate { group: group.clone(), sets: None, aggregates }),
             );
             all.extend(
-                without(group)
-                    .filter(|left| !left.is_empty() || !aggregates.is_empty())
-                    .map(|group| Op::Aggregate { group, aggregates: aggregates.clone() }),
+                without(group).filter(|left| !left.is_empty() || !aggregates.is_empty()).map(|group| Op::Aggregate {
+                    group,
+                    sets: None,
+                    aggregates: aggregates.clone(),
+                }),
             );
             for (at, (name, key)) in group.iter().enumerate() {
                 all.extend(scalar(key).into_iter().map(|less| Op::Aggregate {
                     group: with(group, at, (name.clone(), less)),
+                    sets: None,
                     aggregates: aggregates.clone(),
                 }));
             }
@@ -277,6 +283,7 @@ pub fn simpler(op: &Op) -> Vec<Op> {
                 calls.extend(args.into_iter().map(|arg| AggregateCall { args: vec![arg], ..call.clone() }));
                 all.extend(calls.into_iter().map(|call| Op::Aggregate {
                     group: group.clone(),
+                    sets: None,
                     aggregates: with(aggregates, at, (name.clone(), call)),
                 }));
             }

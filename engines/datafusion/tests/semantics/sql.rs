@@ -43,7 +43,7 @@ impl Printer {
                     kind => format!("SELECT * FROM {left} {} {right} ON {}", join(*kind), conjunction(on)),
                 }
             }
-            Op::Aggregate { group, aggregates } => {
+            Op::Aggregate { group, aggregates, .. } => {
                 let keys = group.iter().map(|(name, key)| format!("{} AS {name}", scalar(key)));
                 let calls = aggregates.iter().map(|(name, call)| format!("{} AS {name}", aggregate(call)));
                 let mut text = format!("SELECT {} FROM {}", list(keys.chain(calls)), self.from(&inputs[0]));
@@ -72,7 +72,7 @@ impl Printer {
                 let inputs: Vec<_> = inputs.iter().map(|input| format!("SELECT * FROM {}", self.from(input))).collect();
                 inputs.join(" UNION ALL ")
             }
-            Op::Barrier(barrier) => unreachable!("no SQL for {}", barrier.name()),
+            op => unreachable!("no SQL for {}", op.name()),
         }
     }
 }
@@ -188,6 +188,7 @@ pub fn scalar(node: &Scalar) -> String {
             format!("({} {}{like} {})", args[0], not(*negated), args[1])
         }
         ScalarOp::Call(function) => format!("{}({})", function.name, args.join(", ")),
+        op => unreachable!("no random scalar has a {}", op.name()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The laws of live data, L1 to L3, at the level of leaves and expressions.
+//! The laws L1 to L3 at the level of leaves and expressions.
 //!
 //! Each probe counts for itself; what reads the counts of the process takes turns.
 
@@ -112,7 +112,7 @@ fn token(handle: &FutureHandle) -> Token {
 // ---- L1: never dropped early ---------------------------------------------------------------
 
 #[test]
-fn l1_an_expression_keeps_its_futures_when_the_caller_lets_go() {
+fn law_l1_an_expression_keeps_its_futures_when_the_caller_lets_go() {
     let (probe, engine) = Probe::new("k", None);
     let handle = FutureHandle::new(probe);
     let expr = frame(vec![handle.clone()]).expr().clone();
@@ -131,7 +131,7 @@ fn l1_an_expression_keeps_its_futures_when_the_caller_lets_go() {
 }
 
 #[test]
-fn l1_every_operator_above_a_leaf_keeps_it() {
+fn law_l1_every_operator_above_a_leaf_keeps_it() {
     let (probe, engine) = Probe::new("k", None);
     let other = Frame::from_batches("u", schema(), vec![batch()]).unwrap().project([("b", col("a"))]).unwrap();
     let built = frame(vec![FutureHandle::new(probe)])
@@ -154,7 +154,7 @@ fn l1_every_operator_above_a_leaf_keeps_it() {
 }
 
 #[test]
-fn l1_an_inner_expression_keeps_what_it_needs_when_the_outer_one_goes() {
+fn law_l1_an_inner_expression_keeps_what_it_needs_when_the_outer_one_goes() {
     let (one, kept) = Probe::new("one", None);
     let (two, gone) = Probe::new("two", None);
     let inner = frame(vec![FutureHandle::new(one)]);
@@ -166,7 +166,7 @@ fn l1_an_inner_expression_keeps_what_it_needs_when_the_outer_one_goes() {
 }
 
 #[test]
-fn l1_a_second_raw_reference_that_goes_releases_nothing() {
+fn law_l1_a_second_raw_reference_that_goes_releases_nothing() {
     let (probe, engine) = Probe::new("k", Some(1001));
     let first = FutureHandle::new(probe.again());
     let second = FutureHandle::new(probe.again());
@@ -180,7 +180,7 @@ fn l1_a_second_raw_reference_that_goes_releases_nothing() {
 // ---- L2: never leaked ----------------------------------------------------------------------
 
 #[test]
-fn l2_release_is_asked_for_exactly_once_by_the_last_of_many_threads() {
+fn law_l2_release_is_asked_for_exactly_once_by_the_last_of_many_threads() {
     for _ in 0..50 {
         let (probe, engine) = Probe::new("k", Some(2001));
         let expr = frame(vec![FutureHandle::new(probe)]).distinct().expr().clone();
@@ -197,7 +197,7 @@ fn l2_release_is_asked_for_exactly_once_by_the_last_of_many_threads() {
 }
 
 #[test]
-fn l2_every_partition_is_released_once() {
+fn law_l2_every_partition_is_released_once() {
     let (handles, engines): (Vec<_>, Vec<_>) =
         (0..4).map(|_| Probe::new("part", None)).map(|(probe, engine)| (FutureHandle::new(probe), engine)).unzip();
     let frame = frame(handles);
@@ -207,7 +207,7 @@ fn l2_every_partition_is_released_once() {
 }
 
 #[test]
-fn l2_an_expression_that_cannot_be_built_lets_go() {
+fn law_l2_an_expression_that_cannot_be_built_lets_go() {
     let (probe, engine) = Probe::new("k", None);
     let twice =
         Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true), Field::new("a", DataType::Int64, true)]));
@@ -230,7 +230,7 @@ fn l2_an_expression_that_cannot_be_built_lets_go() {
 }
 
 #[test]
-fn l2_release_runs_on_its_own_thread_and_under_no_lock_of_the_caller() {
+fn law_l2_release_runs_on_its_own_thread_and_under_no_lock_of_the_caller() {
     let (probe, engine) = Probe::new("k", None);
     let frame = frame(vec![FutureHandle::new(probe)]);
     {
@@ -243,7 +243,7 @@ fn l2_release_runs_on_its_own_thread_and_under_no_lock_of_the_caller() {
 }
 
 #[test]
-fn l2_a_release_that_panics_reaches_nobody() {
+fn law_l2_a_release_that_panics_reaches_nobody() {
     let (mut bad, broken) = Probe::new("bad", None);
     bad.panics = true;
     let (good, fine) = Probe::new("good", None);
@@ -256,11 +256,11 @@ fn l2_a_release_that_panics_reaches_nobody() {
 /// The counts of the process return to what they were. Other tests of this file count, too, under
 /// `cargo test`; so this one runs them in a process of its own.
 #[test]
-fn l2_the_counts_of_the_process_return() {
+fn law_l2_the_counts_of_the_process_return() {
     const CHILD: &str = "LEAFHOLD_TEST_COUNTS";
     if std::env::var_os(CHILD).is_none() {
         let test = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "l2_the_counts_of_the_process_return"])
+            .args(["--exact", "handles::law_l2_the_counts_of_the_process_return"])
             .env(CHILD, "1")
             .output()
             .unwrap();
@@ -285,7 +285,7 @@ fn l2_the_counts_of_the_process_return() {
 // ---- L3: never confused --------------------------------------------------------------------
 
 #[test]
-fn l3_two_handles_of_one_live_instance_are_one_leaf() {
+fn law_l3_two_handles_of_one_live_instance_are_one_leaf() {
     let (probe, engine) = Probe::new("k", Some(3001));
     let (one, two) = (FutureHandle::new(probe.again()), FutureHandle::new(probe.again()));
     assert_eq!(one, two);
@@ -297,7 +297,7 @@ fn l3_two_handles_of_one_live_instance_are_one_leaf() {
 }
 
 #[test]
-fn l3_two_generations_of_one_key_never_share_a_token() {
+fn law_l3_two_generations_of_one_key_never_share_a_token() {
     let mut seen: Vec<Token> = Vec::new();
     for _ in 0..20 {
         // Each time the last reference goes before the next comes: same key, same id, new data.
@@ -312,7 +312,7 @@ fn l3_two_generations_of_one_key_never_share_a_token() {
 }
 
 #[test]
-fn l3_a_generation_that_is_still_being_released_is_not_taken_for_the_next() {
+fn law_l3_a_generation_that_is_still_being_released_is_not_taken_for_the_next() {
     let (old, engine) = Probe::new("k", Some(3003));
     let handle = FutureHandle::new(old);
     let before = token(&handle);
@@ -329,7 +329,7 @@ fn l3_a_generation_that_is_still_being_released_is_not_taken_for_the_next() {
 }
 
 #[test]
-fn l3_without_an_instance_every_handle_is_its_own() {
+fn law_l3_without_an_instance_every_handle_is_its_own() {
     let (probe, _) = Probe::new("k", None);
     let (one, two) = (FutureHandle::new(probe.again()), FutureHandle::new(probe));
     assert_ne!(one, two);
@@ -338,7 +338,7 @@ fn l3_without_an_instance_every_handle_is_its_own() {
 }
 
 #[test]
-fn l3_the_instances_of_two_engines_are_two() {
+fn law_l3_the_instances_of_two_engines_are_two() {
     let (one, _) = Probe::new("k", Some(3004));
     let (mut two, _) = Probe::new("k", Some(3004));
     two.name = "elsewhere";
@@ -348,7 +348,7 @@ fn l3_the_instances_of_two_engines_are_two() {
 }
 
 #[test]
-fn l3_the_order_and_number_of_partitions_count() {
+fn law_l3_the_order_and_number_of_partitions_count() {
     let handles: Vec<_> = (0..2).map(|_| value("k", vec![batch()])).collect();
     let (a, b) = (handles[0].clone(), handles[1].clone());
     let tokens = [
@@ -363,7 +363,7 @@ fn l3_the_order_and_number_of_partitions_count() {
 }
 
 #[test]
-fn l3_threads_that_meet_one_instance_agree() {
+fn law_l3_threads_that_meet_one_instance_agree() {
     let _turn = turn();
     for round in 0..50 {
         let (probe, engine) = Probe::new("k", Some(4000 + round));
@@ -378,7 +378,7 @@ fn l3_threads_that_meet_one_instance_agree() {
 }
 
 #[test]
-fn l3_an_instance_that_dies_beside_the_next_one_takes_nothing_with_it() {
+fn law_l3_an_instance_that_dies_beside_the_next_one_takes_nothing_with_it() {
     let _turn = turn();
     std::thread::scope(|scope| {
         for _ in 0..8 {

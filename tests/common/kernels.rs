@@ -1,4 +1,5 @@
-//! Kernels over rows of integers: enough for the shapes that plans take.
+//! Kernels over rows of integers: enough for the shapes that plans take. Each test program uses a part.
+#![allow(dead_code)]
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_schema::Schema;
-use leafhold::expr::{Scalar, ScalarOp};
+use leafhold::expr::{BinaryOp, Scalar, ScalarOp};
 use leafhold::lower::{Fragment, FragmentOp, FragmentOutput};
 use leafhold::optimize::PhysicalOp;
 use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
@@ -45,12 +46,28 @@ fn position(scalar: &Scalar<usize>) -> usize {
     }
 }
 
+/// Columns, constants, sums and comparisons; true is 1.
+fn compute(scalar: &Scalar<usize>, row: &Row) -> i64 {
+    let operand = |at: usize| compute(&scalar.args[at], row);
+    match &scalar.op {
+        ScalarOp::Column(position) => row[*position],
+        ScalarOp::Literal(literal) => literal.array().as_primitive::<Int64Type>().value(0),
+        ScalarOp::Binary(BinaryOp::Plus) => operand(0) + operand(1),
+        ScalarOp::Binary(BinaryOp::Gt) => i64::from(operand(0) > operand(1)),
+        ScalarOp::Binary(BinaryOp::Lt) => i64::from(operand(0) < operand(1)),
+        ScalarOp::And => i64::from(scalar.args.iter().all(|operand| compute(operand, row) != 0)),
+        _ => panic!("the test kernels do not know {scalar}"),
+    }
+}
+
 impl RowKernels {
     fn compute(op: &PhysicalOp<usize>, mut inputs: Vec<Vec<Row>>) -> Result<Vec<Row>, KernelError> {
         Ok(match op {
             PhysicalOp::Project { columns } => {
-                let columns: Vec<usize> = columns.iter().map(position).collect();
-                inputs[0].iter().map(|row| columns.iter().map(|at| row[*at]).collect()).collect()
+                inputs[0].iter().map(|row| columns.iter().map(|column| compute(column, row)).collect()).collect()
+            }
+            PhysicalOp::Filter { predicate } => {
+                inputs.remove(0).into_iter().filter(|row| compute(predicate, row) != 0).collect()
             }
             PhysicalOp::Union => inputs.concat(),
             PhysicalOp::Sort { keys, fetch } => {

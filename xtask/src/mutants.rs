@@ -1,0 +1,239 @@
+//! Breaks laws on purpose: `tests/mutants.toml` names, for each law, a place in the source, what to write
+//! there instead, and the test that must fail then. A test that does not fail tests nothing.
+
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use crate::step::cargo;
+
+/// One change that breaks a law.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mutant {
+    /// What is broken, in kebab-case.
+    name: String,
+    /// The law: `L1`.
+    law: String,
+    /// The file, from the root.
+    file: String,
+    /// What stands there, exactly once.
+    find: String,
+    /// What stands there instead.
+    replace: String,
+    /// The package whose test it is.
+    package: String,
+    /// The test program.
+    test: String,
+    /// The test, by its full name.
+    filter: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mutants {
+    mutant: Vec<Mutant>,
+}
+
+/// A test that waits for what a mutant never does is stopped after so long; that counts as a failure of the
+/// test, as it should.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs the mutants of these names, or all of them.
+pub fn run(root: &Path, names: &[&str]) -> ExitCode {
+    match try_run(root, names) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_run(root: &Path, names: &[&str]) -> Result<bool, String> {
+    let path = root.join("tests/mutants.toml");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let all: Mutants = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    for name in names {
+        if !all.mutant.iter().any(|mutant| mutant.name == *name) {
+            return Err(format!("there is no mutant `{name}`; tests/mutants.toml lists them"));
+        }
+    }
+    let chosen: Vec<_> =
+        all.mutant.iter().filter(|mutant| names.is_empty() || names.contains(&mutant.name.as_str())).collect();
+    let workshop = Workshop::new(root)?;
+    let start = Instant::now();
+
+    // Unbroken, every test passes: otherwise its failure would say nothing.
+    let mut sound = BTreeMap::new();
+    for mutant in &chosen {
+        let place = (mutant.package.as_str(), mutant.test.as_str(), mutant.filter.as_str());
+        if let Entry::Vacant(entry) = sound.entry(place) {
+            println!("==> unbroken: {} {}", mutant.test, mutant.filter);
+            entry.insert(workshop.test(mutant)?);
+        }
+    }
+    let mut rows = Vec::new();
+    for mutant in &chosen {
+        println!("==> {} ({}): {}", mutant.name, mutant.law, mutant.file);
+        let begin = Instant::now();
+        let original = workshop.apply(mutant)?;
+        let outcome = workshop.test(mutant);
+        workshop.restore(mutant, &original)?;
+        let outcome = outcome?;
+        let place = (mutant.package.as_str(), mutant.test.as_str(), mutant.filter.as_str());
+        let verdict = match (&sound[&place], &outcome) {
+            (Outcome::Passed, Outcome::Failed) => Ok("caught"),
+            (Outcome::Passed, Outcome::Stuck) => Ok("caught: it waits for ever"),
+            (Outcome::Passed, Outcome::Passed) => Err("NOT CAUGHT"),
+            (Outcome::Passed, Outcome::Broken(_)) => Err("does not build"),
+            _ => Err("the test fails unbroken"),
+        };
+        if let Outcome::Broken(output) = &outcome {
+            eprintln!("{output}");
+        }
+        rows.push((mutant, verdict, begin.elapsed().as_secs_f64()));
+    }
+    println!("\n==> mutants");
+    for (mutant, verdict, seconds) in &rows {
+        let verdict = verdict.unwrap_or_else(|problem| problem);
+        println!("{:<4} {:<34} {seconds:6.1} s  {verdict:<26} {}", mutant.law, mutant.name, mutant.filter);
+    }
+    let caught = rows.iter().filter(|(_, verdict, _)| verdict.is_ok()).count();
+    println!("==> {caught} of {} mutants caught, in {:.1} s", rows.len(), start.elapsed().as_secs_f64());
+    Ok(caught == rows.len())
+}
+
+enum Outcome {
+    Passed,
+    Failed,
+    Stuck,
+    Broken(String),
+}
+
+/// A copy of the workspace, and a target folder that all mutants share.
+struct Workshop {
+    copy: PathBuf,
+    target: PathBuf,
+}
+
+impl Workshop {
+    fn new(root: &Path) -> Result<Workshop, String> {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        let home = target.join("mutants");
+        let workshop = Workshop { copy: home.join("workspace"), target: home.join("target") };
+        copy_changed(root, &workshop.copy, true)?;
+        Ok(workshop)
+    }
+
+    /// Breaks the copy; gives the file as it was.
+    fn apply(&self, mutant: &Mutant) -> Result<String, String> {
+        let path = self.copy.join(&mutant.file);
+        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", mutant.file))?;
+        match text.matches(&mutant.find).count() {
+            1 => {}
+            found => {
+                return Err(format!(
+                    "mutant `{}`: what it looks for is {found} times in {}, instead of once",
+                    mutant.name, mutant.file
+                ));
+            }
+        }
+        write(&path, &text.replacen(&mutant.find, &mutant.replace, 1))?;
+        Ok(text)
+    }
+
+    fn restore(&self, mutant: &Mutant, original: &str) -> Result<(), String> {
+        write(&self.copy.join(&mutant.file), original)
+    }
+
+    fn test(&self, mutant: &Mutant) -> Result<Outcome, String> {
+        let build = Command::new(cargo())
+            .args(["test", "--no-run", "--package", &mutant.package, "--test", &mutant.test])
+            .current_dir(&self.copy)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("cargo does not start: {error}"))?;
+        let told = String::from_utf8_lossy(&build.stderr);
+        if !build.status.success() {
+            return Ok(Outcome::Broken(told.into_owned()));
+        }
+        // "  Executable tests/laws/main.rs (target/debug/deps/laws-0123456789abcdef)"
+        let line = told.lines().find_map(|line| line.trim().strip_prefix("Executable "));
+        let program = line.and_then(|line| line.split_once('(')?.1.strip_suffix(')'));
+        let program = program.ok_or_else(|| format!("cargo does not say which program is the test:\n{told}"))?;
+        // The output says whether the test is there at all; a mutant's is of no interest.
+        let log = self.target.join("mutant.log");
+        let file = fs::File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let mut child = Command::new(self.copy.join(program))
+            .args(["--exact", &mutant.filter])
+            .current_dir(&self.copy)
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{program} does not start: {error}"))?;
+        let begin = Instant::now();
+        let status = loop {
+            match child.try_wait().map_err(|error| error.to_string())? {
+                Some(status) => break status,
+                None if begin.elapsed() > PATIENCE => {
+                    child.kill().and_then(|()| child.wait()).map_err(|error| error.to_string())?;
+                    return Ok(Outcome::Stuck);
+                }
+                None => std::thread::sleep(Duration::from_millis(50)),
+            }
+        };
+        if status.success() {
+            let output = fs::read_to_string(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+            return match output.contains("1 passed") {
+                true => Ok(Outcome::Passed),
+                false => Err(format!("mutant `{}`: {} has no test `{}`", mutant.name, mutant.test, mutant.filter)),
+            };
+        }
+        Ok(Outcome::Failed)
+    }
+}
+
+/// Copies what has changed, so that cargo builds no more than that, and removes what is gone.
+fn copy_changed(from: &Path, to: &Path, top: bool) -> Result<(), String> {
+    let fail = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    fs::create_dir_all(to).map_err(|error| fail(to, error))?;
+    let mut names = std::collections::BTreeSet::new();
+    for entry in fs::read_dir(from).map_err(|error| fail(from, error))? {
+        let path = entry.map_err(|error| fail(from, error))?.path();
+        let Some(name) = path.file_name().map(ToOwned::to_owned) else { continue };
+        if top && [".git", "target", ".venv"].iter().any(|left_out| name == *left_out) {
+            continue;
+        }
+        let copy = to.join(&name);
+        names.insert(name);
+        if path.is_dir() {
+            copy_changed(&path, &copy, false)?;
+            continue;
+        }
+        let bytes = fs::read(&path).map_err(|error| fail(&path, error))?;
+        if fs::read(&copy).ok().as_deref() != Some(&bytes) {
+            fs::write(&copy, bytes).map_err(|error| fail(&copy, error))?;
+        }
+    }
+    for entry in fs::read_dir(to).map_err(|error| fail(to, error))? {
+        let path = entry.map_err(|error| fail(to, error))?.path();
+        if path.file_name().is_some_and(|name| !names.contains(name)) {
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(|error| fail(&path, error))?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
