@@ -43,7 +43,9 @@ pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
         Step::cargo(
             "lints of engine, command line, bench and Python package",
             &format!("clippy --release {engine} -p leafhold-python --all-targets -- -D warnings"),
-        ),
+        )
+        // As maturin builds it.
+        .env("PYO3_BUILD_EXTENSION_MODULE", "1"),
         Step::cargo("tests of engine, command line and bench", &format!("test --release --no-fail-fast {engine}")),
         Step::cargo("documentation of the engine", "doc --release --no-deps -p leafhold-datafusion")
             .env("RUSTDOCFLAGS", "-D warnings"),

@@ -24,18 +24,18 @@ def _multiply(value: int) -> int:
     return value * 100
 
 
-def test_plain_dask_answers_a_reused_key_with_the_old_value(client: Any) -> None:
-    first = client.get({"out": Task("out", _add, 1)}, "out", sync=False)
+def test_plain_dask_answers_a_reused_key_with_the_old_value(in_process: Any) -> None:
+    first = in_process.get({"out": Task("out", _add, 1)}, "out", sync=False)
     wait(first)
-    second = client.get({"out": Task("out", _multiply, 1)}, "out", sync=False)
+    second = in_process.get({"out": Task("out", _multiply, 1)}, "out", sync=False)
     # 100 would be right.
     assert (first.result(), second.result()) == (2, 2)
 
 
-def test_plain_dask_answers_changed_dependencies_with_the_old_value(client: Any) -> None:
-    first = client.get({"a": Task("a", _add, 0), "out": Task("out", _add, TaskRef("a"))}, "out", sync=False)
+def test_plain_dask_answers_changed_dependencies_with_the_old_value(in_process: Any) -> None:
+    first = in_process.get({"a": Task("a", _add, 0), "out": Task("out", _add, TaskRef("a"))}, "out", sync=False)
     wait(first)
-    second = client.get({"b": Task("b", _add, 10), "out": Task("out", _add, TaskRef("b"))}, "out", sync=False)
+    second = in_process.get({"b": Task("b", _add, 10), "out": Task("out", _add, TaskRef("b"))}, "out", sync=False)
     # 12 would be right.
     assert (first.result(), second.result()) == (2, 2)
 

@@ -63,6 +63,7 @@ class Frame:
 
         >>> import leafhold as lh, pyarrow as pa
         >>> print(lh.sql("select a from t where a > 1", t=pa.table({"a": [1, 2]})).explain("written").strip())
+        ; expr ...
         filter (a > 1)
           values t [a]
         """
