@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 use leafhold::token::{Tokenizer, tokenize, tokenize_batch};
 
 use crate::CoreArgs;
@@ -44,7 +44,7 @@ fn hashing(args: &CoreArgs) -> anyhow::Result<Vec<Row>> {
     let gigabytes = (ROWS * COLUMNS * 8) as f64 / 1e9;
     let mut rows = Vec::new();
     for threads in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("a pool of threads")?;
+        let pool = rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().context("a pool of threads")?;
         let mut time = Minimum::default();
         for _ in 0..args.repetitions.get() {
             let hash = || {
