@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
-use leafhold::expr::{CoreFunctions, Expr, Frame, JoinKind, Literal, Name, Op, Scalar, ScalarOp, col, lit, sum};
+use leafhold::expr::{CoreFunctions, Expr, Frame, JoinKind, Literal, Op, Scalar, ScalarOp, col, lit, sum};
 use leafhold::leaf::{FromDelayed, Leaf, value};
 use leafhold_datafusion::tpch::TpchTable;
 
