@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use leafhold::expr::{CoreFunctions, Expr, Frame, JoinKind, Literal, Op, Scalar, ScalarOp, col, lit, sum};
 use leafhold::leaf::{FromDelayed, Leaf, value};
 use leafhold_datafusion::tpch::TpchTable;

@@ -39,9 +39,12 @@ struct Mutants {
     mutant: Vec<Mutant>,
 }
 
-/// A test that waits for what a mutant never does is stopped after so long; that counts as a failure of the
-/// test, as it should.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// An unbroken test has so long.
+const UNBROKEN: Duration = Duration::from_secs(300);
+
+/// A test that waits for what a mutant never does is stopped after so long, and three times what it took unbroken;
+/// that counts as a failure of the test, as it should.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs the mutants of these names, or all of them.
 pub fn run(root: &Path, names: &[&str]) -> ExitCode {
@@ -75,23 +78,27 @@ fn try_run(root: &Path, names: &[&str]) -> Result<bool, String> {
         let place = (mutant.package.as_str(), mutant.test.as_str(), mutant.filter.as_str());
         if let Entry::Vacant(entry) = sound.entry(place) {
             println!("==> unbroken: {} {}", mutant.test, mutant.filter);
-            entry.insert(workshop.test(mutant)?);
+            entry.insert(workshop.test(mutant, UNBROKEN)?);
         }
     }
     let mut rows = Vec::new();
     for mutant in &chosen {
         println!("==> {} ({}): {}", mutant.name, mutant.law, mutant.file);
         let begin = Instant::now();
+        let place = (mutant.package.as_str(), mutant.test.as_str(), mutant.filter.as_str());
+        let patience = match sound[&place] {
+            Outcome::Passed(took) => PATIENCE + took * 3,
+            _ => PATIENCE,
+        };
         let original = workshop.apply(mutant)?;
-        let outcome = workshop.test(mutant);
+        let outcome = workshop.test(mutant, patience);
         workshop.restore(mutant, &original)?;
         let outcome = outcome?;
-        let place = (mutant.package.as_str(), mutant.test.as_str(), mutant.filter.as_str());
         let verdict = match (&sound[&place], &outcome) {
-            (Outcome::Passed, Outcome::Failed) => Ok("caught"),
-            (Outcome::Passed, Outcome::Stuck) => Ok("caught: it waits for ever"),
-            (Outcome::Passed, Outcome::Passed) => Err("NOT CAUGHT"),
-            (Outcome::Passed, Outcome::Broken(_)) => Err("does not build"),
+            (Outcome::Passed(_), Outcome::Failed) => Ok("caught"),
+            (Outcome::Passed(_), Outcome::Stuck) => Ok("caught: it waits for ever"),
+            (Outcome::Passed(_), Outcome::Passed(_)) => Err("NOT CAUGHT"),
+            (Outcome::Passed(_), Outcome::Broken(_)) => Err("does not build"),
             _ => Err("the test fails unbroken"),
         };
         if let Outcome::Broken(output) = &outcome {
@@ -110,7 +117,7 @@ fn try_run(root: &Path, names: &[&str]) -> Result<bool, String> {
 }
 
 enum Outcome {
-    Passed,
+    Passed(Duration),
     Failed,
     Stuck,
     Broken(String),
@@ -152,7 +159,7 @@ impl Workshop {
         write(&self.copy.join(&mutant.file), original)
     }
 
-    fn test(&self, mutant: &Mutant) -> Result<Outcome, String> {
+    fn test(&self, mutant: &Mutant, patience: Duration) -> Result<Outcome, String> {
         let build = Command::new(cargo())
             .args(["test", "--no-run", "--package", &mutant.package, "--test", &mutant.test])
             .current_dir(&self.copy)
@@ -184,7 +191,7 @@ impl Workshop {
         let status = loop {
             match child.try_wait().map_err(|error| error.to_string())? {
                 Some(status) => break status,
-                None if begin.elapsed() > PATIENCE => {
+                None if begin.elapsed() > patience => {
                     child.kill().and_then(|()| child.wait()).map_err(|error| error.to_string())?;
                     return Ok(Outcome::Stuck);
                 }
@@ -194,7 +201,7 @@ impl Workshop {
         if status.success() {
             let output = fs::read_to_string(&log).map_err(|error| format!("{}: {error}", log.display()))?;
             return match output.contains("1 passed") {
-                true => Ok(Outcome::Passed),
+                true => Ok(Outcome::Passed(begin.elapsed())),
                 false => Err(format!("mutant `{}`: {} has no test `{}`", mutant.name, mutant.test, mutant.filter)),
             };
         }
