@@ -11,7 +11,6 @@ use leafhold::leaf::{FromDelayed, Leaf, NestedFutures, Values};
 use leafhold::lower::lower;
 use leafhold::optimize::{Plan, Planner};
 use leafhold::run::{Executor, LocalExecutor, RunFailure};
-use leafhold::token::Determinism;
 use leafhold_datafusion::{Catalog, DataFusionKernels, EngineFunctions, Session};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -102,12 +101,6 @@ impl PyExpr {
     #[getter]
     fn token(&self) -> String {
         self.0.token().to_string()
-    }
-
-    /// Whether the token stands for content alone, and for no live future.
-    #[getter]
-    fn is_deterministic(&self) -> bool {
-        self.0.determinism() == Determinism::Content
     }
 
     /// The columns, as a `pyarrow.Schema`.

@@ -20,16 +20,12 @@ use crate::expr::PyExpr;
 /// Keys and elements of sets are hashable, so they nest as deep as somebody wrote them.
 const KEY_DEPTH: usize = 200;
 
-/// The token of an object, and whether it stands for content alone.
-///
-/// # Errors
-/// `NotDeterministicError` for what has no content, when `ensure` asks for it.
+/// The token of an object. With `ensure`, what has no content is a `NotDeterministicError`.
 #[pyfunction]
-pub fn tokenize(object: &Bound<'_, PyAny>, ensure: bool) -> PyResult<(String, bool)> {
+pub fn tokenize(object: &Bound<'_, PyAny>, ensure: bool) -> PyResult<String> {
     let mut walk = Walk::new(ensure, 0);
     walk.all(object)?;
-    let deterministic = walk.tokenizer.determinism() == Determinism::Content;
-    Ok((walk.tokenizer.finish().to_string(), deterministic))
+    Ok(walk.tokenizer.finish().to_string())
 }
 
 /// What is still to be done.

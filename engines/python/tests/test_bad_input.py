@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import cancel, rows, totals
+from tasks import arrow, fail, numbers, same
 
 import leafhold as lh
 from leafhold import errors
-from conftest import cancel, rows, totals
-from tasks import arrow, fail, numbers, same
 
 BOTH = pytest.mark.parametrize("executor", ["cluster", "local"])
 
@@ -161,6 +161,19 @@ def test_a_closed_client(_cluster: Any) -> None:
         lh.from_futures([future])
     with pytest.raises(lh.FutureLostError, match="closed; make a new one"):
         lh.from_arrow(arrow(0)).compute(client)
+
+
+def test_an_asynchronous_client(_threads: Any) -> None:
+    import asyncio
+
+    from distributed import Client
+
+    async def compute() -> None:
+        async with Client(_threads.scheduler_address, asynchronous=True, set_as_default=False) as client:
+            lh.from_arrow(arrow(0)).compute(client)
+
+    with pytest.raises(lh.PlanError, match="the client is asynchronous"):
+        asyncio.run(compute())
 
 
 def test_another_wheel_on_a_worker(client: Any) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from conftest import collect, rows
 from dask._task_spec import Task, TaskRef
 from distributed import Event, wait
+from tasks import after, numbers
 
 import leafhold as lh
 from leafhold import _dask
-from conftest import collect, rows
-from tasks import after, numbers
 
 HELD = ["in memory", "still running"]
 
@@ -80,9 +80,7 @@ def test_the_same_spec_is_reused_without_a_warning(client: Any, held: str) -> No
     ],
     ids=["same output", "other output"],
 )
-def test_another_spec_gets_a_key_of_its_own(
-    client: Any, held: str, query: str, wanted: int, difference: str
-) -> None:
+def test_another_spec_gets_a_key_of_its_own(client: Any, held: str, query: str, wanted: int, difference: str) -> None:
     slot = Slot(client, held)
     leaf = slot.leaf(0)
     first = lh.sql("select sum(a) as s from t", t=leaf).persist(client, name="out")

@@ -11,11 +11,11 @@ import random
 from typing import Any
 
 import pytest
+from conftest import TOTALS, cancel, collect, rows, totals
+from tasks import numbers, slow
 
 import leafhold as lh
 from leafhold import _dask, _leafhold
-from conftest import TOTALS, cancel, collect, rows, totals
-from tasks import numbers, slow
 
 WANTED = rows(lh.sql(TOTALS, t=lh.from_arrow(numbers(0))).compute())
 

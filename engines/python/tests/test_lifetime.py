@@ -9,11 +9,11 @@ from typing import Any
 
 import dask
 import pytest
+from conftest import assert_empty, collect, rows, totals, wait_until
+from tasks import after, arrow, numbers, slow
 
 import leafhold as lh
 from leafhold import _dask, _leafhold
-from conftest import assert_empty, collect, rows, totals, wait_until
-from tasks import after, arrow, numbers, slow
 
 WANTED = [(0, 24, 4), (1, 12, 2)]
 

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import collect, rows, totals
+from tasks import arrow, fail, numbers
 
 import leafhold as lh
 from leafhold import _leafhold
-from conftest import collect, rows, totals
-from tasks import arrow, fail, numbers
 
 TABLES = {
     "pyarrow.Table": lambda: pa.table({"a": [1, 2], "b": ["x", None]}),
@@ -113,7 +113,10 @@ def test_plans_are_the_same_in_every_process_and_name_no_keys() -> None:
         "frame = lh.from_futures([part(n) for n in range(3)], name='numbers')\n"
         "print(lh.sql('select k, sum(a) as s from t group by k', t=frame).explain())\n"
     )
-    texts = {subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout for _ in range(2)}
+    texts = {
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    }
     [text] = texts
     assert "read numbers future#0..2" in text and "future-" not in text
 
@@ -221,6 +224,8 @@ def test_frames_in_a_circle_are_released() -> None:
 
 def test_a_hundred_partitions_of_numpy() -> None:
     with ThreadPoolExecutor() as pool:
-        parts = [pool.submit(lambda at: pd.DataFrame({"a": np.arange(at, at + 100)}), at) for at in range(0, 10_000, 100)]
+        parts = [
+            pool.submit(lambda at: pd.DataFrame({"a": np.arange(at, at + 100)}), at) for at in range(0, 10_000, 100)
+        ]
         frame = lh.sql("select sum(a) as s, count(*) as n from t", t=lh.from_futures(parts))
         assert frame.compute().to_pydict() == {"s": [49_995_000], "n": [10_000]}

@@ -7,8 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-
-import leafhold as lh
 from conftest import collect, rows, wait_until
 from tasks import (
     arrow,
@@ -22,6 +20,8 @@ from tasks import (
     numbers,
     same,
 )
+
+import leafhold as lh
 
 CASES = {
     "a future": (inner, 5, [(5, 1), (15, 1)]),

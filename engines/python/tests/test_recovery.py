@@ -7,10 +7,10 @@ import signal
 from typing import Any
 
 import pytest
-
-import leafhold as lh
 from conftest import assert_empty, collect, rows, totals, wait_until
 from tasks import numbers
+
+import leafhold as lh
 
 WANTED = [(0, 24, 4), (1, 12, 2)]
 

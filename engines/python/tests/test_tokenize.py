@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from tasks import numbers
 
 import leafhold as lh
-from tasks import numbers
 
 
 class Colour(enum.Enum):
@@ -194,7 +194,9 @@ def test_tokens_are_the_same_in_another_process(seed: str) -> None:
 
 
 PICKLED = [
-    name for name in CORPUS if "lambda" not in name and "closure" not in name and name not in ("module", "own", "dask's")
+    name
+    for name in CORPUS
+    if "lambda" not in name and "closure" not in name and name not in ("module", "own", "dask's")
 ]
 
 

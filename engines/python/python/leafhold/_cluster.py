@@ -185,6 +185,8 @@ def check_client(client: Any) -> None:
     """Whether plans can be sent through this client."""
     if not isinstance(client, distributed.Client):
         raise PlanError(f'executor={client!r} is neither "local" nor a distributed.Client')
+    if client.asynchronous:
+        raise PlanError("the client is asynchronous; give one that is not, and call from a thread of your own")
     if not is_open(client):
         raise FutureLostError(f"the client {client.id} is {client.status}; make a new one", engine=f"dask:{client.id}")
 

@@ -11,7 +11,8 @@ import itertools
 import threading
 import uuid
 import weakref
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import distributed
 import pyarrow as pa
@@ -151,7 +152,9 @@ class DaskFuture(LiveFuture):
 
     def _gone(self, cls: type[FutureError], reason: str) -> FutureError:
         verb = {"failed": "failed", "cancelled": "was cancelled", "lost": "was lost"}[cls.kind]
-        return cls(f"future {self.key!r} of {self.engine} {verb}: {reason}", key=self.key, engine=self.engine, reason=reason)
+        return cls(
+            f"future {self.key!r} of {self.engine} {verb}: {reason}", key=self.key, engine=self.engine, reason=reason
+        )
 
     def on_done(self, callback: Callable[[], None]) -> None:
         if self.problem() is not None:

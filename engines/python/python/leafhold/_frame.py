@@ -103,9 +103,7 @@ class Frame:
                     raise error from cause
             raise
 
-    def persist(
-        self, executor: distributed.Client, name: str | None = None, recoverable: bool = True
-    ) -> Frame:
+    def persist(self, executor: distributed.Client, name: str | None = None, recoverable: bool = True) -> Frame:
         """Starts the frame on a cluster, and gives a frame over the futures of its result, at once.
 
         The rows stay on the cluster for as long as the new frame lives, or anything made of it. With
@@ -191,8 +189,7 @@ def _live(futures: list[Any], leaf: str) -> list[LiveFuture]:
         try:
             live.append(live_future_of(future))
         except LeafholdError as error:
-            error.leaf, error.partition = leaf, partition
-            raise
+            raise error.again(leaf, partition) from error.__cause__
     return live
 
 
@@ -200,8 +197,9 @@ def _first_schema(future: LiveFuture, nested: str, leaf: str) -> pa.Schema:
     try:
         return future.schema(nested, leaf)
     except LeafholdError as error:
-        error.leaf, error.partition = leaf, 0
-        raise
+        if error.leaf is not None:
+            raise
+        raise error.again(leaf, 0) from error.__cause__
 
 
 def from_arrow(data: Any, name: str = "values") -> Frame:
@@ -235,7 +233,5 @@ def sql(query: str, /, **tables: Any) -> Frame:
     1 | select w from t
       |        ^
     """
-    frames = {
-        name: table if isinstance(table, Frame) else from_arrow(table, name) for name, table in tables.items()
-    }
+    frames = {name: table if isinstance(table, Frame) else from_arrow(table, name) for name, table in tables.items()}
     return Frame(_leafhold.Expr.sql(query, {name: frame._expr for name, frame in frames.items()}))

@@ -6,7 +6,8 @@ import concurrent.futures
 import itertools
 import threading
 import weakref
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 
@@ -176,6 +177,8 @@ class ConcurrentFuture(LiveFuture):
             if first is None or (nested == "reject" and isinstance(first, concurrent.futures.Future)):
                 raise SchemaError(
                     f"leaf `{leaf}`, partition 0, future {self.key!r}: the value is {describe(value)}, which is no table",
+                    leaf=leaf,
+                    partition=0,
                     key=self.key,
                 )
             value = first.result() if isinstance(first, concurrent.futures.Future) else first

@@ -36,7 +36,7 @@ def tokenize(obj: Any, ensure_deterministic: bool = False) -> str:
         ...
     leafhold.errors.NotDeterministicError: $['x'][0]: an object of type object stands for itself ...
     """
-    return _leafhold.tokenize(obj, ensure_deterministic)[0]
+    return _leafhold.tokenize(obj, ensure_deterministic)
 
 
 #: Instances are counted, in a session that no other process has: addresses come back.

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from . import _leafhold
 from ._arrow import describe, mismatch, to_table
-from .errors import FutureCancelledError, FutureFailedError, FutureLostError, NestedFutureError, SchemaError, WorkerError
+from .errors import (
+    FutureCancelledError,
+    FutureFailedError,
+    FutureLostError,
+    NestedFutureError,
+    SchemaError,
+    WorkerError,
+)
 
 #: Deeper than this, nested futures are taken for a mistake.
 _DEPTH = 64
@@ -97,7 +105,7 @@ def _find(value: Any, read: LeafRead, path: list[Any]) -> Iterator[pa.Table]:
         raise SchemaError(f"{read}: the value is {describe(value)}, which is no table{inside}", **read.attributes())
     if futures and read.nested == "reject":
         raise NestedFutureError(
-            f'{read}: the value holds the future {futures[0].key!r}, and this leaf rejects nested futures; '
+            f"{read}: the value holds the future {futures[0].key!r}, and this leaf rejects nested futures; "
             'read it with nested="await"',
             **read.attributes(),
         )
