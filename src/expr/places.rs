@@ -1,24 +1,28 @@
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 
 use arrow_schema::Schema;
 use rustc_hash::FxBuildHasher;
 
 /// The places of names in a list. A name is looked for first where it likely is, since most operators keep
-/// columns where they are; few names are searched one by one, and many get an index when it is first needed.
+/// columns where they are; few names are searched one by one, and many get an index once they were searched often.
 pub(crate) struct Places<'a, N> {
     name: N,
     len: usize,
+    searches: Cell<usize>,
     index: OnceCell<HashMap<&'a str, usize, FxBuildHasher>>,
 }
 
-/// More names than this are not searched one by one.
+/// More names than this are not searched one by one for long.
 const FEW: usize = 16;
+
+/// An index costs about as much as so many searches.
+const SEARCHES: usize = 6;
 
 impl<'a, N: Fn(usize) -> &'a str> Places<'a, N> {
     /// Of a list of `len` names, which `name` tells.
     pub(crate) fn new(len: usize, name: N) -> Self {
-        Places { name, len, index: OnceCell::new() }
+        Places { name, len, searches: Cell::new(0), index: OnceCell::new() }
     }
 
     /// Where a name is; first looked for at the place where it likely is.
@@ -26,7 +30,8 @@ impl<'a, N: Fn(usize) -> &'a str> Places<'a, N> {
         if likely < self.len && (self.name)(likely) == name {
             return Some(likely);
         }
-        if self.len <= FEW {
+        let searches = self.searches.replace(self.searches.get() + 1);
+        if self.len <= FEW || searches < SEARCHES {
             return (0..self.len).find(|at| (self.name)(*at) == name);
         }
         let index = || (0..self.len).rev().map(|at| ((self.name)(at), at)).collect();
