@@ -177,9 +177,14 @@ def test_a_future_that_fails_and_one_that_is_cancelled() -> None:
 def test_ctrl_c_ends_a_run() -> None:
     never: Future = Future()
     frame = lh.from_futures([never], schema=arrow(0))
-    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
-    with pytest.raises(KeyboardInterrupt):
-        frame.compute()
+    # A process in the background of a shell is started with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            frame.compute()
+    finally:
+        signal.signal(signal.SIGINT, before)
     never.set_result(arrow(0))
     assert rows(frame.compute()) == [(0, 0), (10, 0)]
 
