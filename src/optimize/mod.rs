@@ -22,6 +22,7 @@ mod leaves;
 mod normalize;
 mod plan;
 mod planner;
+mod reinstantiate;
 mod resolve;
 mod shape;
 mod simplify;
