@@ -15,6 +15,7 @@
 //! assert_eq!(rules.get("push-filter-into-preserved-side").unwrap().phase(), Phase::Normalize);
 //! ```
 
+mod code;
 mod compile;
 mod error;
 mod example;
@@ -29,6 +30,7 @@ mod rule_set;
 mod template;
 mod value;
 
+pub use code::{codes, explain};
 pub use error::{RuleError, RuleErrorKind, RuleErrors, UnknownRule};
 pub use example::{ExampleError, print_alternative};
 pub use forest::{Forest, Plant};

@@ -1,0 +1,35 @@
+//! `leafhold rules check`.
+
+use std::path::PathBuf;
+
+use leafhold::rules::RuleSet;
+
+use super::files::{borrowed, broken, read};
+use crate::error::CliError;
+use crate::output::Screen;
+
+/// Loads rules and runs their examples.
+pub fn check(paths: &[PathBuf]) -> Result<(), CliError> {
+    let files = match paths {
+        [] => RuleSet::builtin_files().iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+        _ => read(paths)?,
+    };
+    let rules = RuleSet::parse(&borrowed(&files)).map_err(broken)?;
+    let mut failures = Vec::new();
+    let (mut examples, mut nots) = (0, 0);
+    for rule in rules.rules() {
+        examples += rule.examples().len();
+        nots += rule.nots().len();
+        let errors = rule.check_examples().into_iter();
+        failures.extend(errors.map(|error| format!("{}:{}: {error}", rule.file(), rule.line())));
+    }
+    if !failures.is_empty() {
+        return Err(CliError::new(format!(
+            "{} rules do not do what they show\n{}",
+            failures.len(),
+            failures.join("\n")
+        )));
+    }
+    let (rules, files) = (rules.rules().len(), files.len());
+    Screen::Stdout.say(format!("{rules} rules in {files} files: {examples} examples and {nots} counterexamples hold"))
+}

@@ -1,0 +1,35 @@
+//! `leafhold rules`, and the rules of a run.
+
+mod check;
+mod files;
+mod list;
+
+use std::sync::Arc;
+
+use leafhold::rules::{Registry, RuleSet};
+
+use crate::args::{InputArgs, RulesCommand};
+use crate::error::CliError;
+use files::{borrowed, broken, read};
+
+/// Lists, shows or checks rules.
+pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
+    match command {
+        RulesCommand::List => list::list(),
+        RulesCommand::Show { name } => list::show(name),
+        RulesCommand::Check { paths } => check::check(paths),
+    }
+}
+
+/// The rules that ship and those of `--rules`, without those of `--disable-rule`.
+pub fn selected(args: &InputArgs) -> Result<Arc<RuleSet>, CliError> {
+    let mut rules = RuleSet::builtin();
+    if let Some(folder) = &args.rules {
+        let files = read(std::slice::from_ref(folder))?;
+        rules = Arc::new(rules.with_more(&borrowed(&files), &Registry::core()).map_err(broken)?);
+    }
+    if !args.disabled.is_empty() {
+        rules = Arc::new(rules.without(&args.disabled).map_err(CliError::of)?);
+    }
+    Ok(rules)
+}
