@@ -29,6 +29,8 @@ mod simplify;
 mod trace;
 pub mod wire;
 
+pub(crate) use graph::terms_in_order;
+
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use plan::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};
 pub use planner::{DEFAULT_PARTITIONS, PlanError, Planner};
