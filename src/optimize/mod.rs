@@ -33,6 +33,8 @@ mod simplify;
 pub mod trace;
 pub mod wire;
 
+pub(crate) use graph::terms_in_order;
+
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use counts::Budgets;
 pub use observer::Place;

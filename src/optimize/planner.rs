@@ -142,9 +142,16 @@ impl Planner {
     pub fn normalize(&self, expr: &Expr) -> (Terms, TermId) {
         let mut terms = Terms::new(self.functions.clone());
         let resolved = resolve(expr, &mut terms);
+        let (terms, root, _) = self.normalize_term(terms, resolved.root);
+        (terms, root)
+    }
+
+    /// The normal form of a term, and how often each rule fired on the way, in canonical order.
+    pub fn normalize_term(&self, mut terms: Terms, root: TermId) -> (Terms, TermId, IndexMap<String, u64>) {
+        let mut fired = Fired::default();
         let (rules, budget) = (&self.phases.normalize, self.budgets.rewrites);
-        let normal = normalize(&mut terms, resolved.root, rules, budget, &mut Fired::default(), &mut ());
-        (terms, normal.root)
+        let normal = normalize(&mut terms, root, rules, budget, &mut fired, &mut ());
+        (terms, normal.root, fired.in_order(&self.rules))
     }
 
     /// The cheapest plan that is found.
@@ -170,7 +177,7 @@ impl Planner {
     /// let frame = Frame::from_batches("t", schema, vec![])?.filter(lit(false))?;
     /// let (plan, trace) = Planner::new(frame.functions().clone()).plan_traced(frame.expr());
     /// assert_eq!(plan?.root.op.name(), "empty");
-    /// assert_eq!(trace.steps()[0].by.name(), "eliminate-never-true-filter");
+    /// assert_eq!(trace.steps()[0].by.name(), "prune-never-true-filter");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn plan_traced(&self, expr: &Expr) -> (Result<Plan, PlanError>, Trace) {
