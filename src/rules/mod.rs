@@ -33,7 +33,7 @@ mod value;
 
 pub use code::{codes, explain};
 pub use error::{RuleError, RuleErrorKind, RuleErrors, UnknownRule};
-pub use example::{ExampleError, print_alternative};
+pub use example::{ExampleError, print_alternative, print_physical, print_required};
 pub use forest::{Forest, Plant};
 pub use observer::{Cause, Found, Refusal, RuleObserver};
 pub use operator::Operator;
