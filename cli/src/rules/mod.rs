@@ -1,7 +1,9 @@
 //! `leafhold rules`, and the rules of a run.
 
 mod check;
+mod explain;
 mod files;
+mod guards;
 mod list;
 
 use std::sync::Arc;
@@ -18,6 +20,8 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::List => list::list(),
         RulesCommand::Show { name } => list::show(name),
         RulesCommand::Check { paths } => check::check(paths),
+        RulesCommand::Explain { code } => explain::explain(code.as_deref()),
+        RulesCommand::Guards { word, json } => guards::guards(word.as_deref(), *json),
     }
 }
 
