@@ -54,6 +54,10 @@ pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
         Step::cargo("documentation of the engine", "doc --release --no-deps -p leafhold-datafusion")
             .env("RUSTDOCFLAGS", "-D warnings"),
         Step::cargo("check of the rules that ship", "run --release -p leafhold-cli -- rules check"),
+        Step::cargo(
+            "golden plans by the command line",
+            "run --release -p leafhold-cli -- rules test tests/golden/rules engines/datafusion/tests/golden/tpch",
+        ),
     ]);
     steps.extend(examples(root, "engines/datafusion/examples", "--release -p leafhold-datafusion")?);
     let path = root.join("README.md");
