@@ -97,6 +97,7 @@ pub(super) fn rule(compiler: &mut Compiler<'_>, Form { datum, law, line }: &Form
     let cites = clauses.cites.iter().filter_map(|text| compiler.quoted(text)).collect();
     let nots = clauses.nots.iter().filter_map(|text| compiler.quoted(text)).collect();
     let tables = clauses.tables.iter().filter_map(|datum| table(compiler, datum)).collect();
+    let variables = compiler.variables();
     let pattern = compiler.finish()?;
     Some(Rule {
         name: name_text.into(),
@@ -112,6 +113,7 @@ pub(super) fn rule(compiler: &mut Compiler<'_>, Form { datum, law, line }: &Form
         tables,
         examples,
         nots,
+        variables,
         pattern,
         stages,
         replacement: replacement?,
