@@ -19,8 +19,7 @@ fn golden_files_are_checked_and_recorded() {
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("mine.golden");
     let path = file.to_str().unwrap();
-    let text =
-        "query\nselect count(*) as n from region\n----\n\nrule merge-sorts\nsort [a] (sort [b] t)\n----\n";
+    let text = "query\nselect count(*) as n from region\n----\n\nrule merge-sorts\nsort [a] (sort [b] t)\n----\n";
     std::fs::write(&file, text).unwrap();
     leafhold(&["rules", "test", path]).fails(1, &["mine.golden:1: nothing is recorded for this case", "--update"]);
     let updated = leafhold(&["rules", "test", path, "--update"]).ok().out;
@@ -29,4 +28,18 @@ fn golden_files_are_checked_and_recorded() {
     assert!(checked.contains("2 cases in 1 file: no change"), "{checked}");
     std::fs::remove_dir_all(&folder).unwrap();
     leafhold(&["rules", "test", path]).fails(1, &["mine.golden"]);
+}
+
+#[test]
+fn codes_are_explained_and_functions_listed() {
+    let page = leafhold(&["rules", "explain", "R012"]).ok().out;
+    assert!(page.starts_with("# R012: no such function") && page.contains("## Mended"), "{page}");
+    assert!(leafhold(&["rules", "explain"]).ok().out.contains("R017  a variable that nothing reads"));
+    leafhold(&["rules", "explain", "R01x"]).fails(1, &["no code `R01x`; did you mean R01"]);
+    let guards = leafhold(&["rules", "guards", "null"]).ok().out;
+    assert!(guards.contains("(not-null Rel) -> Columns") && !guards.contains("(minus "), "{guards}");
+    let json = leafhold(&["rules", "guards", "--json"]).ok().out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json["functions"].as_array().unwrap().iter().any(|function| function["name"] == "never-null"));
+    leafhold(&["rules", "guards", "subste"]).fails(1, &["did you mean `subset`?"]);
 }
