@@ -340,7 +340,7 @@ impl fmt::Display for WhyNot {
             }
             Details::Refused(refused) => refused.iter().try_for_each(|refused| {
                 let times = if refused.times == 1 { "once".to_owned() } else { format!("{} times", refused.times) };
-                writeln!(f, "\n{times}, at first so: {}", refused.reason)?;
+                writeln!(f, "\n{}  ; {times}", refused.reason)?;
                 for (text, _, facts) in &refused.clauses {
                     writeln!(f, "  {text}")?;
                     facts.iter().try_for_each(|fact| writeln!(f, "    {fact}"))?;
