@@ -184,11 +184,20 @@ impl RuleUse {
             parts.push(format!("needed in {}", self.needed));
         }
         if let Some((least, most)) = self.cost_ratios {
-            let (least, most) = (format!("x{least:.2}"), format!("x{most:.2}"));
+            let (least, most) = (times(least), times(most));
             let ratios = if least == most { least } else { format!("{least} to {most}") };
             parts.push(format!("changes {}, cost {ratios} without", self.changed));
         }
         if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
+    }
+}
+
+/// How many times as much, in as many digits as say something.
+fn times(ratio: f64) -> String {
+    match ratio {
+        ratio if ratio < 100.0 => format!("x{ratio:.2}"),
+        ratio if ratio < 1e6 => format!("x{}", grouped(ratio.round() as u64)),
+        ratio => format!("x{ratio:.0e}"),
     }
 }
 
