@@ -33,12 +33,14 @@ pub fn build(graph: &mut Graph, root: TermId, budgets: &Budgets, joins: &mut Joi
 }
 
 /// What exploration did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Explored {
     /// Rounds over all classes.
     pub rounds: u64,
     /// Whether rounds or nodes ran out before nothing new was found.
     pub exhausted: bool,
+    /// E-nodes that each rule added.
+    pub added: Fired,
 }
 
 /// Applies the exploration rules until nothing new is found or a budget is used up. Within a round
@@ -72,6 +74,7 @@ pub fn explore(graph: &mut Graph, rules: &RuleIndex, budgets: &Budgets, fired: &
             applied.insert(key);
             if graph.unite(class, new) || graph.size() > nodes {
                 fired.count(rule);
+                explored.added.add(rule, (graph.size() - nodes) as u64);
                 changed = true;
             }
         }

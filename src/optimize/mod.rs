@@ -35,3 +35,6 @@ pub use planner::{DEFAULT_PARTITIONS, PlanError, Planner};
 pub use resolve::{Resolved, resolve};
 pub use shape::plan_shape;
 pub use trace::Budgets;
+
+pub(crate) use normalize::{Cycle, RuleIndex, normalize};
+pub(crate) use trace::Fired;

@@ -15,7 +15,7 @@ use super::normalize::{RuleIndex, normalize};
 use super::plan::{Plan, PlanColumn};
 use super::resolve::{Resolved, resolve};
 use super::shape::plan_shape;
-use super::trace::{Budgets, Fired, cap};
+use super::trace::{Budgets, Fired, cap, cap_cycles};
 use crate::expr::{Expr, Functions, Name};
 use crate::rules::{Phase, RuleSet};
 use crate::term::{ColumnId, RelOp, TermId, Terms};
@@ -182,25 +182,29 @@ impl Planner {
         supported(&terms, root)?;
 
         let normal = normalize(&mut terms, root, &self.phases.normalize, self.budgets.rewrites, &mut fired);
-        cap(&mut caps, "rewrites", normal.steps, self.budgets.rewrites, normal.exhausted);
+        let most = || fired.most(&self.rules, Phase::Normalize);
+        cap(&mut caps, "rewrites", normal.steps, self.budgets.rewrites, normal.exhausted, most);
+        cap_cycles(&mut caps, &terms, &normal.cycles);
 
         let mut estimator = Estimator::new(&terms);
         estimator.learn(&terms, &[]);
         let mut graph = Graph::new(terms, estimator);
         let mut joins = JoinUse::default();
         let root = build(&mut graph, normal.root, &self.budgets, &mut joins);
-        cap(&mut caps, "join-pairs", joins.pairs as u64, self.budgets.join_pairs as u64, joins.exceeded);
+        cap(&mut caps, "join-pairs", joins.pairs as u64, self.budgets.join_pairs as u64, joins.exceeded, || None);
 
         let explored = explore(&mut graph, &self.phases.explore, &self.budgets, &mut fired);
+        let most = || explored.added.most(&self.rules, Phase::Explore);
         cap(
             &mut caps,
             "rounds",
             explored.rounds,
             self.budgets.rounds,
             explored.exhausted && explored.rounds >= self.budgets.rounds,
+            most,
         );
         let size = graph.size();
-        cap(&mut caps, "e-nodes", size as u64, self.budgets.nodes as u64, size >= self.budgets.nodes);
+        cap(&mut caps, "e-nodes", size as u64, self.budgets.nodes as u64, size >= self.budgets.nodes, most);
 
         let alternatives = implement(&mut graph, &self.phases.implement, &mut fired);
         if let Some(violation) = graph.violation() {

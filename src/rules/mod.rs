@@ -15,6 +15,7 @@
 //! assert_eq!(rules.get("push-filter-into-preserved-side").unwrap().phase(), Phase::Normalize);
 //! ```
 
+mod attempt;
 mod code;
 mod compile;
 mod error;
