@@ -1,7 +1,7 @@
 use super::forest::Plant;
-use super::pattern::{Bindings, ROOT};
-use super::rule::{Replacement, Rule, Stage};
-use super::value::Value;
+use super::observer::Refusal;
+use super::pattern::Bindings;
+use super::rule::{Clause, Phase, Rule};
 
 /// What became of one match of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,35 +10,30 @@ pub(crate) struct Attempt<I> {
     pub passed: usize,
     /// Whether the next one said no.
     pub refused: bool,
-    /// The right side, if it is one and another relation.
+    /// The right side, if it is a relation, and another one.
     pub made: Option<I>,
 }
 
 impl Rule {
-    /// As [`Rule::apply`], and which guards spoke. Of a rule of `implement` only the guards are tried.
+    /// As [`Rule::apply`] or [`Rule::implement`], and which guards spoke.
     pub(crate) fn attempt<P: Plant>(
         &self,
         plant: &mut P,
         root: P::Id,
         mut bindings: Bindings<P::Id>,
     ) -> Attempt<P::Id> {
-        let mut attempt = Attempt { passed: 0, refused: false, made: None };
-        bindings.values[ROOT] = Value::Rel(root);
-        for stage in &self.stages {
-            match stage {
-                Stage::Let(slot, value) => match value.evaluate(plant, &bindings) {
-                    Some(value) => bindings.values[*slot] = value,
-                    None => return attempt,
-                },
-                Stage::Guard { condition, .. } => match condition.evaluate(plant, &bindings) {
-                    Some(Value::Bool(true)) => attempt.passed += 1,
-                    _ => return Attempt { refused: true, ..attempt },
-                },
+        let result = match self.phase() {
+            Phase::Implement => self.implement_observed(plant, root, &mut bindings, &mut ()).map(|_| None),
+            _ => self.apply_observed(plant, root, &mut bindings, &mut ()).map(Some),
+        };
+        match result {
+            Ok(made) => Attempt { passed: self.guards().count(), refused: false, made },
+            Err(Refusal::Guard(at)) => Attempt { passed: at, refused: true, made: None },
+            Err(Refusal::Let(at)) => {
+                let before = self.clauses().take(at).filter(|clause| matches!(clause, Clause::Guard { .. }));
+                Attempt { passed: before.count(), refused: false, made: None }
             }
+            Err(_) => Attempt { passed: self.guards().count(), refused: false, made: None },
         }
-        if let Replacement::Logical(template) = &self.replacement {
-            attempt.made = template.build(plant, &mut bindings).filter(|built| *built != root);
-        }
-        attempt
     }
 }

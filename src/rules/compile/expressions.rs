@@ -104,7 +104,7 @@ impl Compiler<'_> {
         let typed: Vec<_> = typed.into_iter().collect::<Option<_>>()?;
         let (args, sorts): (Vec<_>, Vec<Sort>) = typed.into_iter().unzip();
         match known.iter().find(|function| function.args == sorts) {
-            Some(function) => Some((Expression::Call(function.body, args), function.gives)),
+            Some(function) => Some((Expression::Call(function.name, function.body, args), function.gives)),
             None => {
                 let found = sorts.iter().map(Sort::to_string).collect::<Vec<_>>().join(" ");
                 let known = known.iter().map(|function| function.to_string()).collect();

@@ -270,6 +270,7 @@ fn rule(compiler: &mut Compiler<'_>, datum: &Datum, doc: String) -> Option<Rule>
     }
     let nots = clauses.nots.iter().filter_map(|text| compiler.quoted(text)).collect();
     let tables = clauses.tables.iter().filter_map(|datum| table(compiler, datum)).collect();
+    let variables = compiler.variables();
     let pattern = compiler.finish()?;
     Some(Rule {
         name: name_text.into(),
@@ -284,6 +285,7 @@ fn rule(compiler: &mut Compiler<'_>, datum: &Datum, doc: String) -> Option<Rule>
         examples,
         nots,
         pattern,
+        variables,
         stages,
         replacement: replacement?,
     })

@@ -45,7 +45,7 @@ impl Compiler<'_> {
             }
             None => self.input_list(parts[payload.len()], &mut nested, &mut element),
         };
-        let test = NodeTest { operator, parts: tests, inputs };
+        let test = NodeTest { text: self.source(datum), operator, parts: tests, inputs };
         let node = self.steps.iter().filter(|step| matches!(step, Step::Node(..))).count();
         let node = match source {
             None => {
@@ -59,14 +59,16 @@ impl Compiler<'_> {
         };
         for (list, pattern) in conjuncts {
             let Some(test) = self.scalar(pattern) else { continue };
-            self.steps.push(Step::Conjunct { list: list.list, place: list.place, test });
+            let text = self.source(pattern);
+            self.steps.push(Step::Conjunct { list: list.list, place: list.place, test, text });
         }
         if let Some((place, pattern)) = element {
             let (test, nested) = match is_variable(pattern) {
                 true => (self.test(pattern, Sort::Rel).unwrap_or(Test::Any), None),
                 false => (Test::Any, Some(pattern)),
             };
-            self.steps.push(Step::Element { node, place, test });
+            let text = self.source(pattern);
+            self.steps.push(Step::Element { node, place, test, text });
             if let Some(pattern) = nested {
                 self.node(pattern, Some(Source::Place(node, place)));
             }

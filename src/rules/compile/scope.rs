@@ -57,6 +57,17 @@ impl<'a> Compiler<'a> {
         Some(Pattern { root, steps: std::mem::take(&mut self.steps), slots: self.variables.len() })
     }
 
+    /// The names of the variables, by slot; those that no rule can write are empty.
+    pub fn variables(&self) -> Vec<String> {
+        let written = |name: &String| name.starts_with('?') && !name.contains(' ');
+        self.variables.iter().map(|(name, _)| if written(name) { name.clone() } else { String::new() }).collect()
+    }
+
+    /// A part of the rule as it is written, on one line.
+    pub fn source(&self, datum: &Datum) -> String {
+        self.text[datum.span.start..datum.span.end].split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     // ---- errors ----------------------------------------------------------------------------
 
     pub fn error(&mut self, span: Span, kind: RuleErrorKind) {

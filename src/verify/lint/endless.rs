@@ -16,7 +16,7 @@ pub(super) fn check(survey: &mut Survey, findings: &mut Vec<Finding>) {
     for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.phase() == Phase::Normalize) {
         let alone = RuleIndex::of_rules([rule.clone()]);
         for term in survey.bench.examples[at].clone() {
-            let normalized = normalize(&mut survey.bench.terms, term, &alone, REWRITES, &mut Fired::default());
+            let normalized = normalize(&mut survey.bench.terms, term, &alone, REWRITES, &mut Fired::default(), &mut ());
             if let Some(cycle) = normalized.cycles.first() {
                 known.insert(rule.name().to_owned());
                 findings.push(round(survey, rule, cycle));

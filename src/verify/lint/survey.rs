@@ -134,7 +134,7 @@ impl Survey {
             return *known;
         }
         let mut fired = Fired::default();
-        let normalized = normalize(&mut self.bench.terms, term, &self.index, REWRITES, &mut fired);
+        let normalized = normalize(&mut self.bench.terms, term, &self.index, REWRITES, &mut fired, &mut ());
         self.endless.extend(normalized.exhausted.then_some(term));
         let ended = !normalized.exhausted && normalized.cycles.is_empty();
         self.cycles.extend(normalized.cycles);
@@ -146,7 +146,7 @@ impl Survey {
     /// The rules that fire when a term is normalized.
     pub fn fired(&mut self, term: TermId) -> Fired {
         let mut fired = Fired::default();
-        normalize(&mut self.bench.terms, term, &self.index, REWRITES, &mut fired);
+        normalize(&mut self.bench.terms, term, &self.index, REWRITES, &mut fired, &mut ());
         fired
     }
 }
