@@ -16,11 +16,14 @@
 //! ```
 
 mod attempt;
+mod catalog;
 mod code;
 mod compile;
+mod diagnostic;
 mod error;
 mod example;
 mod expression;
+mod files;
 mod forest;
 mod functions;
 mod observer;
@@ -32,9 +35,13 @@ mod rule_set;
 mod template;
 mod value;
 
-pub use code::{codes, explain};
-pub use error::{RuleError, RuleErrorKind, RuleErrors, UnknownRule};
+pub use catalog::{function_catalog, function_groups};
+pub use code::{codes, explain, title};
+pub(crate) use diagnostic::snippet;
+pub use diagnostic::{RuleError, RuleErrors};
+pub use error::{Named, RuleErrorKind, UnknownRule};
 pub use example::{ExampleError, print_alternative};
+pub use files::{read_rule_files, rule_text};
 pub use forest::{Forest, Plant};
 pub use observer::{Cause, Found, Refusal, RuleObserver};
 pub use operator::Operator;

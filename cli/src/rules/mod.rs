@@ -1,7 +1,9 @@
 //! `leafhold rules`, and the rules of a run.
 
 mod check;
+mod explain;
 mod files;
+mod guards;
 mod list;
 mod test;
 
@@ -20,6 +22,8 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::List => list::list(),
         RulesCommand::Show { name } => list::show(name),
         RulesCommand::Check { paths } => check::check(paths),
+        RulesCommand::Explain { code } => explain::explain(code.as_deref()),
+        RulesCommand::Guards { word, json } => guards::guards(word.as_deref(), *json),
         RulesCommand::Test(args) => test::test(args),
     }
 }

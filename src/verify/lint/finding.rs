@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::source::Source;
-use crate::rules::Rule;
+use crate::rules::{Rule, snippet};
 use crate::term::text::Span;
 
 /// What a lint is about.
@@ -128,10 +128,7 @@ impl fmt::Display for Finding {
         let Finding { lint, file, line, column, message, notes, source_line, width, .. } = self;
         let margin = " ".repeat(line.to_string().len());
         writeln!(f, "error[{}]: {}: {message}", lint.code(), lint.name())?;
-        writeln!(f, "{margin}--> {file}:{line}:{column}")?;
-        writeln!(f, "{margin} |")?;
-        writeln!(f, "{line} | {source_line}")?;
-        write!(f, "{margin} | {}{}", " ".repeat(column - 1), "^".repeat(*width))?;
+        snippet(f, file, [*line, *column], source_line, *width)?;
         notes.iter().try_for_each(|note| write!(f, "\n{margin} = {note}"))
     }
 }
