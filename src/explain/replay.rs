@@ -54,7 +54,7 @@ impl Replay {
             let (before, after) = (trace.term_of(&step.before), trace.term_of(&step.after));
             let by = step.by.name().to_owned();
             let outcome = match same_results(&by, keeps, trace.terms(), before, after, samples) {
-                Ok(()) => Outcome::Same,
+                Ok(_) => Outcome::Same,
                 Err(VerifyError::Unsound(counterexample)) => Outcome::Wrong(counterexample),
                 Err(VerifyError::Unknown { message, .. }) => Outcome::NotReplayed(message),
                 Err(error) => Outcome::NotReplayed(error.to_string()),
