@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::number::estimate;
-use super::plan::PlanText;
+use super::plan::{PlanText, hit};
 use super::traced::{Evaluated, evaluated, facts_json, indented, line, operator, tree, variables};
 use crate::optimize::trace::{Mismatch, MismatchFound, RefusedMatch, Relation, RuleTrace, Trace};
 use crate::optimize::{Place, Plan, PlanError};
@@ -133,8 +133,7 @@ impl WhyNot {
             (_, None) => (Verdict::NoOperator, operators(trace, found)),
             (_, Some(record)) => judge(trace, plan, found, record),
         };
-        let caps = trace.caps().iter().filter(|(_, cap)| cap.hit);
-        let caps = caps.map(|(name, cap)| format!("{name} {}/{}", cap.used, cap.limit)).collect();
+        let caps = hit(trace.caps());
         Ok(WhyNot { rule: found.clone(), verdict, counts, caps, details })
     }
 

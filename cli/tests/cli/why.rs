@@ -29,11 +29,14 @@ fn a_wrong_rule_is_blamed() {
          (after  \"filter (a = 1) (limit 3 t)\"))\n  (not \"limit 3 t\"))\n",
     );
     let folder = wrong.0.parent().unwrap().to_str().unwrap();
-    let said = asked(&["why", "--replay", "--rules", folder]);
+    let table = TempFile::new("t.csv", "a,b\n1,2\n");
+    let table = format!("t={}", table.path());
+    let query = ["why", "-c", "select b from t where a > 0 limit 1", "--table", &table, "--replay"];
+    let said = leafhold(&[&query[..], &["--rules", folder]].concat());
     assert_eq!(said.code, 1, "{}", said.out);
     assert!(said.out.contains("counterexample"), "{}", said.out);
     assert!(said.err.contains("`push-limit-below-filter` changes the result"), "{}", said.err);
-    asked(&["why", "--replay"]).ok();
+    leafhold(&query).ok();
 }
 
 #[test]
