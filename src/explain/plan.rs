@@ -3,12 +3,14 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::Actuals;
 use super::names::{Futures, Shown, bracketed};
 use super::number::{estimate, grouped};
 use super::operator::{partitioning, physical, sort_keys};
 use super::tree::{Step, indent, walk};
-use crate::optimize::{PhysicalOp, Plan, PlanNode, PlanOp};
+use crate::optimize::{CapUse, PhysicalOp, Plan, PlanNode, PlanOp};
 use crate::term::ColumnId;
 
 /// A plan as text; `Display` writes it.
@@ -94,11 +96,23 @@ impl PlanText<'_> {
     }
 }
 
-/// The caps that left work undone, with what was used of them; `none` when there is none.
+/// The caps that left work undone, with what was used of them and the rules to blame; `none` when there is none.
 pub fn caps_hit(plan: &Plan) -> String {
-    let hit = plan.caps.iter().filter(|(_, cap)| cap.hit);
-    let hit: Vec<_> = hit.map(|(name, cap)| format!("{name} {}/{}", grouped(cap.used), grouped(cap.limit))).collect();
+    let hit = hit(&plan.caps);
     if hit.is_empty() { "none".to_owned() } else { hit.join(", ") }
+}
+
+/// The caps that were hit, each with what was used of it and the rules to blame.
+pub(super) fn hit(caps: &IndexMap<String, CapUse>) -> Vec<String> {
+    let hit = caps.iter().filter(|(_, cap)| cap.hit).map(|(name, cap)| {
+        let rules = cap.rules.join(", ");
+        match &cap.term {
+            Some(term) => format!("{name} ({rules}, at \"{term}\")"),
+            None if rules.is_empty() => format!("{name} {}/{}", grouped(cap.used), grouped(cap.limit)),
+            None => format!("{name} {}/{} (mostly {rules})", grouped(cap.used), grouped(cap.limit)),
+        }
+    });
+    hit.collect()
 }
 
 /// The rules that fired and how often, in canonical rule order; `none` when there is none.

@@ -41,7 +41,6 @@
 
 mod check;
 mod coverage;
-mod diff;
 mod error;
 mod file;
 mod parse;

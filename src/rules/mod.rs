@@ -15,11 +15,15 @@
 //! assert_eq!(rules.get("push-filter-into-preserved-side").unwrap().phase(), Phase::Normalize);
 //! ```
 
+mod attempt;
+mod catalog;
 mod code;
 mod compile;
+mod diagnostic;
 mod error;
 mod example;
 mod expression;
+mod files;
 mod forest;
 mod functions;
 mod observer;
@@ -32,9 +36,13 @@ mod rule_set;
 mod template;
 mod value;
 
-pub use code::{codes, explain};
-pub use error::{RuleError, RuleErrorKind, RuleErrors, UnknownRule};
-pub use example::{ExampleError, print_alternative};
+pub use catalog::{function_catalog, function_groups};
+pub use code::{codes, explain, title};
+pub(crate) use diagnostic::snippet;
+pub use diagnostic::{RuleError, RuleErrors};
+pub use error::{Named, RuleErrorKind, UnknownRule};
+pub use example::{ExampleError, print_alternative, print_physical, print_required};
+pub use files::{read_rule_files, rule_text};
 pub use forest::{Forest, Plant};
 pub use observer::{Cause, Found, Refusal, RuleObserver};
 pub use operator::Operator;

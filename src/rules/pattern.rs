@@ -37,8 +37,8 @@ pub(super) enum Test {
     Same(Slot),
     /// Is this very value.
     Is(Given),
-    /// Is one of these kinds of join; binds a variable.
-    OneOf(SmallVec<[JoinKind; 7]>, Slot),
+    /// Is one of these kinds of join; may bind a variable.
+    OneOf(SmallVec<[JoinKind; 7]>, Option<Slot>),
 }
 
 impl Test {
@@ -53,7 +53,9 @@ impl Test {
             Test::Is(wanted) => value == wanted.lift(),
             Test::OneOf(kinds, slot) => match value {
                 Value::Kind(kind) if kinds.contains(&kind) => {
-                    values[*slot] = value;
+                    if let Some(slot) = slot {
+                        values[*slot] = value;
+                    }
                     true
                 }
                 _ => false,

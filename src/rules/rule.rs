@@ -11,6 +11,7 @@ use super::pattern::{Bindings, Pattern, ROOT, Slot};
 use super::template::{PhysicalTemplate, Template};
 use super::value::Value;
 use crate::term::{Alternative, RelNode};
+use crate::token::Token;
 
 /// When a rule is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -138,6 +139,8 @@ pub struct Rule {
     pub(super) file: Arc<str>,
     pub(super) line: usize,
     pub(super) source: String,
+    pub(super) token: Token,
+    pub(super) cites: Vec<String>,
     pub(super) tables: Vec<ExampleTable>,
     pub(super) examples: Vec<Example>,
     pub(super) nots: Vec<String>,
@@ -191,6 +194,16 @@ impl Rule {
     /// The rule as it is written, without its law.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The identity of what it says: neither layout nor comments nor the file count.
+    pub fn token(&self) -> Token {
+        self.token
+    }
+
+    /// Where the law comes from: papers, books, other planners.
+    pub fn cites(&self) -> &[String] {
+        &self.cites
     }
 
     /// What it does, shown.
@@ -276,6 +289,7 @@ impl Rule {
     ) -> Result<P::Id, Refusal> {
         let Replacement::Logical(template) = &self.replacement else { return Err(Refusal::Phase) };
         self.prepare(plant, root, bindings, observer)?;
+        observer.clause(self.stages.len());
         match template.build(plant, bindings, observer) {
             Some(built) if built != root => Ok(built),
             Some(_) => Err(Refusal::Unchanged),
@@ -306,6 +320,7 @@ impl Rule {
     ) -> Result<Alternative<P::Id>, Refusal> {
         let Replacement::Physical(template) = &self.replacement else { return Err(Refusal::Phase) };
         self.prepare(plant, root, bindings, observer)?;
+        observer.clause(self.stages.len());
         template.build(plant, bindings, observer).ok_or(Refusal::Replacement)
     }
 

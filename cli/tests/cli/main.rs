@@ -6,3 +6,4 @@ mod process;
 mod rules;
 mod run;
 mod walk;
+mod why;

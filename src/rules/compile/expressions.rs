@@ -1,4 +1,4 @@
-use super::super::error::RuleErrorKind;
+use super::super::error::{Named, RuleErrorKind};
 use super::super::expression::Expression;
 use super::super::value::{Sort, Value};
 use super::scope::{Compiler, between_dots};
@@ -28,7 +28,7 @@ impl Compiler<'_> {
             }
             let constant = constant(word, expected);
             if constant.is_none() && expected == Some(Sort::Kind) {
-                self.unknown(datum.span, "kind of join", word, JoinKind::ALL.map(JoinKind::name));
+                self.unknown(datum.span, Named::Word("kind of join"), word, JoinKind::ALL.map(JoinKind::name));
             } else if constant.is_none() {
                 self.expected("a variable, a number, or `(function ..)`", datum);
             }
@@ -96,7 +96,7 @@ impl Compiler<'_> {
         let known: Vec<_> = registry.named(name).collect();
         if known.is_empty() {
             let names = registry.functions().map(|function| function.name);
-            self.unknown(datum.span, "function", name, names.chain(["and", "or", "not", "hashed-by", "place"]));
+            self.unknown(datum.span, Named::Function, name, names.chain(["and", "or", "not", "hashed-by", "place"]));
             return None;
         }
         // All arguments are looked at, so that each one's errors are found.
