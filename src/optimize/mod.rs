@@ -29,6 +29,8 @@ mod simplify;
 mod trace;
 pub mod wire;
 
+pub(crate) use decorrelate::reads;
+
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use plan::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};
 pub use planner::{DEFAULT_PARTITIONS, PlanError, Planner};
