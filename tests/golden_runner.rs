@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::path::PathBuf;
 
-use leafhold::golden::{GoldenError, GoldenPlan, Options, Runner};
+use leafhold::golden::{GoldenError, GoldenPlan, Level, Options, Runner, TermPlanner};
+use leafhold::rules::RuleSet;
 
 /// A folder of one golden file, which goes with the test.
 struct Folder(PathBuf);
@@ -94,6 +95,52 @@ fn every_kind_of_untruth_fails() {
         assert!(error.contains(expected), "{error}\n--- lacks {expected}");
         assert!(error.contains("t.golden:1: "), "{error}");
         assert_eq!(folder.text(), text, "checking does not write");
+    }
+}
+
+#[test]
+fn a_budget_holds_and_is_never_raised() {
+    let text = GOOD.replace("fired:", "budget: 4\nfired:");
+    let folder = Folder::new("budget", &text);
+    let error = folder.run_with(Runner::new().update(true), planner).unwrap_err();
+    assert!(error.contains("size 5 is over its budget of 4"), "{error}");
+    assert_eq!(folder.text(), text);
+    let enough = Folder::new("budget-enough", &GOOD.replace("fired:", "budget: 5\nfired:"));
+    assert_eq!(enough.run(planner).unwrap(), "1 case in 1 file: no change");
+}
+
+#[test]
+fn an_expected_rule_that_changes_nothing_is_vacuous() {
+    let text = "stage normalized\nt\n----\nexpect: push-filter\nfired: push-filter\nsize: 1\nt\n";
+    let idle = |_: &str, options: &Options| {
+        assert_eq!(options.level, Level::Stage("normalized".into()));
+        let fired = if options.disabled.is_empty() { vec!["push-filter".into()] } else { vec![] };
+        Ok(GoldenPlan { text: "t".into(), fired, size: 1 })
+    };
+    let error = Folder::new("idle", text).run(idle).unwrap_err();
+    assert!(error.contains("what comes out is what went in"), "{error}");
+    assert!(error.contains("`push-filter` fired but did not matter"), "{error}");
+}
+
+#[test]
+fn terms_are_planned_at_three_levels() {
+    let term = "filter (a = 1) (join left (a = x) t u)";
+    let planner = TermPlanner::new(RuleSet::builtin());
+    let at = |level| planner.plan(term, &Options { level, ..Options::default() });
+    let rule = at(Level::Rule("push-filter-into-preserved-side".into())).unwrap();
+    assert_eq!((rule.text.as_str(), rule.size), ("join left (a = x) (filter (a = 1) t) u", 4));
+    assert_eq!(at(Level::Rule("merge-sorts".into())).unwrap().text, "nothing");
+    let normal = at(Level::Stage("normalized".into())).unwrap();
+    assert_eq!(normal.text, "join left (a = x)\n  filter (a = 1)\n    t\n  u");
+    assert_eq!(normal.fired, ["push-filter-into-preserved-side"]);
+    assert!(at(Level::Stage("tasks".into())).unwrap().text.contains("task"), "lowered");
+    assert!(at(Level::Plan).unwrap().text.starts_with("hash-join left (a = x)"), "planned");
+    let errors = [
+        (Level::Rule("merge-sort".into()), "no rule `merge-sort`; did you mean `merge-sorts`?"),
+        (Level::Stage("normal".into()), "no stage `normal`; there are normalized and tasks"),
+    ];
+    for (level, expected) in errors {
+        assert_eq!(at(level).unwrap_err(), expected);
     }
 }
 

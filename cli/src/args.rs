@@ -126,6 +126,27 @@ pub enum RulesCommand {
         /// Rule files, or folders of them
         paths: Vec<PathBuf>,
     },
+    /// Check golden files: which plan each query gets, and which rules made it
+    Test(TestArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct TestArgs {
+    /// Golden files, or folders of them
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Record what changed, and say why, instead of failing
+    #[arg(long)]
+    pub update: bool,
+    /// Load the rules of a folder, too
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// Queries in SQL read the TPC-H tables at this scale factor
+    #[arg(long, value_name = "SF", default_value_t = crate::data::DEFAULT_SCALE)]
+    pub tpch: f64,
+    /// Partitions into which rows of queries in SQL are hashed
+    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS)]
+    pub partitions: NonZeroUsize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

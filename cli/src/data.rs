@@ -1,25 +1,30 @@
 //! The tables that a query may name.
 
-use leafhold_datafusion::{Catalog, files, tpch};
+use leafhold_datafusion::{Catalog, tpch};
 
-use crate::args::InputArgs;
+use crate::args::{InputArgs, TableArg};
 use crate::error::CliError;
 use crate::query;
 
 /// What a query that comes with Leafhold runs on when nothing else is asked for.
-const DEFAULT_SCALE: f64 = 0.1;
+pub const DEFAULT_SCALE: f64 = 0.1;
 
 /// The tables that the arguments name.
 pub fn catalog(args: &InputArgs) -> Result<Catalog, CliError> {
-    let mut catalog = Catalog::new();
     let shipped = args.query.as_deref().is_some_and(|name| name.starts_with(query::TPCH));
     let scale = args.tpch.or((shipped && args.tables.is_empty()).then_some(DEFAULT_SCALE));
+    tables(scale, &args.tables)
+}
+
+/// The TPC-H tables at a scale factor, and tables from files.
+pub fn tables(scale: Option<f64>, files: &[TableArg]) -> Result<Catalog, CliError> {
+    let mut catalog = Catalog::new();
     if let Some(scale) = scale {
         tpch::register(&mut catalog, scale, tpch::PARTITIONS)
             .map_err(|error| CliError::new(format!("--tpch: {error}")))?;
     }
-    for table in &args.tables {
-        let leaf = files::table(&table.name, &table.path).map_err(CliError::of)?;
+    for table in files {
+        let leaf = leafhold_datafusion::files::table(&table.name, &table.path).map_err(CliError::of)?;
         catalog.add(table.name.as_str(), leaf);
     }
     Ok(catalog)

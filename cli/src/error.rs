@@ -22,6 +22,14 @@ impl CliError {
         CliError::Failed(error.to_string())
     }
 
+    /// What went wrong, for people.
+    pub fn message(&self) -> &str {
+        match self {
+            CliError::Failed(message) | CliError::Usage(message) => message,
+            CliError::BrokenPipe => "nobody reads the output",
+        }
+    }
+
     /// Why standard output took nothing.
     pub fn of_write(error: std::io::Error) -> Self {
         match error.kind() {

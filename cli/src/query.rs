@@ -22,7 +22,8 @@ pub fn text(args: &InputArgs) -> Result<String, CliError> {
     }
 }
 
-fn named(name: &str) -> Result<String, CliError> {
+/// The text of a query that comes with Leafhold: `tpch/q05`.
+pub fn named(name: &str) -> Result<String, CliError> {
     if let Some(sql) = name.strip_prefix(TPCH).and_then(tpch::query) {
         return Ok(sql.to_owned());
     }

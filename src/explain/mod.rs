@@ -15,7 +15,8 @@
 //! * [`PlanText`]: a plan as text, with actual rows once it ran ([`Actuals`]);
 //! * [`PlanJson`]: the same for programs;
 //! * [`expr_text`]: what the user wrote;
-//! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own.
+//! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own;
+//! * [`VerificationText`], [`verification_json`]: what verification says of rules.
 
 mod actuals;
 mod expr;
@@ -26,6 +27,7 @@ mod operator;
 mod plan;
 mod tasks;
 mod tree;
+mod verification;
 
 pub use actuals::Actuals;
 pub use expr::expr_text;
@@ -33,3 +35,4 @@ pub use json::PlanJson;
 pub use number::grouped;
 pub use plan::{PlanText, barriers_left, caps_hit, rules_fired};
 pub use tasks::tasks_json;
+pub use verification::{VerificationText, coverage_text, findings, verification_json};

@@ -1,5 +1,5 @@
 use super::diff::diff;
-use super::{Case, GoldenPlan, Options};
+use super::{Case, GoldenPlan, Level, Options};
 
 /// What checking a case found.
 pub(super) struct Checked {
@@ -26,7 +26,8 @@ pub(super) fn check(
     planner: &mut impl FnMut(&str, &Options) -> Result<GoldenPlan, String>,
 ) -> Checked {
     let mut broken = Vec::new();
-    let plan = match planner(&case.query, &Options::default()) {
+    let asked = Options { level: case.level.clone(), ..Options::default() };
+    let plan = match planner(&case.query, &asked) {
         Ok(plan) => plan,
         Err(error) => return Checked { plan: None, change: None, broken: vec![format!("no plan: {error}")] },
     };
@@ -34,7 +35,7 @@ pub(super) fn check(
         broken.push("the plan text is empty or has a blank line, which would end the case".to_owned());
     }
     for repetition in 1..=repetitions {
-        match planner(&case.query, &Options { repetition, ..Options::default() }) {
+        match planner(&case.query, &Options { repetition, ..asked.clone() }) {
             Ok(again) if again == plan => {}
             Ok(again) => broken
                 .push(format!("not the same at repetition {repetition}:\n{}", diff(&written(&plan), &written(&again)))),
@@ -46,13 +47,19 @@ pub(super) fn check(
             broken.push(format!("expected `{rule}` to fire; what fired: {}", plan.fired.join(", ")));
             continue;
         }
-        match planner(&case.query, &Options { disabled: vec![rule.clone()], ..Options::default() }) {
+        match planner(&case.query, &Options { disabled: vec![rule.clone()], ..asked.clone() }) {
             Ok(without) if without.text == plan.text => {
                 broken.push(format!("`{rule}` fired but did not matter: without it the plan is the same"));
             }
             Ok(_) => {}
             Err(error) => broken.push(format!("no plan without `{rule}`: {error}")),
         }
+    }
+    if let Some(budget) = case.budget.filter(|budget| plan.size > *budget) {
+        broken.push(format!("size {} is over its budget of {budget}", plan.size));
+    }
+    if case.level != Level::Plan && !case.expect.is_empty() && plan.text.trim() == case.query {
+        broken.push("what comes out is what went in: a case with `expect:` shows a change".to_owned());
     }
     for rule in case.expect_not.iter().filter(|rule| plan.fired.contains(rule)) {
         broken.push(format!("`{rule}` fired, but should not"));

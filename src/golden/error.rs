@@ -66,7 +66,7 @@ impl fmt::Display for FailureList<'_> {
         self.0.iter().try_for_each(|failure| writeln!(f, "{failure}\n"))?;
         write!(f, "{} failures; {}", self.0.len(), self.1)?;
         if self.1.has_changes() && !self.1.updated() {
-            f.write_str("\nset LEAFHOLD_UPDATE=1 to record what changed")?;
+            f.write_str("\n`--update`, or LEAFHOLD_UPDATE=1 in the environment, records what changed")?;
         }
         Ok(())
     }

@@ -8,21 +8,48 @@ pub struct GoldenPlan {
     pub text: String,
     /// The rules that fired, each once, in canonical rule order.
     pub fired: Vec<String>,
-    /// E-nodes at the end.
+    /// E-nodes at the end; of a stage or a rule, the nodes of what it gave.
     pub size: u64,
+}
+
+/// How far a case goes: which part of the optimizer it looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// `query`: all of it. The text is the plan.
+    #[default]
+    Plan,
+    /// `stage NAME`: what a query is after a stage, such as `normalized`.
+    Stage(String),
+    /// `rule NAME`: what one application of one rule makes of a term, or what stopped it.
+    Rule(String),
+}
+
+impl fmt::Display for Level {
+    /// The line that begins the case.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Level::Plan => f.write_str("query"),
+            Level::Stage(stage) => write!(f, "stage {stage}"),
+            Level::Rule(rule) => write!(f, "rule {rule}"),
+        }
+    }
 }
 
 /// One case of a golden file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Case {
-    /// The line of its `query`, from 1.
+    /// The line that it begins at, from 1.
     pub line: usize,
+    /// How far it goes.
+    pub level: Level,
     /// What is planned.
     pub query: String,
     /// Rules that must fire and matter.
     pub expect: Vec<String>,
     /// Rules that must not fire.
     pub expect_not: Vec<String>,
+    /// The most e-nodes that the author allows. Recording never raises it.
+    pub budget: Option<u64>,
     /// What was recorded; `None` in a case that was just written.
     pub recorded: Option<GoldenPlan>,
 }
@@ -67,12 +94,15 @@ impl fmt::Display for GoldenFile {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "query\n{}\n----", self.query)?;
+        writeln!(f, "{}\n{}\n----", self.level, self.query)?;
         if !self.expect.is_empty() {
             writeln!(f, "expect: {}", self.expect.join(", "))?;
         }
         if !self.expect_not.is_empty() {
             writeln!(f, "expect-not: {}", self.expect_not.join(", "))?;
+        }
+        if let Some(budget) = self.budget {
+            writeln!(f, "budget: {budget}")?;
         }
         let Some(recorded) = &self.recorded else { return Ok(()) };
         let space = if recorded.fired.is_empty() { "" } else { " " };

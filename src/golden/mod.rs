@@ -14,8 +14,12 @@
 //! read t [a]  ; rows 1  any
 //! ```
 //!
+//! A case looks at the whole optimizer (`query`), at what a query is after a stage (`stage normalized`), or at one
+//! application of one rule (`rule push-filter-into-join-set`). [`TermPlanner`] does all three for terms in the notation
+//! of plans.
+//!
 //! `expect` and `expect-not` are the author's: the rule must have fired *and mattered* (with the rule
-//! disabled the plan differs), or must not have fired. `fired` (exactly these, in canonical order), `size`
+//! disabled the plan differs), or must not have fired. So is `budget`, the most e-nodes that a case may take. `fired` (exactly these, in canonical order), `size`
 //! and the plan are recorded: with `LEAFHOLD_UPDATE=1` the [`Runner`] rewrites them, and says how many
 //! plans changed for which cause.
 //!
@@ -42,8 +46,10 @@ mod file;
 mod parse;
 mod runner;
 mod summary;
+mod terms;
 
 pub use error::{Failure, GoldenError};
-pub use file::{Case, GoldenFile, GoldenPlan, Item};
+pub use file::{Case, GoldenFile, GoldenPlan, Item, Level};
 pub use runner::{Options, Runner};
 pub use summary::Summary;
+pub use terms::TermPlanner;

@@ -1,12 +1,12 @@
 use std::path::Path;
 
-use super::{Case, GoldenError, GoldenFile, GoldenPlan, Item};
+use super::{Case, GoldenError, GoldenFile, GoldenPlan, Item, Level};
 
 /// Ends the query.
 const SEPARATOR: &str = "----";
 
 /// Lines of a case between the separator and the plan, in the order in which they are written.
-const DIRECTIVES: [&str; 4] = ["expect", "expect-not", "fired", "size"];
+const DIRECTIVES: [&str; 5] = ["expect", "expect-not", "budget", "fired", "size"];
 
 impl GoldenFile {
     /// Reads a golden file; `file` is its name, for errors.
@@ -21,12 +21,14 @@ impl GoldenFile {
             items.push(match line {
                 "" => Item::Blank,
                 comment if comment.starts_with('#') => Item::Comment(comment.to_owned()),
-                "query" => Item::Case(parser.case()?),
-                other => {
-                    return Err(
-                        parser.error(format!("expected `query`, a `#` comment or a blank line, found {other:?}"))
-                    );
-                }
+                other => match level(other) {
+                    Some(level) => Item::Case(parser.case(level)?),
+                    None => {
+                        return Err(parser.error(format!(
+                            "expected `query`, `stage NAME`, `rule NAME`, a `#` comment or a blank line, found {other:?}"
+                        )));
+                    }
+                },
             });
         }
         if !items.iter().any(|item| matches!(item, Item::Case(_))) {
@@ -54,8 +56,8 @@ impl<'a> Parser<'a> {
         GoldenError::Syntax { file: self.file.to_owned(), line: self.at, message: message.into() }
     }
 
-    fn case(&mut self) -> Result<Case, GoldenError> {
-        let mut case = Case { line: self.at, ..Case::default() };
+    fn case(&mut self, level: Level) -> Result<Case, GoldenError> {
+        let mut case = Case { line: self.at, level, ..Case::default() };
         let mut query = Vec::new();
         loop {
             match self.next() {
@@ -90,8 +92,9 @@ impl<'a> Parser<'a> {
             match name {
                 "expect" => case.expect = self.rules(name, value, false)?,
                 "expect-not" => case.expect_not = self.rules(name, value, false)?,
+                "budget" => case.budget = Some(self.count(name, value)?),
                 "fired" => fired = Some(self.rules(name, value, true)?),
-                _ => size = Some(value.parse().map_err(|_| self.error(format!("`size:` is a count, not {value:?}")))?),
+                _ => size = Some(self.count(name, value)?),
             }
         }
         if let Some(both) = case.expect.iter().find(|rule| case.expect_not.contains(rule)) {
@@ -112,6 +115,10 @@ impl<'a> Parser<'a> {
         Ok(case)
     }
 
+    fn count(&self, directive: &str, value: &str) -> Result<u64, GoldenError> {
+        value.parse().map_err(|_| self.error(format!("`{directive}:` is a count, not {value:?}")))
+    }
+
     fn rules(&self, directive: &str, value: &str, may_be_empty: bool) -> Result<Vec<String>, GoldenError> {
         if value.is_empty() {
             let message = format!("`{directive}:` names no rule; leave the line out");
@@ -129,6 +136,17 @@ impl<'a> Parser<'a> {
             rules.push(rule.to_owned());
         }
         Ok(rules)
+    }
+}
+
+/// How far the case goes that a line begins.
+fn level(line: &str) -> Option<Level> {
+    let named = |name: &str| Some(name.trim()).filter(|name| !name.is_empty()).map(str::to_owned);
+    match line.split_once(' ') {
+        None if line == "query" => Some(Level::Plan),
+        Some(("stage", name)) => named(name).map(Level::Stage),
+        Some(("rule", name)) => named(name).map(Level::Rule),
+        _ => None,
     }
 }
 
@@ -161,6 +179,15 @@ mod tests {
     }
 
     #[test]
+    fn a_case_says_how_far_it_goes() {
+        let text = "rule push-a\nfilter true t\n----\n\nstage normalized\nt\n----\nbudget: 3\n";
+        let file = parse(text).unwrap();
+        assert_eq!(file.to_string(), text);
+        let levels: Vec<_> = file.cases().map(|case| (case.level.clone(), case.budget)).collect();
+        assert_eq!(levels, [(Level::Rule("push-a".into()), None), (Level::Stage("normalized".into()), Some(3))]);
+    }
+
+    #[test]
     fn errors_name_file_line_and_what_is_wrong() {
         let broken = [
             ("", "t.golden: there is no case in this file"),
@@ -173,6 +200,8 @@ mod tests {
             ("query\nq\n----\nsize: 1\nsize: 2\n", "t.golden:5: each directive comes once"),
             ("query\nq\n----\nfired:\nsize: 1\nplan\nsize: 2\n", "t.golden:7: `size:` comes before the plan"),
             ("query\nq\n----\nsize: many\n", "t.golden:4: `size:` is a count, not \"many\""),
+            ("query\nq\n----\nbudget: few\n", "t.golden:4: `budget:` is a count, not \"few\""),
+            ("rule \nq\n----\n", "t.golden:1: expected `query`, `stage NAME`, `rule NAME`"),
             ("query\nq\n----\nexpect: a,, b\n", "t.golden:4: \"\" is no rule name"),
             ("query\nq\n----\nexpect:\n", "t.golden:4: `expect:` names no rule"),
             ("query\nq\n----\nexpect: a, a\n", "t.golden:4: `a` comes twice"),

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::check::check;
-use super::{Failure, GoldenError, GoldenFile, GoldenPlan, Item, Summary};
+use super::{Failure, GoldenError, GoldenFile, GoldenPlan, Item, Level, Summary};
 
 /// Set to `1`, golden files are rewritten instead of failed.
 const UPDATE_VARIABLE: &str = "LEAFHOLD_UPDATE";
@@ -9,6 +9,8 @@ const UPDATE_VARIABLE: &str = "LEAFHOLD_UPDATE";
 /// How a query is to be planned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
+    /// How far to go. A planner that knows no stages or single rules answers with an error.
+    pub level: Level,
     /// Rules to disable, by name.
     pub disabled: Vec<String>,
     /// 0 for the plan itself. At others the planner should vary what must not matter, such as the number

@@ -30,6 +30,7 @@ mod trace;
 pub mod wire;
 
 pub(crate) use decorrelate::reads;
+pub(crate) use graph::terms_in_order;
 
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use plan::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};

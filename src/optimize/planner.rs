@@ -140,9 +140,15 @@ impl Planner {
     pub fn normalize(&self, expr: &Expr) -> (Terms, TermId) {
         let mut terms = Terms::new(self.functions.clone());
         let resolved = resolve(expr, &mut terms);
-        let normal =
-            normalize(&mut terms, resolved.root, &self.phases.normalize, self.budgets.rewrites, &mut Fired::default());
-        (terms, normal.root)
+        let (terms, root, _) = self.normalize_term(terms, resolved.root);
+        (terms, root)
+    }
+
+    /// The normal form of a term, and how often each rule fired on the way, in canonical order.
+    pub fn normalize_term(&self, mut terms: Terms, root: TermId) -> (Terms, TermId, IndexMap<String, u64>) {
+        let mut fired = Fired::default();
+        let normal = normalize(&mut terms, root, &self.phases.normalize, self.budgets.rewrites, &mut fired);
+        (terms, normal.root, fired.in_order(&self.rules))
     }
 
     /// The cheapest plan that is found.

@@ -27,6 +27,7 @@ mod coverage;
 mod dice;
 mod draws;
 mod fill;
+mod run;
 mod search;
 mod shape;
 mod shrink;
@@ -35,6 +36,7 @@ mod soundness;
 pub use bounds::Bounds;
 pub use counterexample::{Counterexample, VerifyError};
 pub use coverage::Coverage;
+pub use run::verify_all;
 pub use soundness::{GuardCheck, Verification, verify};
 
 use crate::rules::Keeps;

@@ -2,13 +2,15 @@ use super::bounds::Bounds;
 use super::counterexample::{Counterexample, VerifyError};
 use super::coverage::Coverage;
 use super::search::search;
-use crate::rules::Rule;
+use crate::rules::{Phase, Rule};
 
 /// What verification says of one rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verification {
     /// The rule.
     pub rule: String,
+    /// Whether there is something to compare: a rule of `implement` has no logical right side.
+    pub compared: bool,
     /// What was compared.
     pub coverage: Coverage,
     /// Why the rule could not be shown to be right, if so.
@@ -39,9 +41,10 @@ impl Verification {
 pub fn verify(rule: &Rule, bounds: &Bounds) -> Verification {
     let mut coverage = Coverage::default();
     let error = search(rule, bounds, &mut coverage).err();
+    let compared = rule.phase() != Phase::Implement;
     let mut verification =
-        Verification { rule: rule.name().to_owned(), coverage, error, guards: Vec::new() };
-    if verification.error.is_some() || rule.phase() == crate::rules::Phase::Implement {
+        Verification { rule: rule.name().to_owned(), compared, coverage, error, guards: Vec::new() };
+    if verification.error.is_some() || !compared {
         return verification;
     }
     let texts = rule.guards().filter(|(_, soundness)| *soundness).map(|(text, _)| text.to_owned());

@@ -23,13 +23,17 @@ pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
         Step::cargo("format", "fmt --all --check"),
         Step::cargo(
             "lints of the planner",
-            "clippy -p leafhold -p leafhold-derive -p xtask --all-targets -- -D warnings",
+            "clippy -p leafhold -p leafhold-derive -p golden-plans -p xtask --all-targets -- -D warnings",
         ),
         match has_nextest() {
-            true => Step::cargo("tests of the planner", "nextest run -p leafhold -p leafhold-derive -p xtask"),
-            false => {
-                Step::cargo("tests of the planner", "test -p leafhold -p leafhold-derive -p xtask --lib --bins --tests")
-            }
+            true => Step::cargo(
+                "tests of the planner",
+                "nextest run -p leafhold -p leafhold-derive -p golden-plans -p xtask",
+            ),
+            false => Step::cargo(
+                "tests of the planner",
+                "test -p leafhold -p leafhold-derive -p golden-plans -p xtask --lib --bins --tests",
+            ),
         },
         Step::cargo("documented examples of the planner", "test --doc -p leafhold"),
         Step::cargo("documentation of the planner", "doc --no-deps -p leafhold").env("RUSTDOCFLAGS", "-D warnings"),
@@ -50,6 +54,10 @@ pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
         Step::cargo("documentation of the engine", "doc --release --no-deps -p leafhold-datafusion")
             .env("RUSTDOCFLAGS", "-D warnings"),
         Step::cargo("check of the rules that ship", "run --release -p leafhold-cli -- rules check"),
+        Step::cargo(
+            "golden plans by the command line",
+            "run --release -p leafhold-cli -- rules test tests/golden/rules engines/datafusion/tests/golden/tpch",
+        ),
     ]);
     steps.extend(examples(root, "engines/datafusion/examples", "--release -p leafhold-datafusion")?);
     let path = root.join("README.md");

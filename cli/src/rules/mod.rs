@@ -3,7 +3,9 @@
 mod check;
 mod files;
 mod list;
+mod test;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use leafhold::rules::{Registry, RuleSet};
@@ -18,18 +20,22 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::List => list::list(),
         RulesCommand::Show { name } => list::show(name),
         RulesCommand::Check { paths } => check::check(paths),
+        RulesCommand::Test(args) => test::test(args),
     }
 }
 
 /// The rules that ship and those of `--rules`, without those of `--disable-rule`.
 pub fn selected(args: &InputArgs) -> Result<Arc<RuleSet>, CliError> {
-    let mut rules = RuleSet::builtin();
-    if let Some(folder) = &args.rules {
-        let files = read(std::slice::from_ref(folder))?;
-        rules = Arc::new(rules.with_more(&borrowed(&files), &Registry::core()).map_err(broken)?);
-    }
+    let mut rules = with_folder(RuleSet::builtin(), args.rules.as_deref())?;
     if !args.disabled.is_empty() {
         rules = Arc::new(rules.without(&args.disabled).map_err(CliError::of)?);
     }
     Ok(rules)
+}
+
+/// These rules and those of a folder.
+fn with_folder(rules: Arc<RuleSet>, folder: Option<&Path>) -> Result<Arc<RuleSet>, CliError> {
+    let Some(folder) = folder else { return Ok(rules) };
+    let files = read(&[folder.to_owned()])?;
+    rules.with_more(&borrowed(&files), &Registry::core()).map(Arc::new).map_err(broken)
 }

@@ -12,3 +12,21 @@ fn rules_are_listed_shown_and_checked() {
     let checked = leafhold(&["rules", "check"]).ok().out;
     assert!(checked.contains("rules in"), "{checked}");
 }
+
+#[test]
+fn golden_files_are_checked_and_recorded() {
+    let folder = std::env::temp_dir().join(format!("leafhold-cli-golden-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("mine.golden");
+    let path = file.to_str().unwrap();
+    let text =
+        "query\nselect count(*) as n from region\n----\n\nrule merge-sorts\nsort [a] (sort [b] t)\n----\n";
+    std::fs::write(&file, text).unwrap();
+    leafhold(&["rules", "test", path]).fails(1, &["mine.golden:1: nothing is recorded for this case", "--update"]);
+    let updated = leafhold(&["rules", "test", path, "--update"]).ok().out;
+    assert!(updated.contains("2 cases in 1 file: 2 plans: new"), "{updated}");
+    let checked = leafhold(&["rules", "test", path]).ok().out;
+    assert!(checked.contains("2 cases in 1 file: no change"), "{checked}");
+    std::fs::remove_dir_all(&folder).unwrap();
+    leafhold(&["rules", "test", path]).fails(1, &["mine.golden"]);
+}

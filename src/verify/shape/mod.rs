@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::dice::Dice;
 use crate::rules::{ExampleFunctions, Rule, Value};
-use crate::term::text::{Datum, Tables, lex, read};
+use crate::term::text::{Datum, lex, read};
 use crate::term::{ColumnId, TermId, Terms};
 
 /// A term in an arena of its own.
@@ -52,7 +52,6 @@ impl Flavour {
 
 /// Makes the shapes of a rule, one after the other.
 pub(super) struct Shapes {
-    tables: Tables,
     pattern: Option<Datum>,
     dice: Dice,
     attempt: usize,
@@ -62,7 +61,7 @@ impl Shapes {
     /// The shapes of a rule for a seed.
     pub fn of(rule: &Rule, seed: u64) -> Shapes {
         let dice = Dice::of(&(rule.name(), seed));
-        Shapes { tables: rule.tables(), pattern: pattern(rule.source()), dice, attempt: 0 }
+        Shapes { pattern: pattern(rule.source()), dice, attempt: 0 }
     }
 
     /// The next one; `None` when this attempt made nothing of the pattern.
@@ -72,7 +71,6 @@ impl Shapes {
         let mut maker = Maker {
             terms: &mut terms,
             dice: &mut self.dice,
-            tables: &self.tables,
             size: (self.attempt / 40).min(4),
             flavour: Flavour::of(self.attempt),
             variables: HashMap::new(),
@@ -99,8 +97,6 @@ fn pattern(source: &str) -> Option<Datum> {
 struct Maker<'a> {
     terms: &'a mut Terms,
     dice: &'a mut Dice,
-    /// The tables that the rule's examples may read.
-    tables: &'a Tables,
     /// From 0: how large what variables stand for may be.
     size: usize,
     flavour: Flavour,

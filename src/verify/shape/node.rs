@@ -89,7 +89,11 @@ impl Maker<'_> {
                 Some(_) => return None,
                 None => {
                     let size = self.size;
-                    let inputs: Vec<_> = (0..least + self.dice.below(2)).map(|_| self.relation(size)).collect();
+                    let mut inputs: Vec<_> = (0..least + self.dice.below(2)).map(|_| self.relation(size)).collect();
+                    // One relation may come twice in a union, where no column of it does.
+                    if operator == Operator::Union && self.dice.once_in(4) {
+                        inputs.push(inputs[0]);
+                    }
                     self.bind(part.datum.word()?, Value::Rels(inputs.clone()));
                     inputs
                 }
