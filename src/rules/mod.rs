@@ -33,8 +33,8 @@ mod value;
 
 pub use code::{codes, explain};
 pub use error::{RuleError, RuleErrorKind, RuleErrors, UnknownRule};
-pub use example::{ExampleError, print_alternative};
 pub(crate) use example::replace;
+pub use example::{ExampleError, print_alternative};
 pub use example_functions::ExampleFunctions;
 pub use forest::{Forest, Plant};
 pub use operator::Operator;

@@ -173,8 +173,7 @@ fn promised_order(terms: &Terms, root: TermId) -> Option<SortId> {
             RelOp::Project(projection) => {
                 // Only where no column is given another value under its name.
                 let kept = |(column, scalar): &(_, _)| {
-                    terms.as_column(*scalar) == Some(*column)
-                        || !terms.facts(node.inputs[0]).outputs.contains(*column)
+                    terms.as_column(*scalar) == Some(*column) || !terms.facts(node.inputs[0]).outputs.contains(*column)
                 };
                 if !terms.projection(projection).iter().all(kept) {
                     return None;
@@ -192,9 +191,11 @@ fn is_volatile(terms: &Terms, root: TermId) -> bool {
     while let Some(term) = stack.pop() {
         let node = terms.term(term);
         let found = match node.op {
-            RelOp::Filter(on) | RelOp::Join(_, on) | RelOp::JoinSet(on) | RelOp::MarkJoin(_, on) | RelOp::Apply(_, on) => {
-                terms.predicates(on).iter().copied().any(volatile)
-            }
+            RelOp::Filter(on)
+            | RelOp::Join(_, on)
+            | RelOp::JoinSet(on)
+            | RelOp::MarkJoin(_, on)
+            | RelOp::Apply(_, on) => terms.predicates(on).iter().copied().any(volatile),
             RelOp::Project(projection) => terms.projection(projection).iter().any(|(_, scalar)| volatile(*scalar)),
             RelOp::Aggregate(spec) => {
                 terms.aggregate(spec).aggregates.iter().flat_map(|(_, call)| call.scalars()).any(volatile)

@@ -109,6 +109,9 @@ impl VerifyError {
 
 /// The rows of a relation under the names of its columns.
 pub(super) fn rows(terms: &Terms, relation: &interpret::Relation) -> String {
+    if relation.columns.is_empty() {
+        return format!("  {} rows without columns\n", relation.rows.len());
+    }
     let head: Vec<_> = relation.columns.iter().map(|column| &*terms.column(*column).name).collect();
     let mut lines: Vec<Vec<String>> = vec![head.into_iter().map(str::to_owned).collect()];
     lines.extend(relation.rows.iter().map(|row| row.iter().map(ToString::to_string).collect()));

@@ -24,6 +24,9 @@ impl Filling {
     }
 }
 
+/// The most rows of a table in exhaustive fillings.
+const EXHAUSTIVE_ROWS: usize = 2;
+
 /// The most rows of a table in a sample.
 const SAMPLED_ROWS: usize = 4;
 
@@ -76,67 +79,55 @@ impl Domain {
         Domain { tables: tables.collect(), ordered }
     }
 
-    /// How many fillings of at most so many rows per table there are, if all columns that are not read hold
-    /// one value.
-    pub fn count(&self, rows: usize) -> usize {
-        let per_table = self.tables.iter().flatten().map(|columns| {
-            let kinds = columns.iter().map(|column| choices(column).len()).fold(1usize, usize::saturating_mul);
-            let of = |count: usize| match self.ordered {
-                true => (0..count).fold(1usize, |all, _| all.saturating_mul(kinds)),
-                // Bags: combinations with repetition.
-                false => (0..count).fold(1usize, |all, at| all.saturating_mul(kinds.saturating_add(at)) / (at + 1)),
-            };
-            (0..=rows).map(of).fold(0usize, usize::saturating_add)
-        });
-        per_table.fold(1usize, usize::saturating_mul)
-    }
-
     /// The most columns of a table that are read.
     pub fn width(&self) -> usize {
         let widths = self.tables.iter().flatten().map(|columns| columns.iter().filter(|column| column.read).count());
         widths.max().unwrap_or(0)
     }
 
-    /// All fillings of at most so many rows, up to the order of rows where nothing sees it; those of fewer
-    /// rows first.
-    pub fn all(&self, rows: usize) -> impl Iterator<Item = Filling> {
-        let tables: Vec<Vec<Vec<Row>>> = self.tables.iter().map(|table| self.all_of(table.as_deref(), rows)).collect();
-        let total: usize = tables.iter().map(Vec::len).product();
-        (0..total).map(move |case| {
-            let mut rest = case;
-            let filling = tables.iter().map(|table| {
-                let at = rest % table.len();
-                rest /= table.len();
-                table[at].clone()
-            });
-            Filling(filling.collect())
-        })
-    }
-
-    fn all_of(&self, table: Option<&[Column]>, most: usize) -> Vec<Vec<Row>> {
-        let Some(columns) = table else { return vec![Vec::new()] };
-        let mut kinds: Vec<Row> = vec![Row::new()];
-        for column in columns {
-            let values = choices(column);
-            kinds = kinds
-                .iter()
-                .flat_map(|row| values.iter().map(|value| row.iter().cloned().chain([value.clone()]).collect()))
+    /// All fillings of up to [`EXHAUSTIVE_ROWS`] rows per table, up to the order of rows where nothing sees it,
+    /// and with one value in columns that nothing reads. Those of fewer rows come first; a group of equal
+    /// numbers of rows that does not fit into what is left of `most` is left out. Also the most rows per table of
+    /// which there are all.
+    pub fn all(&self, most: usize) -> (Vec<Filling>, usize) {
+        let kinds: Vec<Vec<Row>> = self.tables.iter().map(|table| row_kinds(table.as_deref())).collect();
+        let count = |at: usize, rows: usize| match (&self.tables[at], self.ordered) {
+            (None, _) => usize::from(rows == 0),
+            (Some(_), true) => (0..rows).fold(1usize, |all, _| all.saturating_mul(kinds[at].len())),
+            // Bags: combinations with repetition.
+            (Some(_), false) => {
+                (0..rows).fold(1usize, |all, row| all.saturating_mul(kinds[at].len() + row) / (row + 1))
+            }
+        };
+        // The numbers of rows of all tables, in every way.
+        let mut groups: Vec<Vec<usize>> = vec![Vec::new()];
+        for table in &self.tables {
+            let rows = if table.is_some() { EXHAUSTIVE_ROWS } else { 0 };
+            groups = groups
+                .into_iter()
+                .flat_map(|group| (0..=rows).map(move |rows| group.iter().copied().chain([rows]).collect()))
                 .collect();
         }
-        let mut all: Vec<Vec<Row>> = vec![Vec::new()];
-        let mut last: Vec<(Vec<Row>, usize)> = vec![(Vec::new(), 0)];
-        for _ in 0..most {
-            let mut longer = Vec::new();
-            for (rows, from) in &last {
-                let from = if self.ordered { 0 } else { *from };
-                for (at, row) in kinds.iter().enumerate().skip(from) {
-                    longer.push((rows.iter().cloned().chain([row.clone()]).collect(), at));
-                }
+        groups.sort_by_key(|group| group.iter().sum::<usize>());
+        let (mut fillings, mut complete) = (Vec::new(), EXHAUSTIVE_ROWS);
+        for group in groups {
+            let size = group.iter().enumerate().map(|(at, rows)| count(at, *rows)).fold(1, usize::saturating_mul);
+            if fillings.len().saturating_add(size) > most {
+                complete = complete.min(group.iter().copied().max().unwrap_or(0).saturating_sub(1));
+                continue;
             }
-            all.extend(longer.iter().map(|(rows, _): &(Vec<Row>, usize)| rows.clone()));
-            last = longer;
+            let mut some: Vec<Filling> = vec![Filling::default()];
+            for (kinds, rows) in kinds.iter().zip(&group) {
+                let tables = tables_of(kinds, *rows, self.ordered);
+                let add = |filling: &Filling| {
+                    let filling = filling.0.clone();
+                    tables.iter().map(move |table| Filling(filling.iter().cloned().chain([table.clone()]).collect()))
+                };
+                some = some.iter().flat_map(add).collect();
+            }
+            fillings.extend(some);
         }
-        all
+        (fillings, complete)
     }
 
     /// A filling of up to so many rows over the values that matter.
@@ -151,6 +142,34 @@ impl Domain {
         });
         Filling(tables.collect())
     }
+}
+
+/// The rows that a table may have in exhaustive fillings.
+fn row_kinds(table: Option<&[Column]>) -> Vec<Row> {
+    let mut kinds: Vec<Row> = vec![Row::new()];
+    for column in table.unwrap_or_default() {
+        let values = choices(column);
+        kinds = kinds
+            .iter()
+            .flat_map(|row| values.iter().map(|value| row.iter().cloned().chain([value.clone()]).collect()))
+            .collect();
+    }
+    kinds
+}
+
+/// All tables of so many rows: lists where the order counts, else bags.
+fn tables_of(kinds: &[Row], rows: usize, ordered: bool) -> Vec<Vec<Row>> {
+    let mut tables: Vec<(Vec<Row>, usize)> = vec![(Vec::new(), 0)];
+    for _ in 0..rows {
+        let mut longer = Vec::new();
+        for (table, from) in &tables {
+            for (at, row) in kinds.iter().enumerate().skip(if ordered { 0 } else { *from }) {
+                longer.push((table.iter().cloned().chain([row.clone()]).collect(), at));
+            }
+        }
+        tables = longer;
+    }
+    tables.into_iter().map(|(table, _)| table).collect()
 }
 
 /// Whether what an operator gives, as a bag, depends on the order of its input.
@@ -175,12 +194,12 @@ fn sees_order(terms: &Terms, op: RelOp) -> bool {
 fn choices(column: &Column) -> Vec<Value> {
     let mut values = Vec::with_capacity(3);
     if !column.read {
-        return vec![value(&column.kind, 0)];
+        return vec![small(&column.kind, 0)];
     }
     if column.nullable {
         values.push(Value::Null);
     }
-    values.extend([0, 1].map(|number| value(&column.kind, number)));
+    values.extend([0, 1].map(|number| small(&column.kind, number)));
     values.dedup();
     values
 }
@@ -199,16 +218,16 @@ fn drawn(column: &Column, extremes: bool, dice: &mut Dice) -> Value {
         DataType::Int64 if extreme => Value::from([i64::MIN, i64::MAX][dice.below(2)]),
         DataType::List(item) => {
             let elements: Vec<Value> = (0..dice.below(3))
-                .map(|_| if dice.once_in(4) { Value::Null } else { value(item.data_type(), dice.below(2) as i64) })
+                .map(|_| if dice.once_in(4) { Value::Null } else { small(item.data_type(), dice.below(2) as i64) })
                 .collect();
             list(item, &elements).unwrap_or(Value::Null)
         }
-        kind => value(kind, number),
+        kind => small(kind, number),
     }
 }
 
 /// A small number as a value of a type; null where the type has none here.
-fn value(kind: &DataType, number: i64) -> Value {
+pub(super) fn small(kind: &DataType, number: i64) -> Value {
     let wide = i128::from(number);
     match kind {
         DataType::Boolean => Value::Boolean(number > 0),
@@ -221,7 +240,7 @@ fn value(kind: &DataType, number: i64) -> Value {
         }
         DataType::Date32 => Value::Date(number as i32),
         DataType::List(item) => {
-            let elements: Vec<Value> = (0..number.max(0)).map(|at| value(item.data_type(), at)).collect();
+            let elements: Vec<Value> = (0..number.max(0)).map(|at| small(item.data_type(), at)).collect();
             list(item, &elements).unwrap_or(Value::Null)
         }
         _ => Value::Null,

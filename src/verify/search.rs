@@ -129,8 +129,8 @@ fn refute(
         }
         Ok(None)
     };
-    let rows = (0..=2).rev().find(|rows| domain.count(*rows) <= most).unwrap_or(0);
-    for filling in domain.all(rows) {
+    let (fillings, rows) = domain.all(most);
+    for filling in fillings {
         coverage.exhaustive += 1;
         if let Some(refuted) = compare(filling, coverage)? {
             return Ok(Some(refuted));

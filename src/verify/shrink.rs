@@ -1,7 +1,9 @@
 //! Smaller counterexamples: fewer rows, simpler values, simpler terms.
 
+use arrow_schema::DataType;
+
 use super::compare::Pair;
-use super::fill::Filling;
+use super::fill::{Filling, small};
 use crate::rules::{Plant, replace};
 use crate::term::interpret::{Semantics, Value};
 use crate::term::{AggregateSpec, RelNode, RelOp, TermId, Terms};
@@ -13,7 +15,7 @@ pub(super) fn shrink(pair: &Pair<'_>, filling: Filling, semantics: &Semantics) -
     let fails = |filling: &Filling| pair.compare(filling, semantics).refutes();
     // Each round makes it smaller, so this ends; the bound is for large samples.
     for _ in 0..32 {
-        match smaller(&best).into_iter().find(|candidate| fails(candidate)) {
+        match smaller(pair.terms, &best).into_iter().find(|candidate| fails(candidate)) {
             Some(next) => best = next,
             None => break,
         }
@@ -22,7 +24,7 @@ pub(super) fn shrink(pair: &Pair<'_>, filling: Filling, semantics: &Semantics) -
 }
 
 /// All fillings that are one step smaller: rows first.
-fn smaller(filling: &Filling) -> Vec<Filling> {
+fn smaller(terms: &Terms, filling: &Filling) -> Vec<Filling> {
     let mut all = Vec::new();
     let rows = |filling: &Filling| -> Vec<(usize, usize)> {
         let tables = filling.0.iter().enumerate();
@@ -35,7 +37,8 @@ fn smaller(filling: &Filling) -> Vec<Filling> {
     }
     for (table, row) in rows(filling) {
         for column in 0..filling.0[table][row].len() {
-            for simple in simpler_values(&filling.0[table][row][column]) {
+            let kind = terms.gets()[table].leaf.schema().field(column).data_type();
+            for simple in simpler_values(&filling.0[table][row][column], kind) {
                 let mut simpler = filling.clone();
                 simpler.0[table][row][column] = simple;
                 all.push(simpler);
@@ -46,8 +49,11 @@ fn smaller(filling: &Filling) -> Vec<Filling> {
 }
 
 /// Values that are simpler than one, the simplest first.
-fn simpler_values(value: &Value) -> Vec<Value> {
+fn simpler_values(value: &Value, kind: &DataType) -> Vec<Value> {
     match value {
+        Value::Null if matches!(kind, DataType::Int64 | DataType::Float64) => {
+            [0, 1].map(|simple| small(kind, simple)).to_vec()
+        }
         Value::Int(kind, number) => {
             let simple = [0, 1, -1].map(|simple| Value::Int(kind.clone(), simple));
             let at = [0, 1, -1].iter().position(|simple| simple == number).unwrap_or(3);
@@ -108,7 +114,8 @@ fn simpler_nodes(terms: &mut Terms, place: TermId) -> Vec<TermId> {
             let AggregateSpec { group, aggregates } = terms.aggregate(spec).clone();
             let mut specs: Vec<AggregateSpec> = Vec::new();
             specs.extend(without_each(&group).map(|group| AggregateSpec { group, aggregates: aggregates.clone() }));
-            specs.extend(without_each(&aggregates).map(|aggregates| AggregateSpec { group: group.clone(), aggregates }));
+            specs
+                .extend(without_each(&aggregates).map(|aggregates| AggregateSpec { group: group.clone(), aggregates }));
             for spec in specs {
                 let spec = terms.intern_aggregate(spec);
                 all.push(terms.add(RelNode::new(RelOp::Aggregate(spec), inputs.clone())));

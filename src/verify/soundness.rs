@@ -42,8 +42,7 @@ pub fn verify(rule: &Rule, bounds: &Bounds) -> Verification {
     let mut coverage = Coverage::default();
     let error = search(rule, bounds, &mut coverage).err();
     let compared = rule.phase() != Phase::Implement;
-    let mut verification =
-        Verification { rule: rule.name().to_owned(), compared, coverage, error, guards: Vec::new() };
+    let mut verification = Verification { rule: rule.name().to_owned(), compared, coverage, error, guards: Vec::new() };
     if verification.error.is_some() || !compared {
         return verification;
     }

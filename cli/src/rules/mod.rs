@@ -4,6 +4,7 @@ mod check;
 mod files;
 mod list;
 mod test;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::List => list::list(),
         RulesCommand::Show { name } => list::show(name),
         RulesCommand::Check { paths } => check::check(paths),
+        RulesCommand::Verify(args) => verify::verify(args),
         RulesCommand::Test(args) => test::test(args),
     }
 }

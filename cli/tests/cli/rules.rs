@@ -19,8 +19,7 @@ fn golden_files_are_checked_and_recorded() {
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("mine.golden");
     let path = file.to_str().unwrap();
-    let text =
-        "query\nselect count(*) as n from region\n----\n\nrule merge-sorts\nsort [a] (sort [b] t)\n----\n";
+    let text = "query\nselect count(*) as n from region\n----\n\nrule merge-sorts\nsort [a] (sort [b] t)\n----\n";
     std::fs::write(&file, text).unwrap();
     leafhold(&["rules", "test", path]).fails(1, &["mine.golden:1: nothing is recorded for this case", "--update"]);
     let updated = leafhold(&["rules", "test", path, "--update"]).ok().out;

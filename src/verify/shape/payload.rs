@@ -236,11 +236,7 @@ impl Maker<'_> {
         for _ in 0..1 + self.dice.below(2) {
             if let Some(column) = self.dice.pick(&scope) {
                 let scalar = self.terms.column_scalar(*column);
-                keys.push(TermSortKey {
-                    scalar,
-                    descending: self.dice.once_in(2),
-                    nulls_first: self.dice.once_in(2),
-                });
+                keys.push(TermSortKey { scalar, descending: self.dice.once_in(2), nulls_first: self.dice.once_in(2) });
             }
         }
         self.terms.intern_sort(keys)
@@ -298,7 +294,8 @@ impl Maker<'_> {
     fn unnest(&mut self, input: TermId) -> Option<UnnestSpec> {
         let scope = self.scope(&[input]);
         let element = |kind: &DataType| crate::expr::element(kind).map(|item| item.data_type().clone());
-        let lists = scope.into_iter().filter_map(|column| Some((column, element(&self.terms.column(column).data_type)?)));
+        let lists =
+            scope.into_iter().filter_map(|column| Some((column, element(&self.terms.column(column).data_type)?)));
         let lists: Vec<_> = lists.collect();
         let (list, kind) = self.dice.pick(&lists)?.clone();
         let nulls = if self.dice.once_in(2) { NullLists::Preserve } else { NullLists::Drop };
