@@ -1,7 +1,7 @@
 //! The rules that ship: they load, and do what their examples say.
 
 use leafhold::explain::findings;
-use leafhold::rules::{Phase, Registry, RuleSet};
+use leafhold::rules::{Phase, Registry, RuleSet, function_catalog};
 use leafhold::verify::{Bounds, VerifyError, verify, verify_all};
 
 /// Comparisons per rule: `leafhold rules verify` makes more of them, in a release build.
@@ -133,4 +133,17 @@ fn the_readme_lists_every_function() {
         std::fs::write(path, &expected).unwrap();
     }
     assert!(std::fs::read_to_string(path).unwrap() == expected, "LEAFHOLD_BLESS=1 writes the table of functions");
+}
+
+#[test]
+fn functions_are_listed_by_what_they_are_about() {
+    let registry = Registry::core();
+    let all = function_catalog(&registry, "");
+    for function in registry.functions() {
+        assert!(all.contains(&function.to_string()) && all.contains(function.doc), "{function}");
+    }
+    let some = function_catalog(&registry, "Keys");
+    assert!(some.contains("(single-key Keys) -> Bool") && !some.contains("(minus Count"), "{some}");
+    assert!(some.starts_with("of Predicates\n"), "groups in the order of sorts:\n{some}");
+    assert_eq!(function_catalog(&registry, "nothing is about this"), "");
 }

@@ -109,7 +109,7 @@ fn an_embedder_adds_functions() {
 (rule eliminate-sort-of-a-single
   (phase normalize)
   (keeps ordered)
-  (match   (sort ?k ?r))
+  (match   (sort _ ?r))
   (if      (single-row ?r))
   (replace ?r)
   (example

@@ -128,6 +128,19 @@ pub enum RulesCommand {
     },
     /// Look for tables on which a rule is wrong, and for guards that it does not need
     Verify(VerifyArgs),
+    /// Say what a code such as R012 means, with a wrong rule and the mended one; all codes, when none is given
+    Explain {
+        /// The code
+        code: Option<String>,
+    },
+    /// List the functions that guards and `let`s may call
+    Guards {
+        /// Only those whose name, sorts or description have this in them
+        word: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Check golden files: which plan each query gets, and which rules made it
     Test(TestArgs),
 }

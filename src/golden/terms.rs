@@ -5,7 +5,8 @@ use crate::explain::PlanText;
 use crate::expr::CoreFunctions;
 use crate::leaf::{ColumnStatistics, FromDelayed, Leaf, TableStatistics, value};
 use crate::lower::lower;
-use crate::optimize::{Planner, terms_in_order};
+use crate::optimize::trace::Trace;
+use crate::optimize::{Plan, Planner, terms_in_order};
 use crate::rules::{Phase, Rule, RuleSet, print_alternative};
 use crate::term::text::{Tables, parse, print, print_line};
 use crate::term::{TermId, Terms};
@@ -59,12 +60,8 @@ impl TermPlanner {
             Level::Rule(name) => Some(name.as_str()),
             _ => subject(query),
         };
-        let known = |name| self.rules.get(name).ok_or_else(|| unknown(&self.rules, name));
-        let about = about.map(known).transpose()?;
-        let functions = Arc::new(CoreFunctions);
-        let (mut terms, root) = parse(query, &tables(about), functions.clone()).map_err(|error| error.to_string())?;
-        let planner =
-            Planner::new(functions).with_rules(Arc::new(rules.clone())).with_target_partitions(self.target_partitions);
+        let (mut terms, root) = self.parse(query, about)?;
+        let planner = self.planner(Arc::new(rules.clone()));
         match &options.level {
             Level::Rule(name) => Ok(applied(rules.get(name), &mut terms, root)),
             Level::Stage(stage) if stage == "normalized" => {
@@ -86,6 +83,27 @@ impl TermPlanner {
                 Ok(GoldenPlan { text: text.trim_end().to_owned(), fired, size: plan.size })
             }
         }
+    }
+
+    /// The plan of a query, and how it came about.
+    ///
+    /// # Errors
+    /// The message of whatever fails: a query that is no term, no plan.
+    pub fn traced(&self, query: &str) -> Result<(Plan, Trace), String> {
+        let (terms, root) = self.parse(query, subject(query).filter(|name| self.rules.get(name).is_some()))?;
+        let (plan, trace) = self.planner(self.rules.clone()).plan_term_traced(terms, root);
+        Ok((plan.map_err(|error| error.to_string())?, trace))
+    }
+
+    fn planner(&self, rules: Arc<RuleSet>) -> Planner {
+        Planner::new(Arc::new(CoreFunctions)).with_rules(rules).with_target_partitions(self.target_partitions)
+    }
+
+    /// A query over the tables of the examples, and those of the rule that it is about.
+    fn parse(&self, query: &str, about: Option<&str>) -> Result<(Terms, TermId), String> {
+        let known = |name| self.rules.get(name).ok_or_else(|| unknown(&self.rules, name));
+        let about = about.map(known).transpose()?;
+        parse(query, &tables(about), Arc::new(CoreFunctions)).map_err(|error| error.to_string())
     }
 }
 

@@ -4,15 +4,22 @@ use std::collections::{HashMap, HashSet};
 
 use rustc_hash::FxBuildHasher;
 
+use super::counts::{Budgets, Fired};
 use super::graph::{ClassId, Graph, terms_in_order};
 use super::join_order::{JoinBudget, JoinUse, plant};
 use super::normalize::RuleIndex;
-use super::trace::{Budgets, Fired};
+use super::observer::Observer;
 use crate::rules::{Bindings, Forest};
 use crate::term::{Alternative, RelNode, RelOp, TermId};
 
 /// Adds a normalized term: join-sets become the join trees that the enumerator finds.
-pub fn build(graph: &mut Graph, root: TermId, budgets: &Budgets, joins: &mut JoinUse) -> ClassId {
+pub fn build<O: Observer>(
+    graph: &mut Graph,
+    root: TermId,
+    budgets: &Budgets,
+    joins: &mut JoinUse,
+    observer: &mut O,
+) -> ClassId {
     let order = terms_in_order(graph.terms(), root);
     let mut classes: HashMap<TermId, ClassId> = HashMap::with_capacity(order.len());
     for id in order {
@@ -22,13 +29,19 @@ pub fn build(graph: &mut Graph, root: TermId, budgets: &Budgets, joins: &mut Joi
             RelOp::JoinSet(predicates) => {
                 let conjuncts = graph.terms().predicates(predicates).to_vec();
                 let budget = JoinBudget { pairs: budgets.join_pairs, planted: budgets.planted_pairs };
-                plant(graph, &inputs, &conjuncts, budget, joins)
+                let made = graph.made();
+                let class = plant(graph, &inputs, &conjuncts, budget, joins, observer);
+                if O::WATCHES {
+                    observer.ordered_joins(RelNode::new(node.op, inputs), class, made..graph.made());
+                }
+                class
             }
             op => graph.add_node(RelNode::new(op, inputs)),
         };
         classes.insert(id, class);
     }
     graph.rebuild();
+    observer.built(classes[&root]);
     graph.find(classes[&root])
 }
 
@@ -43,37 +56,58 @@ pub struct Explored {
 
 /// Applies the exploration rules until nothing new is found or a budget is used up. Within a round
 /// all matches are found before any is applied, so the order of rules cannot decide what is found.
-pub fn explore(graph: &mut Graph, rules: &RuleIndex, budgets: &Budgets, fired: &mut Fired) -> Explored {
+pub fn explore<O: Observer>(
+    graph: &mut Graph,
+    rules: &RuleIndex,
+    budgets: &Budgets,
+    fired: &mut Fired,
+    observer: &mut O,
+) -> Explored {
     let mut explored = Explored::default();
     // What a match gave once it gives again: applied matches are not built anew in every round.
     let mut applied: HashSet<(ClassId, &str, Bindings<ClassId>), FxBuildHasher> = HashSet::default();
     loop {
         let mut found = Vec::new();
+        observer.matching();
         for class in graph.classes() {
             for node in graph.nodes(class) {
                 for rule in rules.of(node.op) {
-                    let matches = rule.matches(graph, class, node);
+                    observer.trying(rule, class);
+                    let matches = rule.matches_observed(graph, class, node, observer);
+                    observer.tried();
                     found.extend(matches.into_iter().map(|bindings| (class, rule, bindings)));
                 }
             }
         }
         let mut changed = false;
-        for (class, rule, bindings) in found {
+        for (at, (class, rule, mut bindings)) in found.into_iter().enumerate() {
             if graph.size() >= budgets.nodes {
                 explored.exhausted = true;
-                break;
+                observer.cut_off(rule);
+                match O::WATCHES {
+                    true => continue,
+                    false => break,
+                }
             }
             let key = (class, rule.name(), bindings.clone());
             if applied.contains(&key) {
                 continue;
             }
-            let nodes = graph.size();
-            let Some(new) = rule.apply(graph, class, bindings) else { continue };
-            applied.insert(key);
-            if graph.unite(class, new) || graph.size() > nodes {
-                fired.count(rule);
-                changed = true;
+            let (nodes, made) = (graph.size(), graph.made());
+            observer.resuming(rule, class);
+            observer.applying(at);
+            match rule.apply_observed(graph, class, &mut bindings, observer) {
+                Ok(new) => {
+                    applied.insert(key);
+                    if graph.unite(class, new) || graph.size() > nodes {
+                        fired.count(rule);
+                        observer.explored(class, new, &bindings, made..graph.made());
+                        changed = true;
+                    }
+                }
+                Err(refusal) => observer.refused(&bindings, refusal),
             }
+            observer.tried();
         }
         graph.rebuild();
         explored.rounds += 1;
@@ -87,19 +121,33 @@ pub fn explore(graph: &mut Graph, rules: &RuleIndex, budgets: &Budgets, fired: &
     }
 }
 
-/// The physical alternatives that the implementation rules propose for every class.
-pub fn implement(graph: &mut Graph, rules: &RuleIndex, fired: &mut Fired) -> Vec<(ClassId, Vec<Alternative<ClassId>>)> {
+/// The physical alternatives that the implementation rules propose for every class, numbered as they come.
+pub fn implement<O: Observer>(
+    graph: &mut Graph,
+    rules: &RuleIndex,
+    fired: &mut Fired,
+    observer: &mut O,
+) -> Vec<(ClassId, Vec<Alternative<ClassId>>)> {
     let mut alternatives = Vec::new();
     for class in graph.classes() {
         let mut proposed: Vec<Alternative<ClassId>> = Vec::new();
         for node in graph.nodes(class).to_vec() {
             for rule in rules.of(node.op) {
-                for bindings in rule.matches(graph, class, &node) {
-                    if let Some(alternative) = rule.implement(graph, class, bindings) {
-                        fired.count(rule);
-                        proposed.push(alternative);
+                observer.matching();
+                observer.trying(rule, class);
+                let matches = rule.matches_observed(graph, class, &node, observer);
+                for (at, mut bindings) in matches.into_iter().enumerate() {
+                    observer.applying(at);
+                    match rule.implement_observed(graph, class, &mut bindings, observer) {
+                        Ok(alternative) => {
+                            fired.count(rule);
+                            observer.proposed(class, &bindings);
+                            proposed.push(alternative);
+                        }
+                        Err(refusal) => observer.refused(&bindings, refusal),
                     }
                 }
+                observer.tried();
             }
         }
         alternatives.push((class, proposed));

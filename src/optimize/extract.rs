@@ -12,6 +12,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::cost::{CostModel, Movement, Sizes};
 use super::graph::{ClassId, Graph};
+use super::observer::Observer;
 use crate::expr::JoinKind;
 use crate::term::{
     AggregatePhase, Alternative, AlternativeInput, AlternativeOp, ColumnId, ColumnSet, ColumnsId, ProjectionId,
@@ -31,6 +32,8 @@ pub struct Candidate {
     pub op: AlternativeOp,
     /// Its inputs, each with what the operator needs of it.
     pub inputs: SmallVec<[Goal; 2]>,
+    /// The proposal that it is, or is part of, in the order in which rules made them.
+    pub proposal: usize,
 }
 
 /// A group: its alternatives and estimated rows.
@@ -63,12 +66,18 @@ pub struct Best {
 }
 
 /// One way to reach a goal: what it costs by itself, and the goals that it needs.
-struct Way {
-    choice: Choice,
-    cost: f64,
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// How.
+    pub choice: Choice,
+    /// What it costs without its inputs.
+    pub cost: f64,
     /// The needed goals, by their place in the order of goals.
-    inputs: SmallVec<[usize; 2]>,
+    pub inputs: SmallVec<[usize; 2]>,
 }
+
+/// Goals, inputs first, with all ways to reach each.
+pub type Goals = IndexMap<Goal, Vec<Way>, FxBuildHasher>;
 
 impl Way {
     /// The goals that this way to reach `goal` needs.
@@ -115,23 +124,24 @@ impl<'a> Extractor<'a> {
             let outputs = data.facts.outputs.clone();
             extractor.groups.push(Group { candidates: Vec::new(), rows: data.rows, outputs });
         }
+        let mut proposals = 0..;
         for (class, alternatives) in alternatives {
             let group = extractor.of_class[&class];
-            for alternative in alternatives {
-                let candidate = extractor.candidate(alternative);
+            for (alternative, proposal) in alternatives.into_iter().zip(&mut proposals) {
+                let candidate = extractor.candidate(alternative, proposal);
                 extractor.groups[group].candidates.push(candidate);
             }
         }
         extractor
     }
 
-    fn candidate(&mut self, alternative: Alternative<ClassId>) -> Candidate {
+    fn candidate(&mut self, alternative: Alternative<ClassId>, proposal: usize) -> Candidate {
         let mut inputs = SmallVec::new();
         for (input, required) in alternative.inputs {
             let group = match input {
                 AlternativeInput::Class(class) => self.of_class[&self.graph.find(class)],
                 AlternativeInput::Inline(inline) => {
-                    let candidate = self.candidate(*inline);
+                    let candidate = self.candidate(*inline, proposal);
                     let rows = self.inline_rows(&candidate);
                     self.groups.push(Group { candidates: vec![candidate], rows, outputs: ColumnSet::new() });
                     self.groups.len() - 1
@@ -139,7 +149,7 @@ impl<'a> Extractor<'a> {
             };
             inputs.push((group, required));
         }
-        Candidate { op: alternative.op, inputs }
+        Candidate { op: alternative.op, inputs, proposal }
     }
 
     /// Rows of an operator that stands between two classes.
@@ -159,7 +169,7 @@ impl<'a> Extractor<'a> {
     }
 
     /// The best choice for the root and everything that it may need; `None` when the root has none.
-    pub fn extract(&self, root: ClassId) -> Option<Extraction> {
+    pub fn extract<O: Observer>(&self, root: ClassId, observer: &mut O) -> Option<Extraction> {
         let root = (*self.of_class.get(&self.graph.find(root))?, Required::Any);
         let goals = self.goals(root);
         // Inputs come before what uses them, so one pass suffices unless the graph has a cycle.
@@ -181,6 +191,12 @@ impl<'a> Extractor<'a> {
                 break;
             }
         }
+        if O::WATCHES
+            && let Some(root) = goals.get_index_of(&root)
+        {
+            let rows = goals.keys().map(|(group, _)| self.groups[*group].rows).collect();
+            observer.extracted(&goals, rows, &best, root);
+        }
         let chosen = goals.into_iter().zip(best).filter_map(|((goal, mut ways), best)| {
             let (cost, which) = best?;
             Some((goal, Best { choice: ways.swap_remove(which).choice, cost, rows: self.groups[goal.0].rows }))
@@ -190,9 +206,9 @@ impl<'a> Extractor<'a> {
     }
 
     /// Every goal that the root may lead to, inputs first, with all ways to reach it.
-    fn goals(&self, root: Goal) -> IndexMap<Goal, Vec<Way>, FxBuildHasher> {
+    fn goals(&self, root: Goal) -> Goals {
         let mut opened: HashMap<Goal, Vec<Way>, FxBuildHasher> = HashMap::default();
-        let mut order: IndexMap<Goal, Vec<Way>, FxBuildHasher> = IndexMap::default();
+        let mut order = Goals::default();
         let mut stack = vec![(root, false)];
         while let Some((goal, done)) = stack.pop() {
             if done {

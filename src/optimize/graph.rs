@@ -152,6 +152,17 @@ impl Graph {
         self.egraph.total_number_of_nodes()
     }
 
+    /// How many e-nodes were ever made: each has the number under which it came, which is also an id of its
+    /// class.
+    pub fn made(&self) -> usize {
+        self.egraph.nodes().len()
+    }
+
+    /// The e-node of a number, over the ids that it was made with, which are smaller.
+    pub fn made_as(&self, id: ClassId) -> &RelNode<ClassId> {
+        self.egraph.id_to_node(id)
+    }
+
     /// The first union that broke a tripwire, in words.
     pub fn violation(&self) -> Option<&str> {
         self.egraph.analysis.violation.as_deref()

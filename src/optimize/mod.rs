@@ -7,10 +7,13 @@
 //! physical operators; `extract` takes the cheapest tree per class and required partitioning; `finish`
 //! prunes columns and builds the [`Plan`].
 //!
+//! The phases tell an `Observer` what they do: [`Planner::plan_traced`] records a [`trace`].
+//!
 //! Only counted budgets stop anything, every map whose order can be seen is ordered, and ties fall to
 //! what was written first: the same input gives the same plan, byte for byte, everywhere.
 
 mod cost;
+mod counts;
 mod decorrelate;
 mod estimate;
 mod explore;
@@ -20,21 +23,23 @@ mod graph;
 mod join_order;
 mod leaves;
 mod normalize;
+mod observer;
 mod plan;
 mod planner;
 mod reinstantiate;
 mod resolve;
 mod shape;
 mod simplify;
-mod trace;
+pub mod trace;
 pub mod wire;
 
 pub(crate) use decorrelate::reads;
 pub(crate) use graph::terms_in_order;
 
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
+pub use counts::Budgets;
+pub use observer::Place;
 pub use plan::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};
 pub use planner::{DEFAULT_PARTITIONS, PlanError, Planner};
 pub use resolve::{Resolved, resolve};
 pub use shape::plan_shape;
-pub use trace::Budgets;

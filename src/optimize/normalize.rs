@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
+use super::counts::Fired;
+use super::observer::Observer;
 use super::simplify::{implied, simplify};
-use super::trace::Fired;
+use super::trace::NativeStep;
 use crate::expr::{JoinKind, Volatility};
 use crate::rules::{Operator, Phase, Rule, RuleSet};
 use crate::term::{AggregateSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey, Terms};
@@ -50,17 +52,33 @@ pub struct Normalized {
 }
 
 /// Brings a term to its normal form with at most `budget` rewrites. No recursion on depth.
-pub fn normalize(terms: &mut Terms, root: TermId, rules: &RuleIndex, budget: u64, fired: &mut Fired) -> Normalized {
-    let mut normalizer =
-        Normalizer { terms, rules, fired, normal: HashMap::default(), derived: HashSet::default(), steps: 0, budget };
+pub fn normalize<O: Observer>(
+    terms: &mut Terms,
+    root: TermId,
+    rules: &RuleIndex,
+    budget: u64,
+    fired: &mut Fired,
+    observer: &mut O,
+) -> Normalized {
+    let mut normalizer = Normalizer {
+        terms,
+        rules,
+        fired,
+        observer,
+        normal: HashMap::default(),
+        derived: HashSet::default(),
+        steps: 0,
+        budget,
+    };
     let root = normalizer.run(root);
     Normalized { root, steps: normalizer.steps, exhausted: normalizer.steps >= budget }
 }
 
-struct Normalizer<'a> {
+struct Normalizer<'a, O> {
     terms: &'a mut Terms,
     rules: &'a RuleIndex,
     fired: &'a mut Fired,
+    observer: &'a mut O,
     /// From each term met so far to its normal form.
     normal: HashMap<TermId, TermId, FxBuildHasher>,
     /// Predicates that were derived for a relation: each once, wherever they have moved since.
@@ -78,7 +96,7 @@ enum Task {
     Link(TermId, TermId),
 }
 
-impl Normalizer<'_> {
+impl<O: Observer> Normalizer<'_, O> {
     fn run(&mut self, root: TermId) -> TermId {
         let mut tasks = vec![Task::Visit(root)];
         while let Some(task) = tasks.pop() {
@@ -118,27 +136,48 @@ impl Normalizer<'_> {
         let inputs: Vec<TermId> =
             node.inputs.iter().map(|input| self.normal.get(input).copied().unwrap_or(*input)).collect();
         let op = self.simplify_payload(node.op);
+        let told = O::WATCHES.then(|| RelNode::new(node.op, inputs.iter().copied()));
         let rebuilt = self.rebuild(op, inputs);
         if rebuilt != id {
+            if let Some(before) = told {
+                self.observer.rebuilt(self.terms, before, op, rebuilt);
+            }
             return Some(rebuilt);
         }
         if self.steps >= self.budget {
             return None;
         }
-        if let Some(next) = self.derive(&node) {
+        if let Some((step, next)) = self.derive(&node) {
+            self.observer.stepped(step, id, next);
             return Some(next);
         }
-        for rule in self.rules.of(node.op) {
-            for bindings in rule.matches(&*self.terms, id, &node) {
-                let Some(next) = rule.apply(self.terms, id, bindings) else { continue };
-                if next != id {
-                    self.steps += 1;
+        let next = self.rules.of(node.op).iter().find_map(|rule| self.apply(rule, id, &node));
+        self.steps += u64::from(next.is_some());
+        next
+    }
+
+    /// What a rule makes of a term.
+    fn apply(&mut self, rule: &Arc<Rule>, id: TermId, node: &RelNode<TermId>) -> Option<TermId> {
+        self.observer.matching();
+        self.observer.trying(rule, id);
+        let matches = rule.matches_observed(&*self.terms, id, node, self.observer);
+        let next = matches.into_iter().enumerate().find_map(|(at, mut bindings)| {
+            self.observer.applying(at);
+            let applied = rule.apply_observed(self.terms, id, &mut bindings, self.observer);
+            match applied {
+                Ok(next) => {
                     self.fired.count(rule);
-                    return Some(next);
+                    self.observer.rewrote(id, next, &bindings);
+                    Some(next)
+                }
+                Err(refusal) => {
+                    self.observer.refused(&bindings, refusal);
+                    None
                 }
             }
-        }
-        None
+        });
+        self.observer.tried();
+        next
     }
 
     /// The node in the normal form of its constructor.
@@ -194,10 +233,12 @@ impl Normalizer<'_> {
     }
 
     /// What no rule can say: see the two steps below.
-    fn derive(&mut self, node: &RelNode<TermId>) -> Option<TermId> {
+    fn derive(&mut self, node: &RelNode<TermId>) -> Option<(NativeStep, TermId)> {
         match node.op {
-            RelOp::JoinSet(predicates) => self.derive_filters(node, predicates),
-            RelOp::Filter(predicates) => self.push_into_extension(node.inputs[0], predicates),
+            RelOp::JoinSet(predicates) => Some((NativeStep::DeriveFilters, self.derive_filters(node, predicates)?)),
+            RelOp::Filter(predicates) => {
+                Some((NativeStep::PushIntoExtension, self.push_into_extension(node.inputs[0], predicates)?))
+            }
             _ => None,
         }
     }

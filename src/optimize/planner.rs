@@ -4,18 +4,20 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use indexmap::IndexMap;
 
 use super::cost::{CostModel, DefaultCost};
+use super::counts::{Budgets, Fired, cap};
 use super::estimate::Estimator;
 use super::explore::{build, explore, implement};
-use super::extract::Extractor;
+use super::extract::{Extraction, Extractor};
 use super::finish::finish;
 use super::graph::{Graph, terms_in_order};
 use super::join_order::JoinUse;
 use super::leaves::read_leaves;
 use super::normalize::{RuleIndex, normalize};
-use super::plan::{Plan, PlanColumn};
+use super::observer::Observer;
+use super::plan::{CapUse, Plan, PlanColumn};
 use super::resolve::{Resolved, resolve};
 use super::shape::plan_shape;
-use super::trace::{Budgets, Fired, cap};
+use super::trace::{Recorder, Trace};
 use crate::expr::{Expr, Functions, Name};
 use crate::rules::{Phase, RuleSet};
 use crate::term::{ColumnId, RelOp, TermId, Terms};
@@ -147,7 +149,8 @@ impl Planner {
     /// The normal form of a term, and how often each rule fired on the way, in canonical order.
     pub fn normalize_term(&self, mut terms: Terms, root: TermId) -> (Terms, TermId, IndexMap<String, u64>) {
         let mut fired = Fired::default();
-        let normal = normalize(&mut terms, root, &self.phases.normalize, self.budgets.rewrites, &mut fired);
+        let (rules, budget) = (&self.phases.normalize, self.budgets.rewrites);
+        let normal = normalize(&mut terms, root, rules, budget, &mut fired, &mut ());
         (terms, normal.root, fired.in_order(&self.rules))
     }
 
@@ -157,9 +160,29 @@ impl Planner {
     /// See [`PlanError`]; an expression that was built at all has a plan under the shipped rules, unless an
     /// `apply` in it is [refused](PlanError::Unsupported).
     pub fn plan(&self, expr: &Expr) -> Result<Plan, PlanError> {
-        let mut terms = Terms::new(self.functions.clone());
-        let resolved = resolve(expr, &mut terms);
-        self.plan_resolved(terms, resolved, expr.schema().clone())
+        let (terms, query) = self.query(expr);
+        self.run(terms, &query, &mut ()).0
+    }
+
+    /// The same plan, or error, and a record of how it came about. At most three times as slow; the plan cannot
+    /// differ, as one run makes both.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use arrow_schema::{DataType, Field, Schema};
+    /// use leafhold::expr::{col, lit, Frame};
+    /// use leafhold::optimize::Planner;
+    ///
+    /// let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
+    /// let frame = Frame::from_batches("t", schema, vec![])?.filter(lit(false))?;
+    /// let (plan, trace) = Planner::new(frame.functions().clone()).plan_traced(frame.expr());
+    /// assert_eq!(plan?.root.op.name(), "empty");
+    /// assert_eq!(trace.steps()[0].by.name(), "prune-never-true-filter");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn plan_traced(&self, expr: &Expr) -> (Result<Plan, PlanError>, Trace) {
+        let (terms, query) = self.query(expr);
+        self.run_traced(terms, query)
     }
 
     /// The cheapest plan of a term, such as one that was read from text: its columns in the order of their
@@ -168,6 +191,128 @@ impl Planner {
     /// # Errors
     /// See [`PlanError`].
     pub fn plan_term(&self, terms: Terms, root: TermId) -> Result<Plan, PlanError> {
+        let query = Query::of_term(&terms, root);
+        self.run(terms, &query, &mut ()).0
+    }
+
+    /// As [`Planner::plan_term`], recorded as by [`Planner::plan_traced`].
+    pub fn plan_term_traced(&self, terms: Terms, root: TermId) -> (Result<Plan, PlanError>, Trace) {
+        let query = Query::of_term(&terms, root);
+        self.run_traced(terms, query)
+    }
+
+    fn query(&self, expr: &Expr) -> (Terms, Query) {
+        let mut terms = Terms::new(self.functions.clone());
+        let Resolved { root, output } = resolve(expr, &mut terms);
+        (terms, Query { root, output, schema: expr.schema().clone() })
+    }
+
+    fn run_traced(&self, terms: Terms, query: Query) -> (Result<Plan, PlanError>, Trace) {
+        let mut recorder = Recorder::default();
+        let (plan, run) = self.run(terms, &query, &mut recorder);
+        (plan, Trace::new(self.clone(), recorder, run, query))
+    }
+
+    /// One optimization, and what it leaves.
+    fn run<O: Observer>(&self, mut terms: Terms, query: &Query, observer: &mut O) -> (Result<Plan, PlanError>, Run) {
+        let refused = match self.target_partitions {
+            0 => Err(PlanError::Partitions(0)),
+            _ => supported(&terms, query.root),
+        };
+        if let Err(error) = refused {
+            let estimator = Estimator::new(&terms);
+            let graph = Graph::new(terms, estimator);
+            return (Err(error), Run { graph, normal: None, fired: Fired::default(), caps: IndexMap::new() });
+        }
+        let (mut fired, mut caps) = (Fired::default(), IndexMap::new());
+        let budget = self.budgets.rewrites;
+        let normal = normalize(&mut terms, query.root, &self.phases.normalize, budget, &mut fired, observer);
+        cap(&mut caps, "rewrites", normal.steps, budget, normal.exhausted);
+
+        let mut estimator = Estimator::new(&terms);
+        estimator.learn(&terms, &[]);
+        let graph = Graph::new(terms, estimator);
+        let mut run = Run { graph, normal: Some(normal.root), fired, caps };
+        let extraction = self.search(&mut run, normal.root, observer);
+        let plan = extraction.map(|extraction| {
+            let fired = run.fired.in_order(&self.rules);
+            self.assemble(&run.graph, &extraction, query, fired, run.caps.clone())
+        });
+        (plan, run)
+    }
+
+    /// The cheapest way to compute a normalized term.
+    fn search<O: Observer>(&self, run: &mut Run, normal: TermId, observer: &mut O) -> Result<Extraction, PlanError> {
+        let Run { graph, fired, caps, .. } = run;
+        let mut joins = JoinUse::default();
+        let root = build(graph, normal, &self.budgets, &mut joins, observer);
+        cap(caps, "join-pairs", joins.pairs as u64, self.budgets.join_pairs as u64, joins.exceeded);
+
+        let explored = explore(graph, &self.phases.explore, &self.budgets, fired, observer);
+        let out_of_rounds = explored.exhausted && explored.rounds >= self.budgets.rounds;
+        cap(caps, "rounds", explored.rounds, self.budgets.rounds, out_of_rounds);
+        let size = graph.size();
+        cap(caps, "e-nodes", size as u64, self.budgets.nodes as u64, size >= self.budgets.nodes);
+
+        let alternatives = implement(graph, &self.phases.implement, fired, observer);
+        if let Some(violation) = graph.violation() {
+            return Err(PlanError::Tripwire(violation.to_owned()));
+        }
+        let missing = alternatives.iter().find(|(_, alternatives)| alternatives.is_empty());
+        let operator = missing.map(|(class, _)| {
+            let nodes = crate::rules::Forest::nodes(graph, *class);
+            nodes.first().map_or("nothing", |node| node.op.name()).to_owned()
+        });
+        let extractor = Extractor::new(graph, &*self.cost, self.target_partitions, alternatives);
+        let not_implemented =
+            || PlanError::NotImplemented { operator: operator.unwrap_or_else(|| "a cycle".to_owned()) };
+        extractor.extract(root, observer).ok_or_else(not_implemented)
+    }
+
+    /// The plan of an extraction.
+    pub(super) fn assemble(
+        &self,
+        graph: &Graph,
+        extraction: &Extraction,
+        query: &Query,
+        fired: IndexMap<String, u64>,
+        caps: IndexMap<String, CapUse>,
+    ) -> Plan {
+        let terms = graph.terms();
+        let columns: Vec<_> = query.output.iter().map(|(_, column)| *column).collect();
+        let root = finish(terms, extraction, &columns);
+        let leaves: Vec<_> = terms.gets().iter().map(|spec| spec.leaf.clone()).collect();
+        let (root, leaves) = read_leaves(root, leaves);
+        let columns = terms.columns().iter();
+        let columns = columns
+            .map(|column| PlanColumn { name: column.name.clone(), data_type: column.data_type.clone() })
+            .collect();
+        Plan {
+            shape: plan_shape(&root, &query.output, &leaves),
+            root,
+            output: query.output.clone(),
+            schema: query.schema.clone(),
+            columns,
+            leaves,
+            target_partitions: self.target_partitions,
+            ruleset: self.rules.token(),
+            fired,
+            caps,
+            size: graph.size() as u64,
+        }
+    }
+}
+
+/// What is planned: a term, and what the result is called.
+#[derive(Clone, Debug)]
+pub(super) struct Query {
+    pub root: TermId,
+    pub output: Vec<(Name, ColumnId)>,
+    pub schema: SchemaRef,
+}
+
+impl Query {
+    fn of_term(terms: &Terms, root: TermId) -> Query {
         let facts = terms.facts(root);
         let output: Vec<(Name, ColumnId)> =
             facts.outputs.iter().map(|column| (terms.column(column).name.clone(), column)).collect();
@@ -176,74 +321,17 @@ impl Planner {
             Field::new(&**name, data_type, !facts.not_null.contains(*column))
         });
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        self.plan_resolved(terms, Resolved { root, output }, schema)
+        Query { root, output, schema }
     }
+}
 
-    fn plan_resolved(&self, mut terms: Terms, resolved: Resolved, schema: SchemaRef) -> Result<Plan, PlanError> {
-        if self.target_partitions == 0 {
-            return Err(PlanError::Partitions(0));
-        }
-        let (mut fired, mut caps) = (Fired::default(), IndexMap::new());
-        let Resolved { root, output } = resolved;
-        supported(&terms, root)?;
-
-        let normal = normalize(&mut terms, root, &self.phases.normalize, self.budgets.rewrites, &mut fired);
-        cap(&mut caps, "rewrites", normal.steps, self.budgets.rewrites, normal.exhausted);
-
-        let mut estimator = Estimator::new(&terms);
-        estimator.learn(&terms, &[]);
-        let mut graph = Graph::new(terms, estimator);
-        let mut joins = JoinUse::default();
-        let root = build(&mut graph, normal.root, &self.budgets, &mut joins);
-        cap(&mut caps, "join-pairs", joins.pairs as u64, self.budgets.join_pairs as u64, joins.exceeded);
-
-        let explored = explore(&mut graph, &self.phases.explore, &self.budgets, &mut fired);
-        cap(
-            &mut caps,
-            "rounds",
-            explored.rounds,
-            self.budgets.rounds,
-            explored.exhausted && explored.rounds >= self.budgets.rounds,
-        );
-        let size = graph.size();
-        cap(&mut caps, "e-nodes", size as u64, self.budgets.nodes as u64, size >= self.budgets.nodes);
-
-        let alternatives = implement(&mut graph, &self.phases.implement, &mut fired);
-        if let Some(violation) = graph.violation() {
-            return Err(PlanError::Tripwire(violation.to_owned()));
-        }
-        let missing = alternatives.iter().find(|(_, alternatives)| alternatives.is_empty());
-        let operator = missing.map(|(class, _)| {
-            let nodes = crate::rules::Forest::nodes(&graph, *class);
-            nodes.first().map_or("nothing", |node| node.op.name()).to_owned()
-        });
-        let extractor = Extractor::new(&graph, &*self.cost, self.target_partitions, alternatives);
-        let Some(extraction) = extractor.extract(root) else {
-            return Err(PlanError::NotImplemented { operator: operator.unwrap_or_else(|| "a cycle".to_owned()) });
-        };
-        let columns: Vec<_> = output.iter().map(|(_, column)| *column).collect();
-        let terms = graph.terms();
-        let plan_root = finish(terms, &extraction, &columns);
-        let leaves: Vec<_> = terms.gets().iter().map(|spec| spec.leaf.clone()).collect();
-        let (plan_root, leaves) = read_leaves(plan_root, leaves);
-        let columns = terms.columns().iter();
-        let columns: Vec<_> = columns
-            .map(|column| PlanColumn { name: column.name.clone(), data_type: column.data_type.clone() })
-            .collect();
-        Ok(Plan {
-            shape: plan_shape(&plan_root, &output, &leaves),
-            root: plan_root,
-            output,
-            schema,
-            columns,
-            leaves,
-            target_partitions: self.target_partitions,
-            ruleset: self.rules.token(),
-            fired: fired.in_order(&self.rules),
-            caps,
-            size: size as u64,
-        })
-    }
+/// What an optimization leaves behind, with a plan or without.
+pub(super) struct Run {
+    pub graph: Graph,
+    /// The normal form; `None` where the query was refused before.
+    pub normal: Option<TermId>,
+    pub fired: Fired,
+    pub caps: IndexMap<String, CapUse>,
 }
 
 /// Refuses what only the reference interpreter knows.

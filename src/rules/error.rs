@@ -1,11 +1,34 @@
 use std::fmt;
 
 use super::value::Sort;
-use crate::term::text::{Span, place};
 
-/// What is wrong with a rule file.
+/// What is wrong with a rule file. Each kind has a stable code, and a page about it:
+/// [`explain`](super::explain).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleErrorKind {
+    /// Bytes that are no text.
+    #[error("byte {offset} of the file is 0x{byte:02x}, which is not UTF-8 here; save the file as UTF-8")]
+    NotUtf8 {
+        /// How many bytes stand before it.
+        offset: usize,
+        /// The byte.
+        byte: u8,
+    },
+    /// A file that nobody wrote by hand.
+    #[error("the file has more than {limit} bytes, the most that a rule file may have; split it")]
+    TooLarge {
+        /// The most that a file may have.
+        limit: usize,
+    },
+    /// A file without rules.
+    #[error("there is no rule in this file; write one: `(rule push-filter-below-sort ..)`")]
+    NoRule,
+    /// A folder without rule files.
+    #[error("there is no `.rules` file in this folder")]
+    NoFile,
+    /// A path that cannot be read.
+    #[error("this cannot be read: {0}")]
+    Unreadable(String),
     /// Something else should stand here.
     #[error("expected {expected}, found {found}")]
     Expected {
@@ -17,6 +40,9 @@ pub enum RuleErrorKind {
     /// A bracket or quote without its partner.
     #[error("this {0} is never closed")]
     Unclosed(&'static str),
+    /// Text between rules, or behind the last one.
+    #[error("{0} stands outside of every rule; each begins with `(rule name`, and lines of `;;` are comments")]
+    Outside(String),
     /// Brackets within brackets, without end.
     #[error("nested more than {0} levels deep")]
     TooDeep(usize),
@@ -24,12 +50,31 @@ pub enum RuleErrorKind {
     #[error("no {what} `{name}`{hint}")]
     Unknown {
         /// What was looked for.
-        what: &'static str,
+        what: Named,
         /// The name.
         name: String,
         /// `; did you mean ..`, or what there is.
         hint: String,
     },
+    /// A variable that stands for nothing yet.
+    #[error("nothing binds `{name}`{hint}")]
+    Unbound {
+        /// The variable.
+        name: String,
+        /// `; did you mean ..`, or what is bound.
+        hint: String,
+    },
+    /// A variable that nothing reads.
+    #[error("nothing reads `{name}`; {mend}")]
+    Unused {
+        /// The variable.
+        name: String,
+        /// What to write instead.
+        mend: &'static str,
+    },
+    /// A variable that stands for something that contains it.
+    #[error("`{0}` is defined by itself, so it stands for nothing; give one of the two another name")]
+    Recursive(String),
     /// A wrong number of parts.
     #[error("`{what}` takes {expected}, not {found}")]
     Arity {
@@ -82,7 +127,10 @@ pub enum RuleErrorKind {
     },
     /// A part given twice.
     #[error("a second `{0}`; a rule has one")]
-    Duplicate(String),
+    DuplicateClause(String),
+    /// A variable that is bound twice where the second time cannot compare.
+    #[error("`{0}` is bound already; give this one a name of its own")]
+    DuplicateVariable(String),
     /// Two rules of one name.
     #[error("a second rule `{0}`; names are unique over all files")]
     DuplicateRule(String),
@@ -102,6 +150,78 @@ pub enum RuleErrorKind {
         "`requires` does not say what `{0}` needs: `({0} any)`, `({0} single)`, `({0} replicated)` or `({0} (hashed-by ..))`"
     )]
     NoRequirement(String),
+    /// So much is wrong that the rest would not help.
+    #[error("{0} errors in this file; mend these first, what follows was not looked at")]
+    TooMany(usize),
+}
+
+/// What can have a name in a rule file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A part of a rule.
+    Clause,
+    /// An operator of a pattern or a right side.
+    Operator,
+    /// A physical operator of a right side.
+    PhysicalOperator,
+    /// An operator of scalars.
+    ScalarOperator,
+    /// A guard, or what makes a computed part.
+    Function,
+    /// One of a few words, such as a kind of join.
+    Word(&'static str),
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Named::Clause => "clause",
+            Named::Operator => "operator",
+            Named::PhysicalOperator => "physical operator",
+            Named::ScalarOperator => "scalar operator",
+            Named::Function => "function",
+            Named::Word(what) => what,
+        })
+    }
+}
+
+impl RuleErrorKind {
+    /// The stable code: what `leafhold rules explain` takes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RuleErrorKind::NotUtf8 { .. } => "R001",
+            RuleErrorKind::TooLarge { .. } => "R002",
+            RuleErrorKind::NoRule => "R003",
+            RuleErrorKind::NoFile => "R004",
+            RuleErrorKind::Unreadable(_) => "R005",
+            RuleErrorKind::Unclosed(_) => "R006",
+            RuleErrorKind::Expected { .. } => "R007",
+            RuleErrorKind::Outside(_) => "R008",
+            RuleErrorKind::TooDeep(_) => "R009",
+            RuleErrorKind::Unknown { what, .. } => match what {
+                Named::Clause => "R010",
+                Named::Operator | Named::PhysicalOperator | Named::ScalarOperator => "R011",
+                Named::Function => "R012",
+                Named::Word(_) => "R014",
+            },
+            RuleErrorKind::Unbound { .. } => "R013",
+            RuleErrorKind::DuplicateRule(_) => "R015",
+            RuleErrorKind::Verb { .. } => "R016",
+            RuleErrorKind::Unused { .. } => "R017",
+            RuleErrorKind::DuplicateVariable(_) => "R018",
+            RuleErrorKind::Recursive(_) => "R019",
+            RuleErrorKind::Arity { .. } => "R020",
+            RuleErrorKind::Sort { .. } => "R021",
+            RuleErrorKind::Arguments { .. } => "R022",
+            RuleErrorKind::BareKind(_) => "R023",
+            RuleErrorKind::NoList(..) => "R024",
+            RuleErrorKind::Missing { .. } => "R030",
+            RuleErrorKind::DuplicateClause(_) => "R031",
+            RuleErrorKind::NoLaw(_) => "R032",
+            RuleErrorKind::NoRequirement(_) => "R033",
+            RuleErrorKind::TooMany(_) => "R034",
+        }
+    }
 }
 
 fn signatures(known: &[String]) -> String {
@@ -110,62 +230,6 @@ fn signatures(known: &[String]) -> String {
         many => format!("are {}", many.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ")),
     }
 }
-
-/// One error of a rule file, and where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleError {
-    /// The file.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// The column, from 1, in characters.
-    pub column: usize,
-    /// What is wrong.
-    pub kind: RuleErrorKind,
-    source_line: String,
-    width: usize,
-}
-
-impl RuleError {
-    pub(super) fn new(file: &str, text: &str, span: Span, kind: RuleErrorKind) -> Self {
-        let (line, column) = place(text, span.start);
-        let source_line = text.lines().nth(line - 1).unwrap_or_default().to_owned();
-        let on_line = source_line.chars().count().saturating_sub(column - 1);
-        let width = text[span.start..span.end].chars().count().min(on_line).max(1);
-        RuleError { file: file.to_owned(), line, column, kind, source_line, width }
-    }
-}
-
-impl fmt::Display for RuleError {
-    /// The place, the message, the line, and carets below what is wrong.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RuleError { file, line, column, kind, source_line, width } = self;
-        let margin = " ".repeat(line.to_string().len());
-        writeln!(f, "error: {kind}")?;
-        writeln!(f, "{margin}--> {file}:{line}:{column}")?;
-        writeln!(f, "{margin} |")?;
-        writeln!(f, "{line} | {source_line}")?;
-        write!(f, "{margin} | {}{}", " ".repeat(column - 1), "^".repeat(*width))
-    }
-}
-
-impl std::error::Error for RuleError {}
-
-/// All errors of some rule files, by place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleErrors(pub Vec<RuleError>);
-
-impl fmt::Display for RuleErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for error in &self.0 {
-            writeln!(f, "{error}\n")?;
-        }
-        let plural = if self.0.len() == 1 { "" } else { "s" };
-        write!(f, "{} error{plural} in the rules", self.0.len())
-    }
-}
-
-impl std::error::Error for RuleErrors {}
 
 /// A rule that a set does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
 use smallvec::SmallVec;
 
 use super::forest::Plant;
+use super::observer::RuleObserver;
 use super::pattern::{Bindings, Slot};
 use super::registry::{Args, Body};
 use super::value::{Given, Value};
@@ -11,7 +12,8 @@ use crate::term::{Facts, Required};
 pub(super) enum Expression {
     Slot(Slot),
     Constant(Given),
-    Call(Body, Vec<Expression>),
+    /// A function, by its name and what it does.
+    Call(&'static str, Body, Vec<Expression>),
     And(Vec<Expression>),
     Or(Vec<Expression>),
     Not(Box<Expression>),
@@ -26,18 +28,25 @@ pub(super) enum Expression {
 }
 
 impl Expression {
-    pub fn evaluate<P: Plant>(&self, plant: &mut P, bindings: &Bindings<P::Id>) -> Option<Value<P::Id>> {
-        let is_true = |plant: &mut P, part: &Expression| match part.evaluate(plant, bindings)? {
-            Value::Bool(value) => Some(value),
-            _ => None,
-        };
+    /// The value; `None` where a part has none.
+    pub fn evaluate<P: Plant, O: RuleObserver<P::Id>>(
+        &self,
+        plant: &mut P,
+        bindings: &Bindings<P::Id>,
+        observer: &mut O,
+    ) -> Option<Value<P::Id>> {
+        let is_true =
+            |plant: &mut P, observer: &mut O, part: &Expression| match part.evaluate(plant, bindings, observer)? {
+                Value::Bool(value) => Some(value),
+                _ => None,
+            };
         match self {
             Expression::Slot(slot) => Some(bindings.values[*slot].clone()),
             Expression::Constant(value) => Some(value.lift()),
-            Expression::Not(part) => Some(Value::Bool(!is_true(plant, part)?)),
+            Expression::Not(part) => Some(Value::Bool(!is_true(plant, observer, part)?)),
             Expression::And(parts) => {
                 for part in parts {
-                    if !is_true(plant, part)? {
+                    if !is_true(plant, observer, part)? {
                         return Some(Value::Bool(false));
                     }
                 }
@@ -45,22 +54,24 @@ impl Expression {
             }
             Expression::Or(parts) => {
                 for part in parts {
-                    if is_true(plant, part)? {
+                    if is_true(plant, observer, part)? {
                         return Some(Value::Bool(true));
                     }
                 }
                 Some(Value::Bool(false))
             }
-            Expression::Call(body, args) => {
+            Expression::Call(name, body, args) => {
                 let mut values: SmallVec<[Value<P::Id>; 4]> = SmallVec::new();
                 for arg in args {
-                    values.push(arg.evaluate(plant, bindings)?);
+                    values.push(arg.evaluate(plant, bindings, observer)?);
                 }
-                Some(call(*body, plant, &values)?.lift())
+                let gives = call(*body, plant, &values);
+                observer.called(name, &values, gives.as_ref());
+                Some(gives?.lift())
             }
             Expression::Conjuncts { list, place, with } => {
                 let with = match with {
-                    Some(with) => Some(with.evaluate(plant, bindings)?),
+                    Some(with) => Some(with.evaluate(plant, bindings, observer)?),
                     None => None,
                 };
                 let (Value::Predicates(list), Value::Count(Some(place))) =
@@ -76,7 +87,7 @@ impl Expression {
                 }
                 Some(Value::Predicates(plant.terms_mut().intern_predicates(conjuncts)))
             }
-            Expression::HashedBy(list) => match list.evaluate(plant, bindings)? {
+            Expression::HashedBy(list) => match list.evaluate(plant, bindings, observer)? {
                 Value::ColumnList(list) => Some(Value::Required(match plant.terms().columns_of(list).is_empty() {
                     true => Required::Single,
                     false => Required::Hashed(list),

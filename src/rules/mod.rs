@@ -15,14 +15,18 @@
 //! assert_eq!(rules.get("push-filter-into-preserved-side").unwrap().phase(), Phase::Normalize);
 //! ```
 
+mod catalog;
 mod code;
 mod compile;
+mod diagnostic;
 mod error;
 mod example;
 mod example_functions;
 mod expression;
+mod files;
 mod forest;
 mod functions;
+mod observer;
 mod operator;
 mod pattern;
 mod registry;
@@ -31,15 +35,19 @@ mod rule_set;
 mod template;
 mod value;
 
-pub use code::{codes, explain};
-pub use error::{RuleError, RuleErrorKind, RuleErrors, UnknownRule};
+pub use catalog::{function_catalog, function_groups};
+pub use code::{codes, explain, title};
+pub use diagnostic::{RuleError, RuleErrors};
+pub use error::{Named, RuleErrorKind, UnknownRule};
 pub(crate) use example::replace;
 pub use example::{ExampleError, print_alternative};
 pub use example_functions::ExampleFunctions;
+pub use files::{read_rule_files, rule_text};
 pub use forest::{Forest, Plant};
+pub use observer::{Cause, Found, Refusal, RuleObserver};
 pub use operator::Operator;
 pub use pattern::Bindings;
 pub use registry::{Args, Body, Function, Registry};
-pub use rule::{Example, Keeps, Phase, Rule};
+pub use rule::{Clause, Example, Keeps, Phase, Rule};
 pub use rule_set::RuleSet;
 pub use value::{Given, Never, Sort, Value};

@@ -1,6 +1,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::forest::Forest;
+use super::observer::{Cause, Found, RuleObserver};
 use super::operator::Operator;
 use super::value::{Given, Value};
 use crate::expr::{JoinKind, ScalarOp};
@@ -10,6 +11,13 @@ use crate::term::{ColumnId, RelNode, ScalarId, Terms};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bindings<I> {
     pub(super) values: SmallVec<[Value<I>; 8]>,
+}
+
+impl<I> Bindings<I> {
+    /// The values, by the place of their variables in [`Rule::variables`](super::Rule::variables).
+    pub fn values(&self) -> &[Value<I>] {
+        &self.values
+    }
 }
 
 /// The index of a variable.
@@ -29,8 +37,8 @@ pub(super) enum Test {
     Same(Slot),
     /// Is this very value.
     Is(Given),
-    /// Is one of these kinds of join; binds a variable.
-    OneOf(SmallVec<[JoinKind; 7]>, Slot),
+    /// Is one of these kinds of join; may bind a variable.
+    OneOf(SmallVec<[JoinKind; 7]>, Option<Slot>),
 }
 
 impl Test {
@@ -45,7 +53,9 @@ impl Test {
             Test::Is(wanted) => value == wanted.lift(),
             Test::OneOf(kinds, slot) => match value {
                 Value::Kind(kind) if kinds.contains(&kind) => {
-                    values[*slot] = value;
+                    if let Some(slot) = slot {
+                        values[*slot] = value;
+                    }
                     true
                 }
                 _ => false,
@@ -66,6 +76,8 @@ pub(super) enum InputTests {
 /// What a pattern asks of one node.
 #[derive(Clone, Debug)]
 pub(super) struct NodeTest {
+    /// As the rule writes it.
+    pub text: String,
     pub operator: Operator,
     pub parts: Vec<Test>,
     pub inputs: InputTests,
@@ -85,9 +97,19 @@ pub(super) enum Step {
     /// Chooses a node of a class.
     Node(Source, NodeTest),
     /// Chooses an input of a node: its position, and what is asked of it.
-    Element { node: usize, place: Slot, test: Test },
+    Element { node: usize, place: Slot, test: Test, text: String },
     /// Chooses a conjunct of a list: its position, and what is asked of it.
-    Conjunct { list: Slot, place: Slot, test: ScalarTest },
+    Conjunct { list: Slot, place: Slot, test: ScalarTest, text: String },
+}
+
+impl Step {
+    /// What is asked, as the rule writes it.
+    fn text(&self) -> &str {
+        match self {
+            Step::Node(_, test) => &test.text,
+            Step::Element { text, .. } | Step::Conjunct { text, .. } => text,
+        }
+    }
 }
 
 /// What a pattern asks of a scalar.
@@ -121,30 +143,33 @@ pub(super) struct Pattern {
 }
 
 impl NodeTest {
-    fn accepts<I: Copy + Eq>(&self, node: &RelNode<I>, values: &mut [Value<I>]) -> bool {
+    /// Binds what the test names; the error is the first demand that fails.
+    fn check<I: Copy + Eq>(&self, node: &RelNode<I>, values: &mut [Value<I>]) -> Result<(), Cause> {
         if Operator::of(node.op) != self.operator {
-            return false;
+            return Err(Cause::Operator);
         }
         for (at, test) in self.parts.iter().enumerate() {
             match (test, Operator::part(node.op, at)) {
                 (Test::Any, _) => {}
                 (test, Some(part)) if test.accepts(part.lift(), values) => {}
-                _ => return false,
+                _ => return Err(Cause::Part(at)),
             }
         }
-        match &self.inputs {
+        let fit = match &self.inputs {
             InputTests::All(Test::Any) => true,
             InputTests::All(test) => test.accepts(Value::Rels(node.inputs.iter().copied().collect()), values),
             InputTests::Fixed(tests) => {
                 tests.len() == node.inputs.len()
                     && tests.iter().zip(&node.inputs).all(|(test, input)| test.accepts(Value::Rel(*input), values))
             }
-        }
+        };
+        if fit { Ok(()) } else { Err(Cause::Inputs) }
     }
 }
 
-struct Machine<'a, F: Forest> {
+struct Machine<'a, F: Forest, O> {
     forest: &'a F,
+    observer: &'a mut O,
     steps: &'a [Step],
     nodes: SmallVec<[&'a RelNode<F::Id>; 4]>,
     values: SmallVec<[Value<F::Id>; 8]>,
@@ -153,26 +178,42 @@ struct Machine<'a, F: Forest> {
 
 impl Pattern {
     /// All ways to match a node of a relation.
-    pub fn matches<F: Forest>(&self, forest: &F, root: F::Id, node: &RelNode<F::Id>) -> Vec<Bindings<F::Id>> {
+    pub fn matches<F: Forest, O: RuleObserver<F::Id>>(
+        &self,
+        forest: &F,
+        root: F::Id,
+        node: &RelNode<F::Id>,
+        observer: &mut O,
+    ) -> Vec<Bindings<F::Id>> {
         if Operator::of(node.op) != self.root.operator {
+            observer.mismatched(0, Cause::Operator, Found::Node(node));
             return Vec::new();
         }
         let mut values: SmallVec<[Value<F::Id>; 8]> = smallvec![Value::Unbound; self.slots];
         values[ROOT] = Value::Rel(root);
-        if !self.root.accepts(node, &mut values) {
+        if let Err(cause) = self.root.check(node, &mut values) {
+            observer.mismatched(0, cause, Found::Node(node));
             return Vec::new();
         }
-        let mut machine = Machine { forest, steps: &self.steps, nodes: smallvec![node], values, found: Vec::new() };
+        let (steps, nodes) = (self.steps.as_slice(), smallvec![node]);
+        let mut machine = Machine { forest, observer, steps, nodes, values, found: Vec::new() };
         machine.run(0);
         machine.found
     }
+
+    /// What the pattern asks at a step, as the rule writes it; 0 for its root.
+    pub fn text(&self, step: usize) -> &str {
+        let below = step.checked_sub(1).and_then(|at| self.steps.get(at));
+        below.map_or(&self.root.text, Step::text)
+    }
 }
 
-impl<F: Forest> Machine<'_, F> {
+impl<F: Forest, O: RuleObserver<F::Id>> Machine<'_, F, O> {
     /// Takes the choices from a step on, in every way. A variable is bound at the same step in every
     /// run, and read at later ones only, so nothing needs to be undone.
     fn run(&mut self, at: usize) {
         let Some(step) = self.steps.get(at) else {
+            self.observer.matched(&self.nodes);
             self.found.push(Bindings { values: self.values.clone() });
             return;
         };
@@ -188,29 +229,41 @@ impl<F: Forest> Machine<'_, F> {
                 let Some(input) = input else { return };
                 let forest = self.forest;
                 for node in forest.nodes(input) {
-                    if test.accepts(node, &mut self.values) {
-                        self.nodes.push(node);
-                        self.run(at + 1);
-                        self.nodes.pop();
+                    match test.check(node, &mut self.values) {
+                        Ok(()) => {
+                            self.nodes.push(node);
+                            self.run(at + 1);
+                            self.nodes.pop();
+                        }
+                        Err(cause) => self.observer.mismatched(at + 1, cause, Found::Node(node)),
                     }
                 }
             }
-            Step::Element { node, place, test } => {
+            Step::Element { node, place, test, .. } => {
                 let node = self.nodes[*node];
+                if node.inputs.is_empty() {
+                    self.observer.mismatched(at + 1, Cause::Element, Found::Nothing);
+                }
                 for (position, input) in node.inputs.iter().enumerate() {
                     self.values[*place] = Value::Count(Some(position as u64));
-                    if test.accepts(Value::Rel(*input), &mut self.values) {
-                        self.run(at + 1);
+                    match test.accepts(Value::Rel(*input), &mut self.values) {
+                        true => self.run(at + 1),
+                        false => self.observer.mismatched(at + 1, Cause::Element, Found::Rel(*input)),
                     }
                 }
             }
-            Step::Conjunct { list, place, test } => {
+            Step::Conjunct { list, place, test, .. } => {
                 let Value::Predicates(list) = self.values[*list] else { return };
                 let terms = self.forest.terms();
-                for (position, conjunct) in terms.predicates(list).iter().enumerate() {
+                let conjuncts = terms.predicates(list);
+                if conjuncts.is_empty() {
+                    self.observer.mismatched(at + 1, Cause::Conjunct, Found::Nothing);
+                }
+                for (position, conjunct) in conjuncts.iter().enumerate() {
                     self.values[*place] = Value::Count(Some(position as u64));
-                    if test.accepts(terms, *conjunct, &mut self.values) {
-                        self.run(at + 1);
+                    match test.accepts(terms, *conjunct, &mut self.values) {
+                        true => self.run(at + 1),
+                        false => self.observer.mismatched(at + 1, Cause::Conjunct, Found::Conjunct(*conjunct)),
                     }
                 }
             }

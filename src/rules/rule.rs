@@ -5,11 +5,13 @@ use arrow_schema::DataType;
 
 use super::expression::Expression;
 use super::forest::{Forest, Plant};
+use super::observer::{Refusal, RuleObserver};
 use super::operator::Operator;
 use super::pattern::{Bindings, Pattern, ROOT, Slot};
 use super::template::{PhysicalTemplate, Template};
 use super::value::Value;
 use crate::term::{Alternative, RelNode};
+use crate::token::Token;
 
 /// When a rule is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,6 +105,22 @@ pub(super) enum Replacement {
     Physical(PhysicalTemplate),
 }
 
+/// A clause between the pattern and the right side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clause<'a> {
+    /// A `let`: the variable that it computes.
+    Let(&'a str),
+    /// An `if` or a `when`.
+    Guard {
+        /// Its place among the guards.
+        at: usize,
+        /// As it is written.
+        text: &'a str,
+        /// Whether it is an `if`.
+        soundness: bool,
+    },
+}
+
 /// A `let`, an `if` or a `when`, in written order.
 #[derive(Clone)]
 pub(super) enum Stage {
@@ -121,10 +139,13 @@ pub struct Rule {
     pub(super) file: Arc<str>,
     pub(super) line: usize,
     pub(super) source: String,
+    pub(super) token: Token,
+    pub(super) cites: Vec<String>,
     pub(super) tables: Vec<ExampleTable>,
     pub(super) examples: Vec<Example>,
     pub(super) nots: Vec<String>,
     pub(super) pattern: Pattern,
+    pub(super) variables: Vec<String>,
     pub(super) stages: Vec<Stage>,
     pub(super) replacement: Replacement,
 }
@@ -175,6 +196,16 @@ impl Rule {
         &self.source
     }
 
+    /// The identity of what it says: neither layout nor comments nor the file count.
+    pub fn token(&self) -> Token {
+        self.token
+    }
+
+    /// Where the law comes from: papers, books, other planners.
+    pub fn cites(&self) -> &[String] {
+        &self.cites
+    }
+
     /// What it does, shown.
     pub fn examples(&self) -> &[Example] {
         &self.examples
@@ -193,22 +224,76 @@ impl Rule {
         })
     }
 
+    /// The clauses between pattern and right side, in written order: which of them are guards, by their place in
+    /// [`Rule::guards`], and which variables the others compute.
+    pub fn clauses(&self) -> impl Iterator<Item = Clause<'_>> {
+        let mut guards = 0;
+        self.stages.iter().map(move |stage| match stage {
+            Stage::Let(slot, _) => Clause::Let(&self.variables[*slot]),
+            Stage::Guard { text, soundness, .. } => {
+                guards += 1;
+                Clause::Guard { at: guards - 1, text, soundness: *soundness }
+            }
+        })
+    }
+
     /// The operator that a node must have for the rule to match it: what a driver indexes rules by.
     pub fn root_operator(&self) -> Operator {
         self.pattern.root.operator
     }
 
+    /// The names of its variables, by their place in [`Bindings::values`]; empty for those that no rule can
+    /// write. The first is `?root`, the whole match.
+    pub fn variables(&self) -> &[String] {
+        &self.variables
+    }
+
+    /// What its pattern asks at a step, as it is written: 0 is the whole pattern, others as
+    /// [`RuleObserver::mismatched`] counts them.
+    pub fn pattern_text(&self, step: usize) -> &str {
+        self.pattern.text(step)
+    }
+
     /// The structural part: all ways in which the pattern fits a node of a relation.
     pub fn matches<F: Forest>(&self, forest: &F, root: F::Id, node: &RelNode<F::Id>) -> Vec<Bindings<F::Id>> {
-        self.pattern.matches(forest, root, node)
+        self.matches_observed(forest, root, node, &mut ())
+    }
+
+    /// As [`Rule::matches`], watched.
+    pub fn matches_observed<F: Forest, O: RuleObserver<F::Id>>(
+        &self,
+        forest: &F,
+        root: F::Id,
+        node: &RelNode<F::Id>,
+        observer: &mut O,
+    ) -> Vec<Bindings<F::Id>> {
+        self.pattern.matches(forest, root, node, observer)
     }
 
     /// Evaluates guards and builds the right side. `None` when a guard says no, a computed part has
     /// no value, the result is the relation itself, or the rule is one of `implement`.
     pub fn apply<P: Plant>(&self, plant: &mut P, root: P::Id, mut bindings: Bindings<P::Id>) -> Option<P::Id> {
-        let Replacement::Logical(template) = &self.replacement else { return None };
-        self.prepare(plant, root, &mut bindings)?;
-        template.build(plant, &mut bindings).filter(|built| *built != root)
+        self.apply_observed(plant, root, &mut bindings, &mut ()).ok()
+    }
+
+    /// As [`Rule::apply`], watched; the bindings take what the rule computes.
+    ///
+    /// # Errors
+    /// Why the rule leaves the relation alone.
+    pub fn apply_observed<P: Plant, O: RuleObserver<P::Id>>(
+        &self,
+        plant: &mut P,
+        root: P::Id,
+        bindings: &mut Bindings<P::Id>,
+        observer: &mut O,
+    ) -> Result<P::Id, Refusal> {
+        let Replacement::Logical(template) = &self.replacement else { return Err(Refusal::Phase) };
+        self.prepare(plant, root, bindings, observer)?;
+        match template.build(plant, bindings, observer) {
+            Some(built) if built != root => Ok(built),
+            Some(_) => Err(Refusal::Unchanged),
+            None => Err(Refusal::Replacement),
+        }
     }
 
     /// Evaluates guards and proposes a physical operator. `None` as for [`Rule::apply`].
@@ -218,9 +303,23 @@ impl Rule {
         root: P::Id,
         mut bindings: Bindings<P::Id>,
     ) -> Option<Alternative<P::Id>> {
-        let Replacement::Physical(template) = &self.replacement else { return None };
-        self.prepare(plant, root, &mut bindings)?;
-        template.build(plant, &bindings)
+        self.implement_observed(plant, root, &mut bindings, &mut ()).ok()
+    }
+
+    /// As [`Rule::implement`], watched; the bindings take what the rule computes.
+    ///
+    /// # Errors
+    /// Why the rule leaves the relation alone.
+    pub fn implement_observed<P: Plant, O: RuleObserver<P::Id>>(
+        &self,
+        plant: &mut P,
+        root: P::Id,
+        bindings: &mut Bindings<P::Id>,
+        observer: &mut O,
+    ) -> Result<Alternative<P::Id>, Refusal> {
+        let Replacement::Physical(template) = &self.replacement else { return Err(Refusal::Phase) };
+        self.prepare(plant, root, bindings, observer)?;
+        template.build(plant, bindings, observer).ok_or(Refusal::Replacement)
     }
 
     /// The same rule without its `n`th soundness guard (`if`), counted from 0: what verification
@@ -234,19 +333,30 @@ impl Rule {
         Some(rule)
     }
 
-    fn prepare<P: Plant>(&self, plant: &mut P, root: P::Id, bindings: &mut Bindings<P::Id>) -> Option<()> {
+    fn prepare<P: Plant, O: RuleObserver<P::Id>>(
+        &self,
+        plant: &mut P,
+        root: P::Id,
+        bindings: &mut Bindings<P::Id>,
+        observer: &mut O,
+    ) -> Result<(), Refusal> {
         bindings.values[ROOT] = Value::Rel(root);
-        for stage in &self.stages {
+        let mut guards = 0;
+        for (at, stage) in self.stages.iter().enumerate() {
+            observer.clause(at);
             match stage {
-                Stage::Let(slot, value) => bindings.values[*slot] = value.evaluate(plant, bindings)?,
+                Stage::Let(slot, value) => {
+                    bindings.values[*slot] = value.evaluate(plant, bindings, observer).ok_or(Refusal::Let(at))?;
+                }
                 Stage::Guard { condition, .. } => {
-                    if condition.evaluate(plant, bindings)? != Value::Bool(true) {
-                        return None;
+                    if condition.evaluate(plant, bindings, observer) != Some(Value::Bool(true)) {
+                        return Err(Refusal::Guard(guards));
                     }
+                    guards += 1;
                 }
             }
         }
-        Some(())
+        Ok(())
     }
 }
 

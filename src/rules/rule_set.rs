@@ -1,7 +1,9 @@
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use super::compile::compile;
-use super::error::{RuleError, RuleErrorKind, RuleErrors, UnknownRule};
+use super::diagnostic::{RuleError, RuleErrors};
+use super::error::{RuleErrorKind, UnknownRule};
 use super::registry::Registry;
 use super::rule::{Phase, Rule};
 use crate::expr::nearest;
@@ -77,9 +79,10 @@ impl RuleSet {
     pub fn with_more(&self, files: &[(&str, &str)], registry: &Registry) -> Result<RuleSet, RuleErrors> {
         let mut rules = self.rules.clone();
         let mut errors: Vec<RuleError> = Vec::new();
+        let mut names: HashSet<Arc<str>> = rules.iter().map(|rule| rule.name.clone()).collect();
         for (file, text) in files {
             for (rule, span) in compile(file, text, registry, &mut errors) {
-                if rules.iter().any(|known| known.name == rule.name) {
+                if !names.insert(rule.name.clone()) {
                     let kind = RuleErrorKind::DuplicateRule(rule.name.to_string());
                     errors.push(RuleError::new(file, text, span, kind));
                 } else {
@@ -123,7 +126,7 @@ impl RuleSet {
         self.rules.iter().find(|rule| rule.name() == name)
     }
 
-    /// The identity of this set: the rules' texts, in order. Laws and file names do not count.
+    /// The identity of this set: what its rules say, in order. Laws, layout and file names do not count.
     pub fn token(&self) -> Token {
         self.token
     }
@@ -131,7 +134,7 @@ impl RuleSet {
     fn of(rules: Vec<Arc<Rule>>) -> RuleSet {
         let mut tokenizer = Tokenizer::new("rule-set");
         tokenizer.put_sequence(rules.len());
-        rules.iter().for_each(|rule| tokenizer.put_str(&rule.source));
+        rules.iter().for_each(|rule| tokenizer.put_token(rule.token));
         RuleSet { rules, token: tokenizer.finish() }
     }
 }

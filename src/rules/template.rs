@@ -2,6 +2,7 @@ use smallvec::SmallVec;
 
 use super::expression::Expression;
 use super::forest::Plant;
+use super::observer::RuleObserver;
 use super::operator::Operator;
 use super::pattern::{Bindings, Slot};
 use super::value::Value;
@@ -38,7 +39,12 @@ pub(super) enum With {
 
 impl Template {
     /// Builds the relation; `None` where a computed part has no value.
-    pub fn build<P: Plant>(&self, plant: &mut P, bindings: &mut Bindings<P::Id>) -> Option<P::Id> {
+    pub fn build<P: Plant, O: RuleObserver<P::Id>>(
+        &self,
+        plant: &mut P,
+        bindings: &mut Bindings<P::Id>,
+        observer: &mut O,
+    ) -> Option<P::Id> {
         let (operator, parts, inputs) = match self {
             Template::Slot(slot) => {
                 return match bindings.values[*slot] {
@@ -48,10 +54,10 @@ impl Template {
             }
             Template::Node { operator, parts, inputs } => (operator, parts, inputs),
         };
-        let inputs = inputs.build(plant, bindings)?;
+        let inputs = inputs.build(plant, bindings, observer)?;
         let mut values: SmallVec<[Value<P::Id>; 3]> = SmallVec::new();
         for part in parts {
-            values.push(part.evaluate(plant, bindings)?);
+            values.push(part.evaluate(plant, bindings, observer)?);
         }
         Some(match (operator.build(&values)?, inputs.as_slice()) {
             (RelOp::Filter(predicates), [input]) => plant.plant_filter(predicates, *input),
@@ -63,20 +69,27 @@ impl Template {
 }
 
 impl Inputs {
-    fn build<P: Plant>(&self, plant: &mut P, bindings: &mut Bindings<P::Id>) -> Option<SmallVec<[P::Id; 4]>> {
+    fn build<P: Plant, O: RuleObserver<P::Id>>(
+        &self,
+        plant: &mut P,
+        bindings: &mut Bindings<P::Id>,
+        observer: &mut O,
+    ) -> Option<SmallVec<[P::Id; 4]>> {
         let rels = |bindings: &Bindings<P::Id>, slot: Slot| match &bindings.values[slot] {
             Value::Rels(rels) => Some(SmallVec::<[P::Id; 4]>::from_slice(rels)),
             _ => None,
         };
         match self {
-            Inputs::Fixed(templates) => templates.iter().map(|template| template.build(plant, bindings)).collect(),
+            Inputs::Fixed(templates) => {
+                templates.iter().map(|template| template.build(plant, bindings, observer)).collect()
+            }
             Inputs::All(slot) => rels(bindings, *slot),
             Inputs::Around { list, place, with } => {
                 let list = rels(bindings, *list)?;
                 let Value::Count(Some(place)) = bindings.values[*place] else { return None };
                 let middle = match with {
                     With::Nothing => SmallVec::new(),
-                    With::One(template) => SmallVec::from_slice(&[template.build(plant, bindings)?]),
+                    With::One(template) => SmallVec::from_slice(&[template.build(plant, bindings, observer)?]),
                     With::Spread(slot) => rels(bindings, *slot)?,
                 };
                 let (before, after) = list.split_at_checked(place as usize)?;
@@ -88,7 +101,7 @@ impl Inputs {
                 for (at, rel) in list.into_iter().enumerate() {
                     bindings.values[*item] = Value::Rel(rel);
                     bindings.values[*place] = Value::Count(Some(at as u64));
-                    built.push(body.build(plant, bindings)?);
+                    built.push(body.build(plant, bindings, observer)?);
                 }
                 Some(built)
             }
@@ -133,18 +146,26 @@ pub(super) enum PhysicalInput {
 }
 
 impl PhysicalTemplate {
-    pub fn build<P: Plant>(&self, plant: &mut P, bindings: &Bindings<P::Id>) -> Option<Alternative<P::Id>> {
+    pub fn build<P: Plant, O: RuleObserver<P::Id>>(
+        &self,
+        plant: &mut P,
+        bindings: &Bindings<P::Id>,
+        observer: &mut O,
+    ) -> Option<Alternative<P::Id>> {
         let mut values: SmallVec<[Value<P::Id>; 4]> = SmallVec::new();
         for part in &self.parts {
-            values.push(part.evaluate(plant, bindings)?);
+            values.push(part.evaluate(plant, bindings, observer)?);
         }
         let op = self.operator.build(&values)?;
         let mut inputs: SmallVec<[(AlternativeInput<P::Id>, Required); 2]> = SmallVec::new();
         for (input, required) in &self.inputs {
-            let Value::Required(required) = required.evaluate(plant, bindings)? else { return None };
+            let Value::Required(required) = required.evaluate(plant, bindings, observer)? else { return None };
             match input {
                 PhysicalInput::Inline(template) => {
-                    inputs.push((AlternativeInput::Inline(Box::new(template.build(plant, bindings)?)), required));
+                    inputs.push((
+                        AlternativeInput::Inline(Box::new(template.build(plant, bindings, observer)?)),
+                        required,
+                    ));
                 }
                 PhysicalInput::Slot(slot) => match &bindings.values[*slot] {
                     Value::Rel(id) => inputs.push((AlternativeInput::Class(*id), required)),

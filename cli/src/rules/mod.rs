@@ -1,7 +1,9 @@
 //! `leafhold rules`, and the rules of a run.
 
 mod check;
+mod explain;
 mod files;
+mod guards;
 mod list;
 mod test;
 mod verify;
@@ -22,6 +24,8 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::Show { name } => list::show(name),
         RulesCommand::Check { paths } => check::check(paths),
         RulesCommand::Verify(args) => verify::verify(args),
+        RulesCommand::Explain { code } => explain::explain(code.as_deref()),
+        RulesCommand::Guards { word, json } => guards::guards(word.as_deref(), *json),
         RulesCommand::Test(args) => test::test(args),
     }
 }

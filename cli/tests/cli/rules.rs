@@ -29,3 +29,17 @@ fn golden_files_are_checked_and_recorded() {
     std::fs::remove_dir_all(&folder).unwrap();
     leafhold(&["rules", "test", path]).fails(1, &["mine.golden"]);
 }
+
+#[test]
+fn codes_are_explained_and_functions_listed() {
+    let page = leafhold(&["rules", "explain", "R012"]).ok().out;
+    assert!(page.starts_with("# R012: no such function") && page.contains("## Mended"), "{page}");
+    assert!(leafhold(&["rules", "explain"]).ok().out.contains("R017  a variable that nothing reads"));
+    leafhold(&["rules", "explain", "R01x"]).fails(1, &["no code `R01x`; did you mean R01"]);
+    let guards = leafhold(&["rules", "guards", "null"]).ok().out;
+    assert!(guards.contains("(not-null Rel) -> Columns") && !guards.contains("(minus "), "{guards}");
+    let json = leafhold(&["rules", "guards", "--json"]).ok().out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json["functions"].as_array().unwrap().iter().any(|function| function["name"] == "never-null"));
+    leafhold(&["rules", "guards", "subste"]).fails(1, &["did you mean `subset`?"]);
+}

@@ -7,6 +7,7 @@ use super::graph::{JoinGraph, MAX_RELATIONS, Relation, RelationSet, bit};
 use super::greedy::greedy;
 use crate::expr::JoinKind;
 use crate::optimize::graph::{ClassId, Graph};
+use crate::optimize::observer::Observer;
 use crate::term::{RelNode, RelOp, ScalarId};
 
 /// Counted budgets of the enumerator, per join-set.
@@ -28,16 +29,17 @@ pub struct JoinUse {
 }
 
 /// Puts the trees of a join-set over these classes into the e-graph and gives the class of the whole.
-pub fn plant(
+pub fn plant<O: Observer>(
     graph: &mut Graph,
     inputs: &[ClassId],
     conjuncts: &[ScalarId],
     budget: JoinBudget,
     used: &mut JoinUse,
+    observer: &mut O,
 ) -> ClassId {
     let (head, tail) = inputs.split_at(inputs.len().min(MAX_RELATIONS));
     if tail.is_empty() {
-        return plant_some(graph, head, conjuncts, budget, used);
+        return plant_some(graph, head, conjuncts, budget, used, observer);
     }
     // More relations than one graph holds: order the first ones with what concerns them alone, and go on
     // with their join as one relation.
@@ -48,17 +50,18 @@ pub fn plant(
     let own: Vec<ScalarId> = own.into_iter().copied().collect();
     let rest: Vec<ScalarId> = rest.into_iter().copied().collect();
     used.exceeded = true;
-    let joined = plant_some(graph, head, &own, budget, used);
+    let joined = plant_some(graph, head, &own, budget, used, observer);
     let inputs: Vec<_> = std::iter::once(joined).chain(tail.iter().copied()).collect();
-    plant(graph, &inputs, &rest, budget, used)
+    plant(graph, &inputs, &rest, budget, used, observer)
 }
 
-fn plant_some(
+fn plant_some<O: Observer>(
     graph: &mut Graph,
     inputs: &[ClassId],
     conjuncts: &[ScalarId],
     budget: JoinBudget,
     used: &mut JoinUse,
+    observer: &mut O,
 ) -> ClassId {
     let relations: Vec<Relation> = inputs
         .iter()
@@ -98,6 +101,7 @@ fn plant_some(
         let class = graph.add_node(node);
         match classes.get(&(left | right)) {
             Some(known) => {
+                observer.united(*known, class);
                 graph.unite(*known, class);
             }
             None => {

@@ -1,4 +1,4 @@
-use super::super::error::RuleErrorKind;
+use super::super::error::{Named, RuleErrorKind};
 use super::super::expression::Expression;
 use super::super::value::{Sort, Value};
 use super::scope::{Compiler, between_dots};
@@ -28,7 +28,7 @@ impl Compiler<'_> {
             }
             let constant = constant(word, expected);
             if constant.is_none() && expected == Some(Sort::Kind) {
-                self.unknown(datum.span, "kind of join", word, JoinKind::ALL.map(JoinKind::name));
+                self.unknown(datum.span, Named::Word("kind of join"), word, JoinKind::ALL.map(JoinKind::name));
             } else if constant.is_none() {
                 self.expected("a variable, a number, or `(function ..)`", datum);
             }
@@ -96,7 +96,7 @@ impl Compiler<'_> {
         let known: Vec<_> = registry.named(name).collect();
         if known.is_empty() {
             let names = registry.functions().map(|function| function.name);
-            self.unknown(datum.span, "function", name, names.chain(["and", "or", "not", "hashed-by", "place"]));
+            self.unknown(datum.span, Named::Function, name, names.chain(["and", "or", "not", "hashed-by", "place"]));
             return None;
         }
         // All arguments are looked at, so that each one's errors are found.
@@ -104,7 +104,7 @@ impl Compiler<'_> {
         let typed: Vec<_> = typed.into_iter().collect::<Option<_>>()?;
         let (args, sorts): (Vec<_>, Vec<Sort>) = typed.into_iter().unzip();
         match known.iter().find(|function| function.args == sorts) {
-            Some(function) => Some((Expression::Call(function.body, args), function.gives)),
+            Some(function) => Some((Expression::Call(function.name, function.body, args), function.gives)),
             None => {
                 let found = sorts.iter().map(Sort::to_string).collect::<Vec<_>>().join(" ");
                 let known = known.iter().map(|function| function.to_string()).collect();

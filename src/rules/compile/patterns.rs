@@ -1,4 +1,4 @@
-use super::super::error::RuleErrorKind;
+use super::super::error::{Named, RuleErrorKind};
 use super::super::operator::Operator;
 use super::super::pattern::{InputTests, NodeTest, ScalarTest, Source, Step, Test};
 use super::super::value::{Sort, Value};
@@ -7,6 +7,7 @@ use super::scope::{Compiler, Labelled, MatchedList, between_dots};
 use crate::expr::{BinaryOp, JoinKind, Literal, ScalarOp};
 use crate::term::ColumnId;
 use crate::term::text::{Datum, DatumKind};
+use smallvec::SmallVec;
 
 impl Compiler<'_> {
     /// The left side of a rule.
@@ -21,7 +22,7 @@ impl Compiler<'_> {
             return;
         };
         let Some(operator) = Operator::from_name(name) else {
-            self.unknown(datum.span, "operator", name, Operator::ALL.map(Operator::name));
+            self.unknown(datum.span, Named::Operator, name, Operator::ALL.map(Operator::name));
             return;
         };
         let parts = labelled(rest);
@@ -45,7 +46,7 @@ impl Compiler<'_> {
             }
             None => self.input_list(parts[payload.len()], &mut nested, &mut element),
         };
-        let test = NodeTest { operator, parts: tests, inputs };
+        let test = NodeTest { text: self.source(datum), operator, parts: tests, inputs };
         let node = self.steps.iter().filter(|step| matches!(step, Step::Node(..))).count();
         let node = match source {
             None => {
@@ -59,14 +60,16 @@ impl Compiler<'_> {
         };
         for (list, pattern) in conjuncts {
             let Some(test) = self.scalar(pattern) else { continue };
-            self.steps.push(Step::Conjunct { list: list.list, place: list.place, test });
+            let text = self.source(pattern);
+            self.steps.push(Step::Conjunct { list: list.list, place: list.place, test, text });
         }
         if let Some((place, pattern)) = element {
             let (test, nested) = match is_variable(pattern) {
                 true => (self.test(pattern, Sort::Rel).unwrap_or(Test::Any), None),
                 false => (Test::Any, Some(pattern)),
             };
-            self.steps.push(Step::Element { node, place, test });
+            let text = self.source(pattern);
+            self.steps.push(Step::Element { node, place, test, text });
             if let Some(pattern) = nested {
                 self.node(pattern, Some(Source::Place(node, place)));
             }
@@ -95,7 +98,7 @@ impl Compiler<'_> {
             Sort::Predicates => {
                 if let Some(middle) = between_dots(datum) {
                     let list = match part.label {
-                        Some(label) => self.declare(label, Some(sort))?,
+                        Some(label) => self.label(label, datum, sort)?,
                         None => self.hidden(String::new(), sort),
                     };
                     let list = MatchedList { sort, list, place: self.hidden(String::new(), Sort::Count) };
@@ -115,7 +118,18 @@ impl Compiler<'_> {
     }
 
     fn kind(&mut self, part: Labelled<'_>) -> Option<Test> {
-        let Some(label) = part.label else {
+        if let Some(names) = part.datum.list('{') {
+            let kinds = names.iter().filter_map(|name| {
+                self.choice(name, Named::Word("kind of join"), JoinKind::ALL.map(|kind| (kind.name(), kind)))
+            });
+            let kinds: SmallVec<_> = kinds.collect();
+            if names.is_empty() {
+                self.expected("the kinds that the rule holds for: `{inner left}`", part.datum);
+            }
+            let slot = part.label.map(|label| self.label(label, part.datum, Sort::Kind));
+            return Some(Test::OneOf(kinds, slot.flatten()));
+        }
+        if part.label.is_none() {
             let Some(word) = part.datum.word() else {
                 self.expected("a kind of join, or `?kind:{inner left}`", part.datum);
                 return None;
@@ -128,25 +142,18 @@ impl Compiler<'_> {
                 return None;
             }
             if !word.starts_with('?') {
-                self.unknown(part.datum.span, "kind of join", word, JoinKind::ALL.map(JoinKind::name));
+                self.unknown(part.datum.span, Named::Word("kind of join"), word, JoinKind::ALL.map(JoinKind::name));
                 return None;
             }
             return self.test(part.datum, Sort::Kind);
-        };
-        let Some(names) = part.datum.list('{') else {
-            self.expected("the kinds that the rule holds for: `{inner left}`", part.datum);
-            return None;
-        };
-        let kinds = names
-            .iter()
-            .filter_map(|name| self.choice(name, "kind of join", JoinKind::ALL.map(|kind| (kind.name(), kind))));
-        let kinds = kinds.collect();
-        Some(Test::OneOf(kinds, self.declare(label, Some(Sort::Kind))?))
+        }
+        self.expected("the kinds that the rule holds for: `{inner left}`", part.datum);
+        None
     }
 
     fn input<'d>(&mut self, part: Labelled<'d>, at: usize, nested: &mut Vec<(usize, &'d Datum)>) -> Test {
         let test = match part.label {
-            Some(label) => self.test(label, Sort::Rel),
+            Some(label) => self.label(label, part.datum, Sort::Rel).map(Test::Bind),
             None if is_variable(part.datum) => return self.test(part.datum, Sort::Rel).unwrap_or(Test::Any),
             None => None,
         };
@@ -164,7 +171,7 @@ impl Compiler<'_> {
         let datum = part.datum;
         if let Some(middle) = between_dots(datum) {
             let list = match part.label {
-                Some(label) => self.declare(label, Some(Sort::Rels)),
+                Some(label) => self.label(label, datum, Sort::Rels),
                 None => Some(self.hidden(String::new(), Sort::Rels)),
             };
             let Some(list) = list else { return InputTests::All(Test::Any) };
@@ -218,7 +225,7 @@ impl Compiler<'_> {
             ("is-true", ScalarOp::IsTrue),
         ];
         let Some((_, op)) = UNARY.into_iter().find(|(known, _)| *known == name) else {
-            self.unknown(datum.span, "scalar operator", name, UNARY.map(|(name, _)| name));
+            self.unknown(datum.span, Named::ScalarOperator, name, UNARY.map(|(name, _)| name));
             return None;
         };
         let [arg] = args else {

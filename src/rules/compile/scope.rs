@@ -1,7 +1,9 @@
-use super::super::error::{RuleError, RuleErrorKind};
+use super::super::diagnostic::RuleError;
+use super::super::error::{Named, RuleErrorKind};
 use super::super::pattern::{NodeTest, Pattern, ROOT, Slot, Step, Test};
 use super::super::registry::Registry;
 use super::super::value::Sort;
+use super::lets::mentions;
 use crate::expr::nearest;
 use crate::term::text::{Datum, DatumKind, Span};
 
@@ -20,14 +22,27 @@ pub(super) struct MatchedList {
     pub place: Slot,
 }
 
+/// What is known of a variable.
+struct Variable {
+    name: String,
+    /// `None` is the sort of one whose definition is wrong.
+    sort: Option<Sort>,
+    /// Where it is bound, and what to do when nothing reads it.
+    unread: Option<(Span, &'static str)>,
+}
+
+/// How to mend a variable of a pattern that nothing reads.
+const UNREAD_PLACE: &str = "write `_` in its place";
+const UNREAD_LABEL: &str = "leave the name away, and keep what it names";
+
 /// The state of compiling one rule.
 pub(super) struct Compiler<'a> {
     pub file: &'a str,
     pub text: &'a str,
     pub registry: &'a Registry,
     pub errors: Vec<RuleError>,
-    /// The variables, by slot. `None` is the sort of one whose definition is wrong.
-    variables: Vec<(String, Option<Sort>)>,
+    /// The variables, by slot.
+    variables: Vec<Variable>,
     /// Whether the pattern has errors: then variables may be missing because of them.
     pub incomplete: bool,
     pub root: Option<NodeTest>,
@@ -37,8 +52,8 @@ pub(super) struct Compiler<'a> {
 
 impl<'a> Compiler<'a> {
     pub fn new(file: &'a str, text: &'a str, registry: &'a Registry) -> Self {
-        let mut variables = vec![(String::new(), None); ROOT];
-        variables.push(("?root".to_owned(), Some(Sort::Rel)));
+        debug_assert_eq!(ROOT, 0, "the first variable");
+        let variables = vec![Variable { name: "?root".to_owned(), sort: Some(Sort::Rel), unread: None }];
         Compiler {
             file,
             text,
@@ -57,6 +72,17 @@ impl<'a> Compiler<'a> {
         Some(Pattern { root, steps: std::mem::take(&mut self.steps), slots: self.variables.len() })
     }
 
+    /// The names of the variables, by slot; those that no rule can write are empty.
+    pub fn variables(&self) -> Vec<String> {
+        let written = |name: &String| name.starts_with('?') && !name.contains(' ');
+        self.variables.iter().map(|one| if written(&one.name) { one.name.clone() } else { String::new() }).collect()
+    }
+
+    /// A part of the rule as it is written, on one line.
+    pub fn source(&self, datum: &Datum) -> String {
+        self.text[datum.span.start..datum.span.end].split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     // ---- errors ----------------------------------------------------------------------------
 
     pub fn error(&mut self, span: Span, kind: RuleErrorKind) {
@@ -72,21 +98,8 @@ impl<'a> Compiler<'a> {
         self.error(span, RuleErrorKind::Arity { what: what.to_owned(), expected: expected.to_owned(), found });
     }
 
-    pub fn unknown<'n>(
-        &mut self,
-        span: Span,
-        what: &'static str,
-        name: &str,
-        known: impl IntoIterator<Item = &'n str>,
-    ) {
-        let mut known: Vec<&str> = known.into_iter().collect();
-        known.dedup();
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("; did you mean `{near}`?"),
-            None if known.is_empty() => String::new(),
-            None if known.len() > 16 => String::new(),
-            None => format!("; there are {}", known.join(", ")),
-        };
+    pub fn unknown<'n>(&mut self, span: Span, what: Named, name: &str, known: impl IntoIterator<Item = &'n str>) {
+        let hint = hint(name, known.into_iter().collect());
         self.error(span, RuleErrorKind::Unknown { what, name: name.to_owned(), hint });
     }
 
@@ -94,11 +107,11 @@ impl<'a> Compiler<'a> {
     pub fn choice<T: Copy, const N: usize>(
         &mut self,
         datum: &Datum,
-        what: &'static str,
+        what: Named,
         choices: [(&'static str, T); N],
     ) -> Option<T> {
         let Some(word) = datum.word() else {
-            self.expected(what, datum);
+            self.expected(&what.to_string(), datum);
             return None;
         };
         let chosen = choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice);
@@ -122,17 +135,22 @@ impl<'a> Compiler<'a> {
 
     /// A variable without a name, or with one that no rule can write.
     pub fn hidden(&mut self, name: String, sort: Sort) -> Slot {
-        self.variables.push((name, Some(sort)));
+        self.variables.push(Variable { name, sort: Some(sort), unread: None });
         self.variables.len() - 1
     }
 
     pub fn find(&self, name: &str) -> Option<(Slot, Option<Sort>)> {
-        let slot = self.variables.iter().rposition(|(known, _)| known == name)?;
-        Some((slot, self.variables[slot].1))
+        let slot = self.variables.iter().rposition(|known| known.name == name)?;
+        Some((slot, self.variables[slot].sort))
     }
 
-    /// A new variable.
-    pub fn declare(&mut self, datum: &Datum, sort: Option<Sort>) -> Option<Slot> {
+    /// Notes that something reads a variable.
+    pub fn reads(&mut self, slot: Slot) {
+        self.variables[slot].unread = None;
+    }
+
+    /// A new variable. `unread` tells how to do without it, where nothing reads it.
+    pub fn declare(&mut self, datum: &Datum, sort: Option<Sort>, unread: Option<&'static str>) -> Option<Slot> {
         let name = match datum.word() {
             Some(word) if word.len() > 1 && word.starts_with('?') => word,
             _ => {
@@ -142,11 +160,21 @@ impl<'a> Compiler<'a> {
         };
         let name = name.trim_end_matches(':').to_owned();
         if self.find(&name).is_some() {
-            self.error(datum.span, RuleErrorKind::Duplicate(name));
+            self.error(datum.span, RuleErrorKind::DuplicateVariable(name));
             return None;
         }
-        self.variables.push((name, sort));
+        self.variables.push(Variable { name, sort, unread: unread.map(|mend| (datum.span, mend)) });
         Some(self.variables.len() - 1)
+    }
+
+    /// The variable that names a nested pattern, which must not hold itself.
+    pub fn label(&mut self, label: &Datum, of: &Datum, sort: Sort) -> Option<Slot> {
+        let name = label.word().unwrap_or_default().trim_end_matches(':');
+        if mentions(of, name) {
+            self.error(of.span, RuleErrorKind::Recursive(name.to_owned()));
+            return None;
+        }
+        self.declare(label, Some(sort), Some(UNREAD_LABEL))
     }
 
     /// A variable or `_` in the pattern: its first occurrence binds, later ones compare.
@@ -154,30 +182,45 @@ impl<'a> Compiler<'a> {
         if datum.word() == Some("_") {
             return Some(Test::Any);
         }
-        let name = datum.word().map(|word| word.trim_end_matches(':'));
-        match name.and_then(|name| self.find(name)) {
+        match datum.word().and_then(|name| self.find(name)) {
             Some((slot, known)) => {
                 if let Some(known) = known.filter(|known| *known != sort) {
                     let what = datum.describe();
                     self.error(datum.span, RuleErrorKind::Sort { what, expected: sort, found: known });
                     return None;
                 }
+                self.reads(slot);
                 Some(Test::Same(slot))
             }
-            None => self.declare(datum, Some(sort)).map(Test::Bind),
+            None => self.declare(datum, Some(sort), Some(UNREAD_PLACE)).map(Test::Bind),
         }
     }
 
     /// A variable that is bound, of a sort.
     pub fn bound(&mut self, datum: &Datum) -> Option<(Slot, Option<Sort>)> {
-        let name = datum.word()?;
+        let Some(name) = datum.word() else {
+            self.expected("a variable such as `?x`", datum);
+            return None;
+        };
         let found = self.find(name);
-        if found.is_none() && !self.incomplete {
-            let names: Vec<String> =
-                self.variables.iter().map(|(name, _)| name.clone()).filter(|name| name.starts_with('?')).collect();
-            self.unknown(datum.span, "variable", name, names.iter().map(String::as_str));
+        match found {
+            Some((slot, _)) => self.reads(slot),
+            None if self.incomplete => {}
+            None => {
+                let known = self.variables.iter().map(|variable| variable.name.as_str());
+                let hint = hint(name, known.filter(|name| name.starts_with('?') && !name.contains(' ')).collect());
+                self.error(datum.span, RuleErrorKind::Unbound { name: name.to_owned(), hint });
+            }
         }
         found
+    }
+
+    /// Notes the variables that nothing reads.
+    pub fn unused(&mut self) {
+        let unread: Vec<_> = self.variables.iter().filter_map(|one| Some((one.name.clone(), one.unread?))).collect();
+        for (name, (span, mend)) in unread {
+            self.error(span, RuleErrorKind::Unused { name, mend });
+        }
     }
 
     /// The one matched list of a sort, for a `[.. x ..]` on the right side.
@@ -191,6 +234,16 @@ impl<'a> Compiler<'a> {
                 None
             }
         }
+    }
+}
+
+/// The name that was meant, or the names that there are.
+fn hint(name: &str, mut known: Vec<&str>) -> String {
+    known.dedup();
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None if known.is_empty() || known.len() > 20 => String::new(),
+        None => format!("; there are {}", known.join(", ")),
     }
 }
 

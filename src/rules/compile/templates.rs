@@ -1,4 +1,4 @@
-use super::super::error::RuleErrorKind;
+use super::super::error::{Named, RuleErrorKind};
 use super::super::expression::Expression;
 use super::super::operator::Operator;
 use super::super::pattern::Slot;
@@ -29,7 +29,7 @@ impl Compiler<'_> {
             return None;
         };
         let Some(operator) = Operator::from_name(name) else {
-            self.unknown(datum.span, "operator", name, Operator::ALL.map(Operator::name));
+            self.unknown(datum.span, Named::Operator, name, Operator::ALL.map(Operator::name));
             return None;
         };
         let payload = operator.payload();
@@ -72,7 +72,7 @@ impl Compiler<'_> {
     fn inputs(&mut self, datum: &Datum) -> Option<Inputs> {
         if let Some(("each", [item, list, body])) = datum.form() {
             let list = self.slot(list, Sort::Rels)?;
-            let item_slot = self.declare(item, Some(Sort::Rel))?;
+            let item_slot = self.declare(item, Some(Sort::Rel), None)?;
             let place = self.hidden(place_name(item.word()?), Sort::Count);
             let body = Box::new(self.template(body)?);
             return Some(Inputs::Each { item: item_slot, place, list, body });
@@ -82,7 +82,10 @@ impl Compiler<'_> {
             let with = match middle {
                 [] => With::Nothing,
                 [only] => match only.word().and_then(|word| self.find(word)) {
-                    Some((slot, Some(Sort::Rels))) => With::Spread(slot),
+                    Some((slot, Some(Sort::Rels))) => {
+                        self.reads(slot);
+                        With::Spread(slot)
+                    }
                     _ => With::One(Box::new(self.template(only)?)),
                 },
                 _ => {
@@ -125,7 +128,7 @@ impl Compiler<'_> {
             return None;
         };
         let Some(operator) = PhysicalOperator::ALL.into_iter().find(|operator| operator.name() == name) else {
-            self.unknown(datum.span, "physical operator", name, PhysicalOperator::ALL.map(PhysicalOperator::name));
+            self.unknown(datum.span, Named::PhysicalOperator, name, PhysicalOperator::ALL.map(PhysicalOperator::name));
             return None;
         };
         let parts = labelled(rest);

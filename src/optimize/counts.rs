@@ -21,7 +21,7 @@ impl Fired {
     }
 
     /// The counts in canonical rule order.
-    pub fn in_order(self, rules: &RuleSet) -> IndexMap<String, u64> {
+    pub fn in_order(&self, rules: &RuleSet) -> IndexMap<String, u64> {
         let counted = rules.rules().iter().filter_map(|rule| Some((rule.name().to_owned(), *self.0.get(rule.name())?)));
         counted.collect()
     }

@@ -1,0 +1,122 @@
+//! The trace of a run: it records what happened, changes nothing, and every step of it holds.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use leafhold::explain::PlanText;
+use leafhold::golden::{GoldenFile, Options, TermPlanner};
+use leafhold::optimize::trace::{By, Relation, Trace};
+use leafhold::rules::{Keeps, Phase, RuleSet};
+use leafhold::term::{RelNode, TermId, Terms};
+use leafhold::verify::{VerifyError, same_results};
+
+/// The terms of the golden plans of the rules.
+fn queries() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/rules");
+    let mut queries = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let file = GoldenFile::parse(&path, &std::fs::read_to_string(&path).unwrap()).unwrap();
+        queries.extend(file.cases().map(|case| case.query.clone()));
+    }
+    queries.sort();
+    assert!(queries.len() > 60);
+    queries
+}
+
+fn traced(query: &str) -> Trace {
+    TermPlanner::new(RuleSet::builtin()).traced(query).unwrap().1
+}
+
+#[test]
+fn a_traced_run_gives_the_same_plan() {
+    let planner = TermPlanner::new(RuleSet::builtin());
+    for query in queries() {
+        let plain = planner.plan(&query, &Options::default()).unwrap();
+        let (traced, trace) = planner.traced(&query).unwrap();
+        assert_eq!(PlanText::new(&traced).body().to_string().trim_end(), plain.text, "{query}");
+        assert_eq!(traced.size, plain.size, "{query}");
+        assert_eq!(traced.fired.keys().cloned().collect::<Vec<_>>(), plain.fired, "{query}");
+        let fired = trace.rules().filter(|(_, rule)| rule.fired > 0);
+        let fired: Vec<_> = fired.map(|(name, rule)| (name.to_owned(), rule.fired)).collect();
+        assert_eq!(fired, traced.fired.clone().into_iter().collect::<Vec<_>>(), "{query}");
+        let cost = trace.cost().expect("there is a plan");
+        assert!((cost - traced.root.cost).abs() <= cost * 1e-9, "{query}");
+    }
+}
+
+#[test]
+fn the_steps_of_normalization_lead_from_the_query_to_its_normal_form() {
+    for query in queries() {
+        let trace = traced(&query);
+        let terms = trace.terms();
+        let node = |relation: &Relation| match relation {
+            Relation::Term(term) => terms.term(*term).clone(),
+            Relation::Node(node) => node.clone(),
+            other => panic!("{other:?} in normalize"),
+        };
+        let normalize = trace.steps().iter().filter(|step| step.phase == Phase::Normalize);
+        let next: HashMap<_, _> = normalize.map(|step| (node(&step.before), node(&step.after))).collect();
+        let ids = (0..terms.len() as u32).map(TermId).map(|term| (terms.term(term).clone(), term)).collect();
+        assert_eq!(normal(terms, &next, &ids, trace.written()), trace.normal().unwrap(), "{query}");
+    }
+}
+
+/// The normal form of a term by the recorded steps alone.
+fn normal(
+    terms: &Terms,
+    next: &HashMap<RelNode<TermId>, RelNode<TermId>>,
+    ids: &HashMap<RelNode<TermId>, TermId>,
+    term: TermId,
+) -> TermId {
+    let mut node = terms.term(term).clone();
+    loop {
+        node.inputs.iter_mut().for_each(|input| *input = normal(terms, next, ids, *input));
+        match next.get(&node) {
+            Some(after) => node = after.clone(),
+            None => return ids[&node],
+        }
+    }
+}
+
+#[test]
+fn every_step_gives_the_rows_of_what_it_replaced() {
+    let mut replayed = BTreeSet::new();
+    for query in queries() {
+        let mut trace = traced(&query);
+        for at in 0..trace.steps().len() {
+            let step = trace.steps()[at].clone();
+            let keeps = match &step.by {
+                By::Rule(rule) => rule.keeps(),
+                By::Native(_) => Keeps::Bag,
+            };
+            let (before, after) = (trace.term_of(&step.before), trace.term_of(&step.after));
+            match same_results(step.by.name(), keeps, trace.terms(), before, after, 10) {
+                Ok(_) => replayed.insert(step.by.name().to_owned()),
+                Err(VerifyError::Unknown { .. }) => false,
+                Err(error) => panic!("{query}\n{error}"),
+            };
+        }
+    }
+    for phase in [Phase::Normalize, Phase::Explore] {
+        for rule in RuleSet::builtin().by_phase(phase) {
+            assert!(replayed.contains(rule.name()), "no step of `{}` was replayed", rule.name());
+        }
+    }
+}
+
+#[test]
+fn a_refused_match_says_which_guard_and_which_facts() {
+    let trace = traced("; t\nfilter (x = 1) (join left (a = x) t u)");
+    let rejected = trace.rejected();
+    let rule = trace.rule("push-filter-into-preserved-side");
+    assert!(rule.is_some(), "{rejected:?}");
+    for (name, guards) in &rejected {
+        let rule = Arc::clone(trace.planner().rules().get(name).unwrap());
+        assert!(guards.iter().all(|at| *at < rule.guards().count()), "{name}: {guards:?}");
+        let record = trace.rule(name).unwrap();
+        assert!(record.rejections() > 0 && record.refused().all(|(_, _, first)| !first.values.is_empty()));
+    }
+    assert!(!rejected.is_empty());
+}
