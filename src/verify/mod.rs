@@ -27,6 +27,8 @@ mod coverage;
 mod dice;
 mod draws;
 mod fill;
+pub mod lint;
+mod mutate;
 mod run;
 mod search;
 mod shape;
@@ -36,6 +38,7 @@ mod soundness;
 pub use bounds::Bounds;
 pub use counterexample::{Counterexample, VerifyError};
 pub use coverage::Coverage;
+pub use mutate::{Fate, Mutant, mutate};
 pub use run::verify_all;
 pub use soundness::{GuardCheck, Verification, verify};
 
