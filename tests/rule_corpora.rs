@@ -63,8 +63,8 @@ fn every_sound_rule_holds_and_needs_its_guards() {
 fn a_counterexample_comes_again_and_is_small() {
     let rules = corpus("unsound");
     let rule = rules.iter().find(|rule| rule.name() == "push-filter-into-limit").unwrap().clone();
-    let found = verified(&[rule.clone()]);
-    assert_eq!(found, verified(&[rule]));
+    let found = verified(std::slice::from_ref(&rule));
+    assert_eq!(found, verified(std::slice::from_ref(&rule)));
     let Some(VerifyError::Unsound(found)) = &found[0].error else { panic!("{found:?}") };
     assert_eq!(
         found.to_string(),

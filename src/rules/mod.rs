@@ -42,7 +42,7 @@ pub(crate) use diagnostic::snippet;
 pub use diagnostic::{RuleError, RuleErrors};
 pub use error::{Named, RuleErrorKind, UnknownRule};
 pub(crate) use example::replace;
-pub use example::{ExampleError, print_alternative};
+pub use example::{ExampleError, print_alternative, print_physical, print_required};
 pub use example_functions::ExampleFunctions;
 pub use files::{read_rule_files, rule_text};
 pub use forest::{Forest, Plant};

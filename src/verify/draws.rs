@@ -5,8 +5,9 @@
 //! instead of once, or once for several rows, shows as another distribution; one whose result nobody sees
 //! does not, which is right.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use indexmap::IndexMap;
 
 use crate::expr::{FunctionInfo, Literal};
 use crate::term::interpret::{EvalError, Relation, Row, Tables, Value};
@@ -47,7 +48,7 @@ pub(super) fn distribution(
     tables: &Tables,
     run: impl Fn(&Tables) -> Result<Relation, EvalError>,
     form: impl Fn(Relation) -> Vec<Row>,
-) -> Option<BTreeMap<Vec<Row>, u64>> {
+) -> Option<IndexMap<Vec<Row>, u64>> {
     let tosses = Arc::new(Mutex::new(Tosses::default()));
     let shared = tosses.clone();
     let tables = with_coin(tables.clone(), move || {
@@ -56,7 +57,7 @@ pub(super) fn distribution(
         tosses.next += 1;
         i64::from(tosses.known.get(at).copied().unwrap_or(false))
     });
-    let mut results = BTreeMap::new();
+    let mut results: IndexMap<Vec<Row>, u64> = IndexMap::new();
     loop {
         tosses.lock().unwrap_or_else(PoisonError::into_inner).next = 0;
         let result = run(&tables).ok()?;
@@ -74,7 +75,10 @@ pub(super) fn distribution(
         }
         match tosses.known.last_mut() {
             Some(last) => *last = true,
-            None => return Some(results),
+            None => {
+                results.sort_keys();
+                return Some(results);
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ impl Maker<'_> {
     /// A truth value over columns.
     pub fn truth(&mut self, scope: &[ColumnId], depth: usize) -> ScalarId {
         let choice = self.dice.below(if depth == 0 { 9 } else { 15 });
-        let Some(column) = self.dice.pick(scope).copied() else { return self.terms.literal(choice % 2 == 0) };
+        let Some(column) = self.dice.pick(scope).copied() else { return self.terms.literal(choice.is_multiple_of(2)) };
         let kind = self.terms.column(column).data_type.clone();
         let operand = self.terms.column_scalar(column);
         match choice {
