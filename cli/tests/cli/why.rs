@@ -74,7 +74,8 @@ fn a_diff_counts_what_changed() {
     let text = leafhold(&["diff", all.path(), fewer.path()]).ok().out;
     assert!(text.starts_with("plan diff over 1 plan: 1 changed, 1 costlier\n"), "{text}");
     let json: Value = serde_json::from_str(&leafhold(&["diff", all.path(), fewer.path(), "--json"]).ok().out).unwrap();
-    assert_eq!(json["changes"][0]["gone"][0], "push-join-condition-into-right");
+    let gone = json["changes"][0]["gone"].as_array().unwrap();
+    assert!(gone.iter().any(|rule| rule == "push-join-condition-into-right"), "{gone:?}");
     leafhold(&["diff", "shipped", "nowhere"]).fails(1, &["nowhere"]);
     let wrong = TempFile::new("wrong.json", "{}");
     leafhold(&["diff", all.path(), wrong.path()]).fails(1, &["wrong.json", "`token` is missing"]);
