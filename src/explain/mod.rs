@@ -17,10 +17,12 @@
 //! * [`expr_text`]: what the user wrote;
 //! * [`Why`], [`WhyNot`] and [`RuleStats`]: what the rules did, from the [trace](crate::optimize::trace) of a run, and
 //!   [`Replay`], which takes its steps again on tiny tables;
-//! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own;
+//! * [`PlanDiff`]: the plans of a corpus under two rule sets, or by two versions;
+//! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own.
 //! * [`VerificationText`], [`verification_json`]: what verification says of rules.
 
 mod actuals;
+mod diff;
 mod expr;
 mod json;
 mod line_diff;
@@ -38,6 +40,7 @@ mod why;
 mod why_not;
 
 pub use actuals::Actuals;
+pub use diff::{PlanChange, PlanDiff, PlanRecord, PlanRecordError};
 pub use expr::expr_text;
 pub use json::PlanJson;
 pub use line_diff::line_diff;
