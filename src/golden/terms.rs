@@ -2,12 +2,11 @@ use std::sync::Arc;
 
 use super::{Coverage, GoldenPlan, Level, Options};
 use crate::explain::PlanText;
-use crate::expr::CoreFunctions;
 use crate::leaf::{ColumnStatistics, FromDelayed, Leaf, TableStatistics, value};
 use crate::lower::lower;
 use crate::optimize::trace::Trace;
 use crate::optimize::{Plan, Planner, terms_in_order};
-use crate::rules::{Phase, Refusal, Rule, RuleSet, print_alternative};
+use crate::rules::{ExampleFunctions, Phase, Refusal, Rule, RuleSet, print_alternative};
 use crate::term::text::{Tables, parse, print, print_line};
 use crate::term::{TermId, Terms};
 
@@ -103,14 +102,14 @@ impl TermPlanner {
     }
 
     fn planner(&self, rules: Arc<RuleSet>) -> Planner {
-        Planner::new(Arc::new(CoreFunctions)).with_rules(rules).with_target_partitions(self.target_partitions)
+        Planner::new(Arc::new(ExampleFunctions)).with_rules(rules).with_target_partitions(self.target_partitions)
     }
 
     /// A query over the tables of the examples, and those of the rule that it is about.
     fn parse(&self, query: &str, about: Option<&str>) -> Result<(Terms, TermId), String> {
         let known = |name| self.rules.get(name).ok_or_else(|| unknown(&self.rules, name));
         let about = about.map(known).transpose()?;
-        parse(query, &tables(about), Arc::new(CoreFunctions)).map_err(|error| error.to_string())
+        parse(query, &tables(about), Arc::new(ExampleFunctions)).map_err(|error| error.to_string())
     }
 }
 
