@@ -46,3 +46,15 @@ fn every_rule_fires_and_every_guard_rejects_in_a_golden_plan() {
         .collect();
     assert!(gaps.is_empty(), "{coverage}; but\n{}", gaps.join("\n"));
 }
+
+#[test]
+fn what_no_golden_plan_shows_is_a_gap() {
+    let rules = RuleSet::builtin();
+    let mut coverage = Coverage::default();
+    let rule = rules.get("eliminate-aggregate-on-key").unwrap();
+    coverage.add_fired(rule);
+    coverage.add_rejected(rule, 1);
+    let gaps = coverage.gaps(&rules).into_iter().map(|gap| gap.to_string());
+    let gaps: Vec<String> = gaps.filter(|gap| gap.contains(rule.name())).collect();
+    assert_eq!(gaps, ["`eliminate-aggregate-on-key`: its guard (key ?r (group ?g)) rejects in no golden plan"]);
+}
