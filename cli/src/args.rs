@@ -126,6 +126,14 @@ pub enum RulesCommand {
         /// Rule files, or folders of them
         paths: Vec<PathBuf>,
     },
+    /// Bring rule files into their one layout; those of `planner-rules`, when no path is given
+    Fmt {
+        /// Rule files, or folders of them; `-` reads standard input and writes standard output
+        paths: Vec<PathBuf>,
+        /// Change nothing; say what would change, and fail
+        #[arg(long)]
+        check: bool,
+    },
     /// Say what a code such as R012 means, with a wrong rule and the mended one; all codes, when none is given
     Explain {
         /// The code

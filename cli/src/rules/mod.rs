@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod files;
+mod fmt;
 mod guards;
 mod list;
 mod test;
@@ -22,6 +23,7 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::List => list::list(),
         RulesCommand::Show { name } => list::show(name),
         RulesCommand::Check { paths } => check::check(paths),
+        RulesCommand::Fmt { paths, check } => fmt::fmt(paths, *check),
         RulesCommand::Explain { code } => explain::explain(code.as_deref()),
         RulesCommand::Guards { word, json } => guards::guards(word.as_deref(), *json),
         RulesCommand::Test(args) => test::test(args),

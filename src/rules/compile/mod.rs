@@ -9,7 +9,7 @@ mod rule;
 mod scope;
 mod templates;
 
-use super::diagnostic::RuleError;
+use super::diagnostic::{RuleError, RuleErrors};
 use super::error::RuleErrorKind;
 use super::files::MAX_BYTES;
 use super::registry::Registry;
@@ -51,6 +51,15 @@ pub(super) fn compile(file: &str, text: &str, registry: &Registry, errors: &mut 
     }
     errors.append(&mut found);
     rules
+}
+
+/// Whether brackets and quotes of a file pair, and nothing stands outside of them.
+pub(super) fn check_brackets(file: &str, text: &str) -> Result<(), RuleErrors> {
+    if text.len() > MAX_BYTES {
+        return Err(RuleErrors(vec![RuleError::of_file(file, RuleErrorKind::TooLarge { limit: MAX_BYTES })]));
+    }
+    let forms::Forms { errors, .. } = forms::forms(file, text, MAX_ERRORS);
+    if errors.is_empty() { Ok(()) } else { Err(RuleErrors(errors)) }
 }
 
 /// Parts of a list, each with the variable that is written before it: `?x:(..)`.
