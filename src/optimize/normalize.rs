@@ -29,7 +29,9 @@ impl RuleIndex {
     pub fn new(rules: &RuleSet, phase: Phase) -> Self {
         let mut by_operator: HashMap<Operator, Vec<Arc<Rule>>, FxBuildHasher> = HashMap::default();
         for rule in rules.by_phase(phase) {
-            by_operator.entry(rule.root_operator()).or_default().push(rule);
+            for operator in rule.root_operators() {
+                by_operator.entry(*operator).or_default().push(rule.clone());
+            }
         }
         RuleIndex { by_operator }
     }

@@ -33,6 +33,8 @@ mod pattern;
 mod registry;
 mod rule;
 mod rule_set;
+mod scalar_operator;
+mod scalar_test;
 mod template;
 mod value;
 
@@ -51,4 +53,5 @@ pub use pattern::Bindings;
 pub use registry::{Args, Body, Function, Registry};
 pub use rule::{Clause, Example, Keeps, Phase, Rule};
 pub use rule_set::RuleSet;
+pub use scalar_operator::ScalarOperator;
 pub use value::{Given, Never, Sort, Value};
