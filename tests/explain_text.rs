@@ -130,8 +130,8 @@ fn plan(leaves: Vec<Leaf>) -> Plan {
         ruleset: tokenize("rules"),
         fired: IndexMap::from([("push-a".to_owned(), 2), ("merge-b".to_owned(), 1)]),
         caps: IndexMap::from([
-            ("e-nodes".to_owned(), CapUse { used: 1200, limit: 1000, hit: true }),
-            ("iterations".to_owned(), CapUse { used: 3, limit: 5, hit: false }),
+            ("e-nodes".to_owned(), CapUse { used: 1200, limit: 1000, hit: true, ..CapUse::default() }),
+            ("iterations".to_owned(), CapUse { used: 3, limit: 5, hit: false, ..CapUse::default() }),
         ]),
         size: 17,
     }

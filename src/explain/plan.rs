@@ -94,10 +94,17 @@ impl PlanText<'_> {
     }
 }
 
-/// The caps that left work undone, with what was used of them; `none` when there is none.
+/// The caps that left work undone, with what was used of them and the rules to blame; `none` when there is none.
 pub fn caps_hit(plan: &Plan) -> String {
-    let hit = plan.caps.iter().filter(|(_, cap)| cap.hit);
-    let hit: Vec<_> = hit.map(|(name, cap)| format!("{name} {}/{}", grouped(cap.used), grouped(cap.limit))).collect();
+    let hit = plan.caps.iter().filter(|(_, cap)| cap.hit).map(|(name, cap)| {
+        let rules = cap.rules.join(", ");
+        match &cap.term {
+            Some(term) => format!("{name} ({rules}, at \"{term}\")"),
+            None if rules.is_empty() => format!("{name} {}/{}", grouped(cap.used), grouped(cap.limit)),
+            None => format!("{name} {}/{} (mostly {rules})", grouped(cap.used), grouped(cap.limit)),
+        }
+    });
+    let hit: Vec<_> = hit.collect();
     if hit.is_empty() { "none".to_owned() } else { hit.join(", ") }
 }
 

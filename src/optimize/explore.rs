@@ -46,12 +46,14 @@ pub fn build<O: Observer>(
 }
 
 /// What exploration did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Explored {
     /// Rounds over all classes.
     pub rounds: u64,
     /// Whether rounds or nodes ran out before nothing new was found.
     pub exhausted: bool,
+    /// E-nodes that each rule added.
+    pub added: Fired,
 }
 
 /// Applies the exploration rules until nothing new is found or a budget is used up. Within a round
@@ -101,6 +103,7 @@ pub fn explore<O: Observer>(
                     applied.insert(key);
                     if graph.unite(class, new) || graph.size() > nodes {
                         fired.count(rule);
+                        explored.added.add(rule, (graph.size() - nodes) as u64);
                         observer.explored(class, new, &bindings, made..graph.made());
                         changed = true;
                     }

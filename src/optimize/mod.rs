@@ -33,7 +33,9 @@ mod simplify;
 pub mod trace;
 pub mod wire;
 
+pub(crate) use counts::Fired;
 pub(crate) use graph::terms_in_order;
+pub(crate) use normalize::{Cycle, RuleIndex, normalize};
 
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use counts::Budgets;

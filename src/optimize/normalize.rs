@@ -22,18 +22,26 @@ use crate::term::{AggregateSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey, 
 #[derive(Clone)]
 pub struct RuleIndex {
     by_operator: HashMap<Operator, Vec<Arc<Rule>>, FxBuildHasher>,
+    /// The place of each rule in canonical order.
+    places: HashMap<Arc<str>, usize, FxBuildHasher>,
 }
 
 impl RuleIndex {
     /// The rules of a phase: higher priorities first, then canonical order.
     pub fn new(rules: &RuleSet, phase: Phase) -> Self {
+        let places = rules.rules().iter().enumerate().map(|(at, rule)| (rule.shared_name().clone(), at)).collect();
+        RuleIndex { places, ..RuleIndex::of_rules(rules.by_phase(phase)) }
+    }
+
+    /// These rules, in this order.
+    pub fn of_rules(rules: impl IntoIterator<Item = Arc<Rule>>) -> Self {
         let mut by_operator: HashMap<Operator, Vec<Arc<Rule>>, FxBuildHasher> = HashMap::default();
-        for rule in rules.by_phase(phase) {
+        for rule in rules {
             for operator in rule.root_operators() {
                 by_operator.entry(*operator).or_default().push(rule.clone());
             }
         }
-        RuleIndex { by_operator }
+        RuleIndex { by_operator, places: HashMap::default() }
     }
 
     /// The rules that may match a node.
@@ -42,8 +50,17 @@ impl RuleIndex {
     }
 }
 
+/// Rules that make a term of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cycle {
+    /// The rules, in the order in which they fired.
+    pub rules: Vec<Arc<str>>,
+    /// The term that comes again.
+    pub term: TermId,
+}
+
 /// What normalization did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Normalized {
     /// The normal form.
     pub root: TermId,
@@ -51,6 +68,9 @@ pub struct Normalized {
     pub steps: u64,
     /// Whether the budget of rewrites ran out: the result is right, but not normal.
     pub exhausted: bool,
+    /// Cycles of rules that were met: the result is right, but each cycle was cut by one of its rules, which
+    /// fired no more.
+    pub cycles: Vec<Cycle>,
 }
 
 /// Brings a term to its normal form with at most `budget` rewrites. No recursion on depth.
@@ -68,12 +88,16 @@ pub fn normalize<O: Observer>(
         fired,
         observer,
         normal: HashMap::default(),
+        open: HashMap::default(),
         derived: HashSet::default(),
+        retired: Vec::new(),
+        cycles: Vec::new(),
         steps: 0,
         budget,
     };
     let root = normalizer.run(root);
-    Normalized { root, steps: normalizer.steps, exhausted: normalizer.steps >= budget }
+    let Normalizer { steps, cycles, .. } = normalizer;
+    Normalized { root, steps, exhausted: steps >= budget, cycles }
 }
 
 struct Normalizer<'a, O> {
@@ -83,11 +107,19 @@ struct Normalizer<'a, O> {
     observer: &'a mut O,
     /// From each term met so far to its normal form.
     normal: HashMap<TermId, TermId, FxBuildHasher>,
+    /// Terms that were rewritten and whose normal form is not known yet: one that is needed again is on a cycle.
+    open: HashMap<TermId, Option<Arc<Rule>>, FxBuildHasher>,
     /// Predicates that were derived for a relation: each once, wherever they have moved since.
     derived: HashSet<(ScalarId, ScalarId), FxBuildHasher>,
+    /// Rules that fire no more, each because of a cycle.
+    retired: Vec<Arc<str>>,
+    cycles: Vec<Cycle>,
     steps: u64,
     budget: u64,
 }
+
+/// What a term became, and the rule that did it: `None` for a native step, and where only the inputs changed.
+type Rewrite = (TermId, Option<Arc<Rule>>);
 
 enum Task {
     /// Make the inputs normal, then come back.
@@ -104,9 +136,14 @@ impl<O: Observer> Normalizer<'_, O> {
         while let Some(task) = tasks.pop() {
             match task {
                 Task::Visit(id) => {
-                    if !self.normal.contains_key(&id) {
-                        tasks.push(Task::Step(id));
-                        tasks.extend(self.terms.term(id).inputs.iter().rev().map(|input| Task::Visit(*input)));
+                    if self.normal.contains_key(&id) {
+                        continue;
+                    }
+                    tasks.push(Task::Step(id));
+                    match self.open.contains_key(&id) {
+                        // Its inputs are normal.
+                        true => self.cut(id, &tasks),
+                        false => tasks.extend(self.terms.term(id).inputs.iter().rev().map(|input| Task::Visit(*input))),
                     }
                 }
                 Task::Step(id) => {
@@ -117,23 +154,50 @@ impl<O: Observer> Normalizer<'_, O> {
                         None => {
                             self.normal.insert(id, id);
                         }
-                        Some(next) => {
+                        Some((next, rule)) => {
                             tasks.push(Task::Link(id, next));
                             tasks.push(Task::Visit(next));
+                            self.open.insert(id, rule);
                         }
                     }
                 }
                 Task::Link(from, to) => {
                     let normal = self.normal.get(&to).copied().unwrap_or(to);
-                    self.normal.insert(from, normal);
+                    self.open.remove(&from);
+                    // What a cycle led back to has its normal form already.
+                    self.normal.entry(from).or_insert(normal);
                 }
             }
         }
         self.normal[&root]
     }
 
+    /// Cuts the cycle that leads from a term back to it, or to a term that contains it: the rule of the cycle
+    /// that is last in canonical order fires no more. A set with fewer rules is as right, and each cut takes one
+    /// rule away, so this ends.
+    fn cut(&mut self, id: TermId, tasks: &[Task]) {
+        let start = tasks.iter().rposition(|task| matches!(task, Task::Link(from, _) if *from == id));
+        let mut rules: Vec<Arc<str>> = Vec::new();
+        for task in &tasks[start.unwrap_or(tasks.len())..] {
+            // The rewrites of the cycle are forgotten: the term is stepped anew.
+            if let Task::Link(from, _) = task
+                && let Some(Some(rule)) = self.open.remove(from)
+            {
+                rules.push(rule.shared_name().clone());
+            }
+        }
+        match rules.iter().max_by_key(|rule| self.rules.places.get(*rule)) {
+            Some(last) => {
+                self.retired.push(last.clone());
+                self.cycles.push(Cycle { rules, term: id });
+            }
+            // No rule to take away: it is as normal as it gets.
+            None => drop(self.normal.insert(id, id)),
+        }
+    }
+
     /// One rewrite of a term whose inputs have normal forms; `None` when it is normal.
-    fn step(&mut self, id: TermId) -> Option<TermId> {
+    fn step(&mut self, id: TermId) -> Option<Rewrite> {
         let node = self.terms.term(id).clone();
         let inputs: Vec<TermId> =
             node.inputs.iter().map(|input| self.normal.get(input).copied().unwrap_or(*input)).collect();
@@ -144,22 +208,26 @@ impl<O: Observer> Normalizer<'_, O> {
             if let Some(before) = told {
                 self.observer.rebuilt(self.terms, before, op, rebuilt);
             }
-            return Some(rebuilt);
+            return Some((rebuilt, None));
         }
         if self.steps >= self.budget {
             return None;
         }
         if let Some((step, next)) = self.derive(&node) {
             self.observer.stepped(step, id, next);
-            return Some(next);
+            return Some((next, None));
         }
-        let next = self.rules.of(node.op).iter().find_map(|rule| self.apply(rule, id, &node));
+        let next =
+            self.rules.of(node.op).iter().find_map(|rule| Some((self.apply(rule, id, &node)?, Some(rule.clone()))));
         self.steps += u64::from(next.is_some());
         next
     }
 
     /// What a rule makes of a term.
     fn apply(&mut self, rule: &Arc<Rule>, id: TermId, node: &RelNode<TermId>) -> Option<TermId> {
+        if !self.retired.is_empty() && self.retired.contains(rule.shared_name()) {
+            return None;
+        }
         self.observer.matching();
         self.observer.trying(rule, id);
         let matches = rule.matches_observed(&*self.terms, id, node, self.observer);

@@ -210,7 +210,7 @@ pub struct PlanColumn {
 }
 
 /// A counter that has a cap: what was used, of how much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CapUse {
     /// How much was used.
@@ -219,6 +219,12 @@ pub struct CapUse {
     pub limit: u64,
     /// Whether work was left undone because of it.
     pub hit: bool,
+    /// The rules to blame when it was hit: the one that used most of it, or those that go round in a cycle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// Of a cycle: the term that comes again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<String>,
 }
 
 /// What the optimizer decided: a physical tree, and the leaves that it reads, with their futures.

@@ -4,7 +4,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use indexmap::IndexMap;
 
 use super::cost::{CostModel, DefaultCost};
-use super::counts::{Budgets, Fired, cap};
+use super::counts::{Budgets, Fired, cap, cap_cycles};
 use super::estimate::Estimator;
 use super::explore::{build, explore, implement};
 use super::extract::{Extraction, Extractor};
@@ -227,7 +227,9 @@ impl Planner {
         let (mut fired, mut caps) = (Fired::default(), IndexMap::new());
         let budget = self.budgets.rewrites;
         let normal = normalize(&mut terms, query.root, &self.phases.normalize, budget, &mut fired, observer);
-        cap(&mut caps, "rewrites", normal.steps, budget, normal.exhausted);
+        let most = || fired.most(&self.rules, Phase::Normalize);
+        cap(&mut caps, "rewrites", normal.steps, budget, normal.exhausted, most);
+        cap_cycles(&mut caps, &terms, &normal.cycles);
 
         let mut estimator = Estimator::new(&terms);
         estimator.learn(&terms, &[]);
@@ -246,13 +248,14 @@ impl Planner {
         let Run { graph, fired, caps, .. } = run;
         let mut joins = JoinUse::default();
         let root = build(graph, normal, &self.budgets, &mut joins, observer);
-        cap(caps, "join-pairs", joins.pairs as u64, self.budgets.join_pairs as u64, joins.exceeded);
+        cap(caps, "join-pairs", joins.pairs as u64, self.budgets.join_pairs as u64, joins.exceeded, || None);
 
         let explored = explore(graph, &self.phases.explore, &self.budgets, fired, observer);
+        let most = || explored.added.most(&self.rules, Phase::Explore);
         let out_of_rounds = explored.exhausted && explored.rounds >= self.budgets.rounds;
-        cap(caps, "rounds", explored.rounds, self.budgets.rounds, out_of_rounds);
+        cap(caps, "rounds", explored.rounds, self.budgets.rounds, out_of_rounds, most);
         let size = graph.size();
-        cap(caps, "e-nodes", size as u64, self.budgets.nodes as u64, size >= self.budgets.nodes);
+        cap(caps, "e-nodes", size as u64, self.budgets.nodes as u64, size >= self.budgets.nodes, most);
 
         let alternatives = implement(graph, &self.phases.implement, fired, observer);
         if let Some(violation) = graph.violation() {

@@ -34,6 +34,17 @@ const PAGES: &[(&str, &str)] = &[
     ("R032", include_str!("codes/R032.md")),
     ("R033", include_str!("codes/R033.md")),
     ("R034", include_str!("codes/R034.md")),
+    ("R050", include_str!("codes/R050.md")),
+    ("R051", include_str!("codes/R051.md")),
+    ("R052", include_str!("codes/R052.md")),
+    ("R053", include_str!("codes/R053.md")),
+    ("R054", include_str!("codes/R054.md")),
+    ("R055", include_str!("codes/R055.md")),
+    ("R056", include_str!("codes/R056.md")),
+    ("R057", include_str!("codes/R057.md")),
+    ("R058", include_str!("codes/R058.md")),
+    ("R059", include_str!("codes/R059.md")),
+    ("R060", include_str!("codes/R060.md")),
 ];
 
 /// The codes that there are, in order.

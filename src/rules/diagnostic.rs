@@ -50,18 +50,25 @@ impl fmt::Display for RuleError {
         if *line == 0 {
             return write!(f, " --> {file}");
         }
-        let margin = " ".repeat(line.to_string().len());
-        writeln!(f, "{margin}--> {file}:{line}:{column}")?;
-        writeln!(f, "{margin} |")?;
-        let (shown, before) = excerpt(source_line, column - 1, *width);
-        writeln!(f, "{line} | {shown}")?;
-        write!(
-            f,
-            "{margin} | {}{}",
-            " ".repeat(before),
-            "^".repeat((*width).min(shown.chars().count() - before).max(1))
-        )
+        snippet(f, file, [*line, *column], source_line, *width)
     }
+}
+
+/// The place, the line, and carets below what is wrong.
+pub(crate) fn snippet(
+    f: &mut fmt::Formatter<'_>,
+    file: &str,
+    [line, column]: [usize; 2],
+    source_line: &str,
+    width: usize,
+) -> fmt::Result {
+    let margin = " ".repeat(line.to_string().len());
+    writeln!(f, "{margin}--> {file}:{line}:{column}")?;
+    writeln!(f, "{margin} |")?;
+    let (shown, before) = excerpt(source_line, column - 1, width);
+    writeln!(f, "{line} | {shown}")?;
+    let carets = width.min(shown.chars().count() - before).max(1);
+    write!(f, "{margin} | {}{}", " ".repeat(before), "^".repeat(carets))
 }
 
 /// The part of a line that is shown, and how much of it stands before column `at`. What would move the

@@ -15,6 +15,7 @@
 //! assert_eq!(rules.get("push-filter-into-preserved-side").unwrap().phase(), Phase::Normalize);
 //! ```
 
+mod attempt;
 mod catalog;
 mod code;
 mod compile;
@@ -40,6 +41,7 @@ mod value;
 
 pub use catalog::{function_catalog, function_groups};
 pub use code::{codes, explain, title};
+pub(crate) use diagnostic::snippet;
 pub use diagnostic::{RuleError, RuleErrors};
 pub use error::{Named, RuleErrorKind, UnknownRule};
 pub use example::{ExampleError, print_alternative};

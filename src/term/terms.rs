@@ -171,7 +171,7 @@ impl Terms {
     }
 
     /// An inner join of any number of relations in its normal form: join-sets and inner joins among
-    /// the relations are taken in, and conjuncts that read one relation alone filter that relation.
+    /// the relations are taken in, unless their conditions are volatile, and conjuncts that read one relation alone filter that relation.
     /// Relations never de-duplicate: `t cross join t` has two.
     pub fn join_set(
         &mut self,
@@ -185,7 +185,8 @@ impl Terms {
         while let Some(relation) = stack.pop() {
             let node = self.term(relation).clone();
             match node.op {
-                RelOp::JoinSet(inner) | RelOp::Join(crate::expr::JoinKind::Inner, inner) => {
+                // Over more relations a volatile conjunct would be drawn for more rows.
+                RelOp::JoinSet(inner) | RelOp::Join(crate::expr::JoinKind::Inner, inner) if self.is_stable(inner) => {
                     all.extend(self.predicates(inner));
                     stack.extend(node.inputs.iter().rev());
                 }

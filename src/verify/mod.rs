@@ -15,6 +15,7 @@
 //! ```
 
 mod counterexample;
+pub mod lint;
 mod samples;
 
 use std::sync::Arc;

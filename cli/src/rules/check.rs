@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use leafhold::rules::RuleSet;
+use leafhold::verify::lint::lint;
 
 use super::files::{borrowed, broken, read};
 use crate::error::CliError;
 use crate::output::Screen;
 
-/// Loads rules and runs their examples.
+/// Loads rules, runs their examples, and looks for lints.
 pub fn check(paths: &[PathBuf]) -> Result<(), CliError> {
     let files = match paths {
         [] => RuleSet::builtin_files().iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
@@ -30,6 +31,18 @@ pub fn check(paths: &[PathBuf]) -> Result<(), CliError> {
             failures.join("\n")
         )));
     }
+    let findings = lint(&rules);
+    if let Some(first) = findings.first() {
+        let texts: Vec<String> = findings.iter().map(|finding| format!("{finding}\n")).collect();
+        let plural = if findings.len() == 1 { "" } else { "s" };
+        return Err(CliError::new(format!(
+            "these rules do not go together\n{}\n{} lint{plural}; `leafhold rules explain {}` says more",
+            texts.join("\n"),
+            findings.len(),
+            first.lint.code()
+        )));
+    }
     let (rules, files) = (rules.rules().len(), files.len());
-    Screen::Stdout.say(format!("{rules} rules in {files} files: {examples} examples and {nots} counterexamples hold"))
+    Screen::Stdout
+        .say(format!("{rules} rules in {files} files: {examples} examples and {nots} counterexamples hold, no lint"))
 }

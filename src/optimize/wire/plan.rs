@@ -120,7 +120,7 @@ impl PlanDocument {
             nodes,
             target_partitions: plan.target_partitions,
             fired: plan.fired.iter().map(|(rule, times)| (rule.clone(), *times)).collect(),
-            caps: plan.caps.iter().map(|(cap, used)| (cap.clone(), *used)).collect(),
+            caps: plan.caps.iter().map(|(cap, used)| (cap.clone(), used.clone())).collect(),
             size: plan.size,
         })
     }
