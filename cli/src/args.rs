@@ -26,6 +26,8 @@ pub enum Command {
     Why(WhyArgs),
     /// Show why a rule has no part in a plan: the node that differs, the guard that says no, the cap, the cost
     WhyNot(WhyNotArgs),
+    /// Compare plans: of two rule sets over TPC-H, or as two versions wrote them
+    Diff(DiffArgs),
     /// The rewrite rules
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -49,6 +51,26 @@ pub struct WhyNotArgs {
     pub rule: String,
     #[command(flatten)]
     pub input: InputArgs,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DiffArgs {
+    /// `shipped`, `shipped+DIR`, a folder of .rules files, or plans: a .json file of `explain --format json`, or a
+    /// folder of them
+    #[arg(value_name = "A")]
+    pub first: String,
+    /// The same
+    #[arg(value_name = "B")]
+    pub second: String,
+    /// Rule sets plan the TPC-H queries at this scale factor
+    #[arg(long, value_name = "SF", default_value_t = crate::data::DEFAULT_SCALE, allow_negative_numbers = true)]
+    pub tpch: f64,
+    /// Partitions into which rows are hashed
+    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS)]
+    pub partitions: NonZeroUsize,
     /// For programs
     #[arg(long)]
     pub json: bool,

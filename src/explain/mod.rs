@@ -17,9 +17,11 @@
 //! * [`expr_text`]: what the user wrote;
 //! * [`Why`], [`WhyNot`] and [`RuleStats`]: what the rules did, from the [trace](crate::optimize::trace) of a run, and
 //!   [`Replay`], which takes its steps again on tiny tables;
+//! * [`PlanDiff`]: the plans of a corpus under two rule sets, or by two versions;
 //! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own.
 
 mod actuals;
+mod diff;
 mod expr;
 mod json;
 mod line_diff;
@@ -36,6 +38,7 @@ mod why;
 mod why_not;
 
 pub use actuals::Actuals;
+pub use diff::{PlanChange, PlanDiff, PlanRecord, PlanRecordError};
 pub use expr::expr_text;
 pub use json::PlanJson;
 pub use line_diff::line_diff;

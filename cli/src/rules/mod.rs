@@ -47,7 +47,7 @@ pub fn known(args: &SettingArgs) -> Result<Arc<RuleSet>, CliError> {
 }
 
 /// These rules and those of a folder.
-fn with_folder(rules: Arc<RuleSet>, folder: Option<&Path>) -> Result<Arc<RuleSet>, CliError> {
+pub fn with_folder(rules: Arc<RuleSet>, folder: Option<&Path>) -> Result<Arc<RuleSet>, CliError> {
     let Some(folder) = folder else { return Ok(rules) };
     let files = read(&[folder.to_owned()])?;
     rules.with_more(&borrowed(&files), &Registry::core()).map(Arc::new).map_err(broken)
