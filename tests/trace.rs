@@ -158,20 +158,14 @@ fn a_deep_query_has_a_trace_and_texts_of_bounded_size() {
     use leafhold::expr::{Frame, col, lit};
     let schema = arrow_schema::Schema::new(vec![arrow_schema::Field::new("a", arrow_schema::DataType::Int64, true)]);
     let mut frame = Frame::from_batches("t", Arc::new(schema), vec![]).unwrap();
-    for at in 0..400i64 {
+    for at in 0..200i64 {
         frame = frame.filter(col("a").gt(lit(at))).unwrap().sort([col("a").asc()]).unwrap();
         frame = frame.limit(0, at as u64 + 7);
     }
     let planner = leafhold::optimize::Planner::new(frame.functions().clone());
-    let t = std::time::Instant::now();
-    drop(planner.plan(frame.expr()));
-    eprintln!("plain {:?}", t.elapsed());
-    let t = std::time::Instant::now();
     let (plan, trace) = planner.plan_traced(frame.expr());
-    eprintln!("traced {:?}", t.elapsed());
     assert!(plan.is_ok());
     let last = trace.steps().last().unwrap();
-    assert!(trace.operators(&last.before).len() <= 2_000);
+    assert!(trace.operators(&last.before).len() <= 2_000 && trace.steps().len() > 200);
     assert!(!trace.path().is_empty() && !trace.choices().is_empty());
-    eprintln!("all {:?}", t.elapsed());
 }

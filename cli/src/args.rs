@@ -194,6 +194,8 @@ pub enum RulesCommand {
         /// Rule files, or folders of them
         paths: Vec<PathBuf>,
     },
+    /// Look for tables on which a rule is wrong, and for guards that it does not need
+    Verify(VerifyArgs),
     /// Say what a code such as R012 means, with a wrong rule and the mended one; all codes, when none is given
     Explain {
         /// The code
@@ -211,6 +213,34 @@ pub enum RulesCommand {
     Test(TestArgs),
     /// Count what the rules do over some queries, and what becomes of the plans without each
     Stats(StatsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Rule files, or folders of them; those that ship, when none is given
+    pub paths: Vec<PathBuf>,
+    /// Only this rule
+    #[arg(long = "rule", value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Comparisons per rule, exhaustive ones and samples together
+    #[arg(long, value_name = "N", default_value = "20000")]
+    pub cases: NonZeroUsize,
+    /// Another seed tries other terms and other samples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Worker threads. They never change a result
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub threads: NonZeroUsize,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl VerifyArgs {
+    /// For people or for programs.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -19,6 +19,7 @@
 //!   [`Replay`], which takes its steps again on tiny tables;
 //! * [`PlanDiff`]: the plans of a corpus under two rule sets, or by two versions;
 //! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own.
+//! * [`VerificationText`], [`verification_json`]: what verification says of rules.
 
 mod actuals;
 mod diff;
@@ -34,6 +35,7 @@ mod stats;
 mod tasks;
 mod traced;
 mod tree;
+mod verification;
 mod why;
 mod why_not;
 
@@ -47,5 +49,6 @@ pub use plan::{PlanText, barriers_left, caps_hit, rules_fired};
 pub use replay::{Outcome, Replay, ReplayedStep};
 pub use stats::{RuleStats, RuleUse};
 pub use tasks::tasks_json;
+pub use verification::{VerificationText, coverage_text, findings, verification_json};
 pub use why::Why;
 pub use why_not::{Counts, Verdict, WhyNot};
