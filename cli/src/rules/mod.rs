@@ -5,6 +5,7 @@ mod explain;
 mod files;
 mod guards;
 mod list;
+mod mutate;
 mod stats;
 mod test;
 mod verify;
@@ -25,6 +26,7 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::Show { name } => list::show(name),
         RulesCommand::Check { paths } => check::check(paths),
         RulesCommand::Verify(args) => verify::verify(args),
+        RulesCommand::Mutate(args) => mutate::mutate(args),
         RulesCommand::Explain { code } => explain::explain(code.as_deref()),
         RulesCommand::Guards { word, json } => guards::guards(word.as_deref(), *json),
         RulesCommand::Test(args) => test::test(args),
