@@ -8,7 +8,8 @@ use datafusion::common::ScalarValue;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use leafhold::leaf::Leaf;
-use leafhold::optimize::Planner;
+use leafhold::optimize::{Plan, PlanError, Planner};
+use leafhold::rules::{Phase, RuleSet};
 use leafhold::run::{LocalExecutor, collect};
 use leafhold_datafusion::{Catalog, DataFusionKernels, EngineFunctions, Session, to_execution_plan, tpch};
 
@@ -87,6 +88,65 @@ fn the_22_answers_are_those_of_datafusion() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Each rule off in turn, on little data: the answers stay, and where an operator has no other way to be run, the
+/// error names it. Only plans that differ from the whole set's are run.
+#[test]
+fn any_single_rule_may_be_disabled() {
+    let mut catalog = Catalog::new();
+    tpch::tables(0.001, 4).unwrap().into_iter().for_each(|(name, leaf)| catalog.add(name, leaf));
+    let session = Session::new(catalog);
+    let rules = RuleSet::builtin();
+    let executor = LocalExecutor::new(Arc::new(DataFusionKernels), 2);
+    let answer = |plan: &Plan| {
+        let mut rows = rows(&collect(plan, &executor).map_err(|error| error.to_string())?.batches);
+        sort(&mut rows);
+        Ok::<_, String>(rows)
+    };
+    let planner = |rules| Planner::new(Arc::new(EngineFunctions)).with_rules(rules);
+    let queries: Vec<_> = tpch::QUERIES
+        .iter()
+        .map(|(name, sql)| {
+            let expr = session.to_expr(&session.bind(sql).unwrap()).unwrap();
+            let plan = planner(rules.clone()).plan(&expr).unwrap();
+            let expected = answer(&plan).unwrap();
+            (*name, expr, plan.shape, expected)
+        })
+        .collect();
+    let mut wrong = Vec::new();
+    let (mut changed, mut refused) = (0, 0);
+    for rule in rules.rules() {
+        let fewer = planner(Arc::new(rules.without(&[rule.name()]).unwrap()));
+        for (name, expr, shape, expected) in &queries {
+            let plan = match fewer.plan(expr) {
+                Ok(plan) => plan,
+                Err(PlanError::NotImplemented { .. }) if rule.phase() == Phase::Implement => {
+                    refused += 1;
+                    continue;
+                }
+                Err(error) => {
+                    wrong.push(format!("{name} without {}: {error}", rule.name()));
+                    continue;
+                }
+            };
+            if plan.shape == *shape {
+                continue;
+            }
+            changed += 1;
+            match answer(&plan) {
+                Ok(found) if found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| same(a, b)) => {}
+                Ok(found) => {
+                    let counts = format!("{} rows instead of {}", found.len(), expected.len());
+                    wrong.push(format!("{name} without {}: {counts}", rule.name()));
+                }
+                Err(error) => wrong.push(format!("{name} without {}: {error}", rule.name())),
+            }
+        }
+    }
+    println!("{changed} plans changed, {refused} had no way to be run");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(changed > 100 && refused > 0, "{changed} plans changed, {refused} had no way to be run");
 }
 
 #[test]
