@@ -93,7 +93,7 @@ fn every_step_gives_the_rows_of_what_it_replaced() {
             };
             let (before, after) = (trace.term_of(&step.before), trace.term_of(&step.after));
             match same_results(step.by.name(), keeps, trace.terms(), before, after, 10) {
-                Ok(()) => replayed.insert(step.by.name().to_owned()),
+                Ok(_) => replayed.insert(step.by.name().to_owned()),
                 Err(VerifyError::Unknown { .. }) => false,
                 Err(error) => panic!("{query}\n{error}"),
             };

@@ -22,9 +22,36 @@ pub enum Command {
     Run(RunArgs),
     /// Show what becomes of a query
     Explain(ExplainArgs),
+    /// Show how a plan came about: every rewrite, the facts its guards asked for, every choice by cost
+    Why(WhyArgs),
+    /// Show why a rule has no part in a plan: the node that differs, the guard that says no, the cap, the cost
+    WhyNot(WhyNotArgs),
     /// The rewrite rules
     #[command(subcommand)]
     Rules(RulesCommand),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct WhyArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Take every step again on tiny tables, and name the first that changes the result
+    #[arg(long)]
+    pub replay: bool,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct WhyNotArgs {
+    /// The rule's name
+    pub rule: String,
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,6 +91,13 @@ pub struct InputArgs {
     /// The query's text
     #[arg(short = 'c', long = "command", value_name = "SQL", id = "sql")]
     pub sql: Option<String>,
+    #[command(flatten)]
+    pub setting: SettingArgs,
+}
+
+/// What a query is planned with.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SettingArgs {
     /// Generate the TPC-H tables at this scale factor (0.1 when a tpch/ query names no data)
     #[arg(long, value_name = "SF", allow_negative_numbers = true)]
     pub tpch: Option<f64>,
@@ -112,6 +146,18 @@ fn table(text: &str) -> Result<TableArg, String> {
     }
 }
 
+#[derive(Debug, clap::Args)]
+pub struct StatsArgs {
+    /// Queries: tpch for all 22, tpch/q01 .. tpch/q22, or .sql files
+    #[arg(required = true)]
+    pub queries: Vec<String>,
+    #[command(flatten)]
+    pub setting: SettingArgs,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// List all rules in canonical order
@@ -141,6 +187,8 @@ pub enum RulesCommand {
     },
     /// Check golden files: which plan each query gets, and which rules made it
     Test(TestArgs),
+    /// Count what the rules do over some queries, and what becomes of the plans without each
+    Stats(StatsArgs),
 }
 
 #[derive(Debug, clap::Args)]

@@ -12,8 +12,8 @@ pub const DEFAULT_SCALE: f64 = 0.1;
 /// The tables that the arguments name.
 pub fn catalog(args: &InputArgs) -> Result<Catalog, CliError> {
     let shipped = args.query.as_deref().is_some_and(|name| name.starts_with(query::TPCH));
-    let scale = args.tpch.or((shipped && args.tables.is_empty()).then_some(DEFAULT_SCALE));
-    tables(scale, &args.tables)
+    let scale = args.setting.tpch.or((shipped && args.setting.tables.is_empty()).then_some(DEFAULT_SCALE));
+    tables(scale, &args.setting.tables)
 }
 
 /// The TPC-H tables at a scale factor, and tables from files.

@@ -10,6 +10,7 @@ mod progress;
 mod query;
 mod rules;
 mod run;
+mod why;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Why(args) => why::why(&args),
+        Command::WhyNot(args) => why::why_not(&args),
         Command::Rules(command) => rules::rules(&command),
     };
     match outcome {

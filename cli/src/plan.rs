@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use datafusion::logical_expr::LogicalPlan;
 use leafhold::expr::Expr;
-use leafhold::optimize::{Plan, Planner};
+use leafhold::optimize::trace::Trace;
+use leafhold::optimize::{Plan, PlanError, Planner};
 use leafhold::term::text::print;
 use leafhold_datafusion::{EngineFunctions, Session};
 
@@ -23,11 +24,11 @@ pub struct Prepared {
 /// Reads the query, makes its tables, and loads the rules.
 pub fn prepare(args: &InputArgs) -> Result<Prepared, CliError> {
     let sql = query::text(args)?;
-    let rules = rules::selected(args)?;
+    let rules = rules::selected(&args.setting)?;
     let session = Session::new(data::catalog(args)?);
     let bound = session.bind(&sql).map_err(CliError::of)?;
     let planner =
-        Planner::new(Arc::new(EngineFunctions)).with_rules(rules).with_target_partitions(args.partitions.get());
+        Planner::new(Arc::new(EngineFunctions)).with_rules(rules).with_target_partitions(args.setting.partitions.get());
     Ok(Prepared { session, bound, planner })
 }
 
@@ -41,6 +42,16 @@ impl Prepared {
     pub fn normalized(&self) -> Result<String, CliError> {
         let (terms, root) = self.planner.normalize(&self.expr()?);
         Ok(print(&terms, root))
+    }
+
+    /// The planner.
+    pub fn planner(&self) -> &Planner {
+        &self.planner
+    }
+
+    /// The plan, or why there is none, and how it came about.
+    pub fn traced(&self) -> Result<(Result<Plan, PlanError>, Trace), CliError> {
+        Ok(self.planner.plan_traced(&self.expr()?))
     }
 
     /// The plan, and how many microseconds it took from the bound query.

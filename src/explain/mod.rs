@@ -15,21 +15,34 @@
 //! * [`PlanText`]: a plan as text, with actual rows once it ran ([`Actuals`]);
 //! * [`PlanJson`]: the same for programs;
 //! * [`expr_text`]: what the user wrote;
+//! * [`Why`], [`WhyNot`] and [`RuleStats`]: what the rules did, from the [trace](crate::optimize::trace) of a run, and
+//!   [`Replay`], which takes its steps again on tiny tables;
 //! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own.
 
 mod actuals;
 mod expr;
 mod json;
+mod line_diff;
 mod names;
 mod number;
 mod operator;
 mod plan;
+mod replay;
+mod stats;
 mod tasks;
+mod traced;
 mod tree;
+mod why;
+mod why_not;
 
 pub use actuals::Actuals;
 pub use expr::expr_text;
 pub use json::PlanJson;
+pub use line_diff::line_diff;
 pub use number::grouped;
 pub use plan::{PlanText, barriers_left, caps_hit, rules_fired};
+pub use replay::{Outcome, Replay, ReplayedStep};
+pub use stats::{RuleStats, RuleUse};
 pub use tasks::tasks_json;
+pub use why::Why;
+pub use why_not::{Counts, Verdict, WhyNot};

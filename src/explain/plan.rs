@@ -3,12 +3,14 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::Actuals;
 use super::names::{Futures, Shown, bracketed};
 use super::number::{estimate, grouped};
 use super::operator::{partitioning, physical, sort_keys};
 use super::tree::{Step, indent, walk};
-use crate::optimize::{PhysicalOp, Plan, PlanNode, PlanOp};
+use crate::optimize::{CapUse, PhysicalOp, Plan, PlanNode, PlanOp};
 use crate::term::ColumnId;
 
 /// A plan as text; `Display` writes it.
@@ -96,7 +98,13 @@ impl PlanText<'_> {
 
 /// The caps that left work undone, with what was used of them and the rules to blame; `none` when there is none.
 pub fn caps_hit(plan: &Plan) -> String {
-    let hit = plan.caps.iter().filter(|(_, cap)| cap.hit).map(|(name, cap)| {
+    let hit = hit(&plan.caps);
+    if hit.is_empty() { "none".to_owned() } else { hit.join(", ") }
+}
+
+/// The caps that were hit, each with what was used of it and the rules to blame.
+pub(super) fn hit(caps: &IndexMap<String, CapUse>) -> Vec<String> {
+    let hit = caps.iter().filter(|(_, cap)| cap.hit).map(|(name, cap)| {
         let rules = cap.rules.join(", ");
         match &cap.term {
             Some(term) => format!("{name} ({rules}, at \"{term}\")"),
@@ -104,8 +112,7 @@ pub fn caps_hit(plan: &Plan) -> String {
             None => format!("{name} {}/{} (mostly {rules})", grouped(cap.used), grouped(cap.limit)),
         }
     });
-    let hit: Vec<_> = hit.collect();
-    if hit.is_empty() { "none".to_owned() } else { hit.join(", ") }
+    hit.collect()
 }
 
 /// The rules that fired and how often, in canonical rule order; `none` when there is none.

@@ -1,5 +1,5 @@
-use super::diff::diff;
 use super::{Case, GoldenPlan, Level, Options};
+use crate::explain::line_diff;
 
 /// What checking a case found.
 pub(super) struct Checked {
@@ -37,8 +37,10 @@ pub(super) fn check(
     for repetition in 1..=repetitions {
         match planner(&case.query, &Options { repetition, ..asked.clone() }) {
             Ok(again) if again == plan => {}
-            Ok(again) => broken
-                .push(format!("not the same at repetition {repetition}:\n{}", diff(&written(&plan), &written(&again)))),
+            Ok(again) => broken.push(format!(
+                "not the same at repetition {repetition}:\n{}",
+                line_diff(&written(&plan), &written(&again))
+            )),
             Err(error) => broken.push(format!("no plan at repetition {repetition}: {error}")),
         }
     }
@@ -87,7 +89,7 @@ fn change(recorded: Option<&GoldenPlan>, plan: &GoldenPlan) -> Option<Change> {
         });
     }
     let cause = causes.join(", ");
-    let detail = format!("{cause}\n{}", diff(&written(recorded), &written(plan)));
+    let detail = format!("{cause}\n{}", line_diff(&written(recorded), &written(plan)));
     Some(Change { cause, detail })
 }
 

@@ -40,7 +40,6 @@
 //! ```
 
 mod check;
-mod diff;
 mod error;
 mod file;
 mod parse;

@@ -175,16 +175,9 @@ fn replace(terms: &mut Terms, term: TermId, path: &[usize], with: TermId) -> Ter
 /// A physical operator on one line, with what it needs of each input:
 /// `hash-join inner [(a = x)] true build-right (hashed [a] t) (hashed [x] u)`.
 pub fn print_alternative(terms: &Terms, alternative: &Alternative<TermId>) -> String {
-    let mut text = physical(terms, alternative.op);
+    let mut text = print_physical(terms, alternative.op);
     for (input, required) in &alternative.inputs {
-        let required = match required {
-            Required::Any => "any".to_owned(),
-            Required::Single => "single".to_owned(),
-            Required::Replicated => "replicated".to_owned(),
-            Required::Hashed(columns) => {
-                format!("hashed {}", print_columns(terms, terms.columns_of(*columns).iter().copied()))
-            }
-        };
+        let required = print_required(terms, *required);
         let input = match input {
             AlternativeInput::Class(term) if terms.term(*term).inputs.is_empty() => print_line(terms, *term),
             AlternativeInput::Class(term) => format!("({})", print_line(terms, *term)),
@@ -195,7 +188,20 @@ pub fn print_alternative(terms: &Terms, alternative: &Alternative<TermId>) -> St
     text
 }
 
-fn physical(terms: &Terms, op: AlternativeOp) -> String {
+/// What is required of partitions: `hashed [a]`.
+pub fn print_required(terms: &Terms, required: Required) -> String {
+    match required {
+        Required::Any => "any".to_owned(),
+        Required::Single => "single".to_owned(),
+        Required::Replicated => "replicated".to_owned(),
+        Required::Hashed(columns) => {
+            format!("hashed {}", print_columns(terms, terms.columns_of(columns).iter().copied()))
+        }
+    }
+}
+
+/// A physical operator and what it is given, without inputs.
+pub fn print_physical(terms: &Terms, op: AlternativeOp) -> String {
     let conjunction = |predicates| print_conjunction(terms, terms.predicates(predicates));
     match op {
         AlternativeOp::Read(get) => format!("read {}", quoted(terms.get_spec(get).leaf.name())),

@@ -40,7 +40,7 @@ pub use code::{codes, explain, title};
 pub(crate) use diagnostic::snippet;
 pub use diagnostic::{RuleError, RuleErrors};
 pub use error::{Named, RuleErrorKind, UnknownRule};
-pub use example::{ExampleError, print_alternative};
+pub use example::{ExampleError, print_alternative, print_physical, print_required};
 pub use files::{read_rule_files, rule_text};
 pub use forest::{Forest, Plant};
 pub use observer::{Cause, Found, Refusal, RuleObserver};

@@ -12,7 +12,8 @@ pub trait RuleObserver<I> {
     /// The pattern fits these nodes, the root first.
     fn matched(&mut self, nodes: &[&RelNode<I>]);
 
-    /// A clause (`let`, `if`, `when`) is evaluated next: its place among them, from 0.
+    /// A clause (`let`, `if`, `when`) is evaluated next: its place among them, from 0. The right side counts as one
+    /// more.
     fn clause(&mut self, at: usize);
 
     /// A function was called; it has no value where `gives` is `None`.

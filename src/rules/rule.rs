@@ -289,6 +289,7 @@ impl Rule {
     ) -> Result<P::Id, Refusal> {
         let Replacement::Logical(template) = &self.replacement else { return Err(Refusal::Phase) };
         self.prepare(plant, root, bindings, observer)?;
+        observer.clause(self.stages.len());
         match template.build(plant, bindings, observer) {
             Some(built) if built != root => Ok(built),
             Some(_) => Err(Refusal::Unchanged),
@@ -319,6 +320,7 @@ impl Rule {
     ) -> Result<Alternative<P::Id>, Refusal> {
         let Replacement::Physical(template) = &self.replacement else { return Err(Refusal::Phase) };
         self.prepare(plant, root, bindings, observer)?;
+        observer.clause(self.stages.len());
         template.build(plant, bindings, observer).ok_or(Refusal::Replacement)
     }
 

@@ -103,8 +103,7 @@ impl RuleSet {
         for name in names {
             let name = name.as_ref();
             if self.get(name).is_none() {
-                let suggestion = nearest(name, self.rules.iter().map(|rule| rule.name())).map(str::to_owned);
-                return Err(UnknownRule { name: name.to_owned(), suggestion });
+                return Err(self.unknown(name));
             }
         }
         let kept = self.rules.iter().filter(|rule| !names.iter().any(|name| name.as_ref() == rule.name()));
@@ -126,6 +125,12 @@ impl RuleSet {
     /// ```
     pub fn shuffled(&self, seed: u64) -> RuleSet {
         RuleSet { seed: Some(seed), ..self.clone() }
+    }
+
+    /// That there is no rule of a name, and which name is near.
+    pub fn unknown(&self, name: &str) -> UnknownRule {
+        let suggestion = nearest(name, self.rules.iter().map(|rule| rule.name())).map(str::to_owned);
+        UnknownRule { name: name.to_owned(), suggestion }
     }
 
     /// All rules, in canonical order.

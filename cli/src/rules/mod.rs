@@ -5,6 +5,7 @@ mod explain;
 mod files;
 mod guards;
 mod list;
+mod stats;
 mod test;
 
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use leafhold::rules::{Registry, RuleSet};
 
-use crate::args::{InputArgs, RulesCommand};
+use crate::args::{RulesCommand, SettingArgs};
 use crate::error::CliError;
 use files::{borrowed, broken, read};
 
@@ -25,16 +26,22 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::Explain { code } => explain::explain(code.as_deref()),
         RulesCommand::Guards { word, json } => guards::guards(word.as_deref(), *json),
         RulesCommand::Test(args) => test::test(args),
+        RulesCommand::Stats(args) => stats::stats(args),
     }
 }
 
 /// The rules that ship and those of `--rules`, without those of `--disable-rule`.
-pub fn selected(args: &InputArgs) -> Result<Arc<RuleSet>, CliError> {
-    let mut rules = with_folder(RuleSet::builtin(), args.rules.as_deref())?;
+pub fn selected(args: &SettingArgs) -> Result<Arc<RuleSet>, CliError> {
+    let mut rules = known(args)?;
     if !args.disabled.is_empty() {
         rules = Arc::new(rules.without(&args.disabled).map_err(CliError::of)?);
     }
     Ok(rules)
+}
+
+/// The rules that ship and those of `--rules`.
+pub fn known(args: &SettingArgs) -> Result<Arc<RuleSet>, CliError> {
+    with_folder(RuleSet::builtin(), args.rules.as_deref())
 }
 
 /// These rules and those of a folder.

@@ -5,3 +5,4 @@ mod explain;
 mod process;
 mod rules;
 mod run;
+mod why;

@@ -1,6 +1,6 @@
 //! What one optimization did, as the run itself recorded it.
 //!
-//! A `Recorder` watches the phases; when the plan is there, or the error, what it heard becomes a [`Trace`].
+//! A recorder watches the phases; when the plan is there, or the error, what it heard becomes a [`Trace`].
 //! There is no second code path that could disagree. Times are recorded for statistics alone.
 
 mod choice;

@@ -54,6 +54,11 @@ impl Trace {
         operators
     }
 
+    /// The operators of the e-graph's nodes, as they came.
+    pub fn graph_operators(&self) -> Vec<RelOp> {
+        (0..self.graph().made()).map(|number| self.graph().made_as(ClassId::from(number)).op).collect()
+    }
+
     /// The root of a relation and what stands below it.
     fn node(&self, relation: &Relation) -> (RelOp, Vec<Relation>) {
         let over_terms = |node: &RelNode<TermId>| (node.op, node.inputs.iter().map(|id| Relation::Term(*id)).collect());
