@@ -1,6 +1,6 @@
 //! Every TPC-H answer equals DataFusion's on the same data: decimals exact, floats to 1e-9.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
@@ -90,8 +90,11 @@ fn the_22_answers_are_those_of_datafusion() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A plan that costs so much more than the whole set's is a cross product, which even little data makes large.
+const MOST_TIMES_THE_COST: f64 = 100.0;
+
 /// Each rule off in turn, on little data: the answers stay, and where an operator has no other way to be run, the
-/// error names it. Only plans that differ from the whole set's are run.
+/// error names it. Only plans that differ from the whole set's are run, and each of them once.
 #[test]
 fn any_single_rule_may_be_disabled() {
     let mut catalog = Catalog::new();
@@ -111,17 +114,20 @@ fn any_single_rule_may_be_disabled() {
             let expr = session.to_expr(&session.bind(sql).unwrap()).unwrap();
             let plan = planner(rules.clone()).plan(&expr).unwrap();
             let expected = answer(&plan).unwrap();
-            (*name, expr, plan.shape, expected)
+            (*name, expr, plan.shape, plan.root.cost, expected)
         })
         .collect();
     let mut wrong = Vec::new();
-    let (mut changed, mut refused) = (0, 0);
+    let (mut changed, mut refused, mut large) = (0, 0, 0);
+    let mut run = HashSet::new();
     for rule in rules.rules() {
         let fewer = planner(Arc::new(rules.without(&[rule.name()]).unwrap()));
-        for (name, expr, shape, expected) in &queries {
+        for (name, expr, shape, cost, expected) in &queries {
             let plan = match fewer.plan(expr) {
                 Ok(plan) => plan,
-                Err(PlanError::NotImplemented { .. }) if rule.phase() == Phase::Implement => {
+                Err(PlanError::NotImplemented { operator })
+                    if rule.phase() == Phase::Implement && operator != "a cycle" =>
+                {
                     refused += 1;
                     continue;
                 }
@@ -130,7 +136,11 @@ fn any_single_rule_may_be_disabled() {
                     continue;
                 }
             };
-            if plan.shape == *shape {
+            if plan.shape == *shape || !run.insert((*name, plan.shape)) {
+                continue;
+            }
+            if plan.root.cost > MOST_TIMES_THE_COST * cost {
+                large += 1;
                 continue;
             }
             changed += 1;
@@ -144,9 +154,9 @@ fn any_single_rule_may_be_disabled() {
             }
         }
     }
-    println!("{changed} plans changed, {refused} had no way to be run");
+    println!("{changed} other plans, {large} too large to run, {refused} without a way to be run");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(changed > 100 && refused > 0, "{changed} plans changed, {refused} had no way to be run");
+    assert!(changed > 20 && refused > 0 && large < changed, "{changed}, {large}, {refused}");
 }
 
 #[test]
