@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use leafhold::explain::{Outcome, Replay, RuleStats, Verdict, Why, WhyNot};
+use leafhold::explain::{Outcome, PlanDiff, PlanJson, PlanRecord, Replay, RuleStats, Verdict, Why, WhyNot};
 use leafhold::expr::{CoreFunctions, Frame, col, count_all, lit, sum};
 use leafhold::golden::TermPlanner;
 use leafhold::optimize::{Budgets, Planner};
@@ -169,4 +169,35 @@ fn stats_count_matches_and_effects() {
     let json = stats.to_json();
     assert_eq!(json["rules"].as_array().unwrap().len(), planner.rules().rules().len());
     golden("stats.txt", &stats.without_times().to_string());
+}
+
+#[test]
+fn a_plan_is_the_same_from_its_json() {
+    for query in [OUTER_JOIN, AGGREGATE] {
+        let (plan, _) = TermPlanner::new(RuleSet::builtin()).traced(query).unwrap();
+        let mut read = PlanRecord::from_json(&PlanJson::new(&plan).to_string()).unwrap();
+        let mut made = PlanRecord::of(&plan);
+        // JSON objects have no order.
+        read.fired.sort();
+        made.fired.sort();
+        assert_eq!(read, made);
+    }
+    for wrong in ["", "{}", "[1]", "{\"token\":\"t\",\"fired\":{},\"plan\":{\"text\":1}}"] {
+        assert!(PlanRecord::from_json(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_diff_tells_what_changed_and_what_costs_more() {
+    let plans = |disabled: &[&str]| {
+        let rules = Arc::new(RuleSet::builtin().without(disabled).unwrap());
+        let queries = [("aggregate", AGGREGATE), ("outer", OUTER_JOIN), ("read", "t")];
+        let plan = |query: &str| PlanRecord::of(&TermPlanner::new(rules.clone()).traced(query).unwrap().0);
+        queries.map(|(name, query)| (name.to_owned(), plan(query))).into_iter().collect()
+    };
+    let fewer = plans(&["push-aggregate-into-right", "implement-broadcast-join-build-left"]);
+    let diff = PlanDiff::new("all", &plans(&[]), "fewer", &fewer);
+    assert_eq!(diff.summary(), "plan diff over 3 plans: 2 changed, 2 costlier");
+    assert_eq!(PlanDiff::new("all", &fewer, "fewer", &fewer).summary(), "plan diff over 3 plans: 0 changed");
+    golden("diff.txt", &diff.to_string());
 }

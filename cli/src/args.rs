@@ -26,6 +26,8 @@ pub enum Command {
     Why(WhyArgs),
     /// Show why a rule has no part in a plan: the node that differs, the guard that says no, the cap, the cost
     WhyNot(WhyNotArgs),
+    /// Compare plans: of two rule sets over TPC-H, or as two versions wrote them
+    Diff(DiffArgs),
     /// The rewrite rules
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -49,6 +51,26 @@ pub struct WhyNotArgs {
     pub rule: String,
     #[command(flatten)]
     pub input: InputArgs,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DiffArgs {
+    /// `shipped`, `shipped+DIR`, a folder of .rules files, or plans: a .json file of `explain --format json`, or a
+    /// folder of them
+    #[arg(value_name = "A")]
+    pub first: String,
+    /// The same
+    #[arg(value_name = "B")]
+    pub second: String,
+    /// Rule sets plan the TPC-H queries at this scale factor
+    #[arg(long, value_name = "SF", default_value_t = crate::data::DEFAULT_SCALE, allow_negative_numbers = true)]
+    pub tpch: f64,
+    /// Partitions into which rows are hashed
+    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS)]
+    pub partitions: NonZeroUsize,
     /// For programs
     #[arg(long)]
     pub json: bool,
@@ -172,6 +194,8 @@ pub enum RulesCommand {
         /// Rule files, or folders of them
         paths: Vec<PathBuf>,
     },
+    /// Look for tables on which a rule is wrong, and for guards that it does not need
+    Verify(VerifyArgs),
     /// Say what a code such as R012 means, with a wrong rule and the mended one; all codes, when none is given
     Explain {
         /// The code
@@ -189,6 +213,34 @@ pub enum RulesCommand {
     Test(TestArgs),
     /// Count what the rules do over some queries, and what becomes of the plans without each
     Stats(StatsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Rule files, or folders of them; those that ship, when none is given
+    pub paths: Vec<PathBuf>,
+    /// Only this rule
+    #[arg(long = "rule", value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Comparisons per rule, exhaustive ones and samples together
+    #[arg(long, value_name = "N", default_value = "20000")]
+    pub cases: NonZeroUsize,
+    /// Another seed tries other terms and other samples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Worker threads. They never change a result
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub threads: NonZeroUsize,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl VerifyArgs {
+    /// For people or for programs.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,6 +2,7 @@
 
 mod args;
 mod data;
+mod diff;
 mod error;
 mod explain;
 mod output;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Diff(args) => diff::diff(&args),
         Command::Why(args) => why::why(&args),
         Command::WhyNot(args) => why::why_not(&args),
         Command::Rules(command) => rules::rules(&command),

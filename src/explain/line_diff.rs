@@ -1,7 +1,7 @@
 /// The lines of two texts side by side: `- ` only in the old one, `+ ` only in the new one.
 ///
 /// ```
-/// assert_eq!(leafhold::explain::line_line_diff("a\nb", "a\nc"), "  a\n- b\n+ c");
+/// assert_eq!(leafhold::explain::line_diff("a\nb", "a\nc"), "  a\n- b\n+ c");
 /// ```
 pub fn line_diff(old: &str, new: &str) -> String {
     lines(old, new).join("\n")

@@ -17,9 +17,12 @@
 //! * [`expr_text`]: what the user wrote;
 //! * [`Why`], [`WhyNot`] and [`RuleStats`]: what the rules did, from the [trace](crate::optimize::trace) of a run, and
 //!   [`Replay`], which takes its steps again on tiny tables;
+//! * [`PlanDiff`]: the plans of a corpus under two rule sets, or by two versions;
 //! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own.
+//! * [`VerificationText`], [`verification_json`]: what verification says of rules.
 
 mod actuals;
+mod diff;
 mod expr;
 mod json;
 mod line_diff;
@@ -32,10 +35,12 @@ mod stats;
 mod tasks;
 mod traced;
 mod tree;
+mod verification;
 mod why;
 mod why_not;
 
 pub use actuals::Actuals;
+pub use diff::{PlanChange, PlanDiff, PlanRecord, PlanRecordError};
 pub use expr::expr_text;
 pub use json::PlanJson;
 pub use line_diff::line_diff;
@@ -44,5 +49,6 @@ pub use plan::{PlanText, barriers_left, caps_hit, rules_fired};
 pub use replay::{Outcome, Replay, ReplayedStep};
 pub use stats::{RuleStats, RuleUse};
 pub use tasks::tasks_json;
+pub use verification::{VerificationText, coverage_text, findings, verification_json};
 pub use why::Why;
 pub use why_not::{Counts, Verdict, WhyNot};

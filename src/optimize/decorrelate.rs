@@ -39,7 +39,7 @@ pub fn free_columns(terms: &Terms, root: TermId) -> ColumnSet {
 }
 
 /// The columns that an operator itself reads.
-fn reads(terms: &Terms, op: RelOp) -> ColumnSet {
+pub fn reads(terms: &Terms, op: RelOp) -> ColumnSet {
     let mut columns = ColumnSet::new();
     let scalars = |columns: &mut ColumnSet, scalars: &[ScalarId]| {
         scalars.iter().for_each(|scalar| columns.extend(&terms.scalar_facts(*scalar).columns));

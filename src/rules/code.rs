@@ -43,6 +43,11 @@ const PAGES: &[(&str, &str)] = &[
     ("R058", include_str!("codes/R058.md")),
     ("R059", include_str!("codes/R059.md")),
     ("R060", include_str!("codes/R060.md")),
+    ("R070", include_str!("codes/R070.md")),
+    ("R071", include_str!("codes/R071.md")),
+    ("R072", include_str!("codes/R072.md")),
+    ("R073", include_str!("codes/R073.md")),
+    ("R074", include_str!("codes/R074.md")),
 ];
 
 /// The codes that there are, in order.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
+use super::example_functions::ExampleFunctions;
 use super::rule::{Phase, Rule};
-use crate::expr::CoreFunctions;
 use crate::term::text::{
     NotationError, Tables, parse_into, print_aggregate, print_columns, print_conjunction, print_line, print_projection,
     print_scalar, print_sort, print_unnest, print_window, quoted,
@@ -54,6 +54,16 @@ fn made(found: &[String]) -> String {
     }
 }
 
+/// One application of a rule within a term.
+pub(crate) struct Replaced {
+    /// The way from the root: positions of inputs.
+    pub path: Vec<usize>,
+    /// The subterm there.
+    pub before: TermId,
+    /// What the rule puts in its place.
+    pub after: TermId,
+}
+
 impl Rule {
     /// The tables that its examples may read: `t`, `u`, `v`, and those that the rule declares.
     pub fn tables(&self) -> Tables {
@@ -66,13 +76,19 @@ impl Rule {
 
     /// All terms that one application, anywhere in a term, gives.
     pub fn rewrites(&self, terms: &mut Terms, term: TermId) -> Vec<TermId> {
+        let found = self.replacements(terms, term);
+        found.into_iter().map(|replacement| replace(terms, term, &replacement.path, replacement.after)).collect()
+    }
+
+    /// All places of a term where the rule applies, and what it puts there.
+    pub(crate) fn replacements(&self, terms: &mut Terms, term: TermId) -> Vec<Replaced> {
         let mut results = Vec::new();
         let mut places: Vec<(TermId, Vec<usize>)> = vec![(term, Vec::new())];
         while let Some((place, path)) = places.pop() {
             let node = terms.term(place).clone();
             for bindings in self.matches(terms, place, &node) {
-                if let Some(replaced) = self.apply(terms, place, bindings) {
-                    results.push(replace(terms, term, &path, replaced));
+                if let Some(after) = self.apply(terms, place, bindings) {
+                    results.push(Replaced { path: path.clone(), before: place, after });
                 }
             }
             places.extend(node.inputs.iter().enumerate().rev().map(|(at, input)| {
@@ -105,7 +121,7 @@ impl Rule {
         let mut check = |result: Result<(), ExampleError>| errors.extend(result.err());
         for example in &self.examples {
             check((|| {
-                let mut terms = Terms::new(Arc::new(CoreFunctions));
+                let mut terms = Terms::new(Arc::new(ExampleFunctions));
                 let before = parse(&mut terms, &example.before)?;
                 let (expected, found): (String, Vec<String>) = if self.phase == Phase::Implement {
                     let found = self.alternatives(&mut terms, before);
@@ -131,7 +147,7 @@ impl Rule {
         }
         for text in &self.nots {
             check((|| {
-                let mut terms = Terms::new(Arc::new(CoreFunctions));
+                let mut terms = Terms::new(Arc::new(ExampleFunctions));
                 let before = parse(&mut terms, text)?;
                 let after = match self.phase {
                     Phase::Implement => {
@@ -153,7 +169,7 @@ impl Rule {
 }
 
 /// The term with another one at the end of a path, in normal form on the way up.
-fn replace(terms: &mut Terms, term: TermId, path: &[usize], with: TermId) -> TermId {
+pub(crate) fn replace(terms: &mut Terms, term: TermId, path: &[usize], with: TermId) -> TermId {
     let mut spine = vec![term];
     for at in path {
         let next = terms.term(spine[spine.len() - 1]).inputs[*at];

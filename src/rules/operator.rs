@@ -155,7 +155,7 @@ impl Operator {
     }
 
     /// A node's operator from what it is given; `None` where a count that must be a number is `all`.
-    pub(super) fn build<R>(self, parts: &[Value<R>]) -> Option<RelOp> {
+    pub(crate) fn build<R>(self, parts: &[Value<R>]) -> Option<RelOp> {
         Some(match (self, parts) {
             (Operator::Get, [Value::Get(get)]) => RelOp::Get(*get),
             (Operator::Empty, [Value::ColumnList(columns)]) => RelOp::Empty(*columns),

@@ -171,7 +171,8 @@ impl Terms {
     }
 
     /// An inner join of any number of relations in its normal form: join-sets and inner joins among
-    /// the relations are taken in, unless their conditions are volatile, and conjuncts that read one relation alone filter that relation.
+    /// the relations are taken in, and conjuncts that read one relation alone filter that relation. Volatile
+    /// conjuncts filter the whole, where each of its rows draws once, in whatever order it is joined.
     /// Relations never de-duplicate: `t cross join t` has two.
     pub fn join_set(
         &mut self,
@@ -185,12 +186,11 @@ impl Terms {
         while let Some(relation) = stack.pop() {
             let node = self.term(relation).clone();
             match node.op {
-                // Over more relations a volatile conjunct would be drawn for more rows.
+                // What is volatile is drawn once for each row of its own join, not of this one.
                 RelOp::JoinSet(inner) | RelOp::Join(crate::expr::JoinKind::Inner, inner) if self.is_stable(inner) => {
                     all.extend(self.predicates(inner));
                     stack.extend(node.inputs.iter().rev());
                 }
-                // Below a join's condition a volatile conjunct would be drawn another number of times.
                 RelOp::Filter(inner) if self.is_join(node.inputs[0]) && self.is_stable(inner) => {
                     all.extend(self.predicates(inner));
                     stack.push(node.inputs[0]);
@@ -198,14 +198,15 @@ impl Terms {
                 _ => flat.push(relation),
             }
         }
+        let volatile = |conjunct: &ScalarId| self.scalar_facts(*conjunct).volatility == Volatility::Volatile;
+        let (above, all): (Vec<_>, Vec<_>) = all.into_iter().partition(volatile);
         let predicates = self.intern_predicates(all);
         let mut shared = Vec::new();
         let mut own: Vec<Vec<ScalarId>> = vec![Vec::new(); flat.len()];
         for conjunct in self.predicates(predicates).to_vec() {
             let facts = self.scalar_facts(conjunct);
-            let movable = facts.volatility < Volatility::Volatile && !facts.columns.is_empty();
             let home = flat.iter().position(|relation| facts.columns.is_subset(&self.facts(*relation).outputs));
-            match home.filter(|_| movable) {
+            match home.filter(|_| !facts.columns.is_empty()) {
                 Some(at) => own[at].push(conjunct),
                 None => shared.push(conjunct),
             }
@@ -216,13 +217,14 @@ impl Terms {
             }
         }
         let predicates = self.intern_predicates(shared);
-        match flat.as_slice() {
+        let joined = match flat.as_slice() {
             [only] => {
                 let rest = self.predicates(predicates).to_vec();
                 self.filter(*only, rest)
             }
             _ => self.add(RelNode::new(RelOp::JoinSet(predicates), flat)),
-        }
+        };
+        self.filter(joined, above)
     }
 
     /// A filter in its normal form: none over no conjunct, one over a filter.

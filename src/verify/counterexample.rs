@@ -1,13 +1,15 @@
 use std::fmt;
 
-use crate::term::Terms;
-use crate::term::interpret::Relation;
-use crate::term::text::NotationError;
+use super::compare::Pair;
+use super::fill::Filling;
+use crate::term::interpret::{EvalError, FloatEquality, Relation, Semantics};
+use crate::term::text::{NotationError, print_line};
+use crate::term::{Terms, interpret};
 
 /// Tables on which a rule changes the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counterexample {
-    /// The rule.
+    /// The rule, or the step.
     pub rule: String,
     /// The tables, as texts.
     pub tables: String,
@@ -19,17 +21,60 @@ pub struct Counterexample {
     pub before_rows: String,
     /// What the other one gives.
     pub after_rows: String,
+    /// Under which semantics, where it is not the default.
+    pub under: Option<&'static str>,
+}
+
+impl Counterexample {
+    pub(super) fn new(rule: &str, pair: &Pair<'_>, filling: &Filling, semantics: &Semantics) -> Self {
+        let Pair { terms, before, after, .. } = *pair;
+        let mut tables = String::new();
+        for (spec, table) in terms.gets().iter().zip(&filling.0) {
+            if read_in(terms, before, spec.columns.first()) || !table.is_empty() {
+                let relation = Relation { columns: spec.columns.clone(), rows: table.clone() };
+                tables.push_str(&format!("{}\n{}", spec.leaf.name(), rows(terms, &relation)));
+            }
+        }
+        let [before_rows, after_rows] = pair.shown(filling, semantics);
+        Counterexample {
+            rule: rule.to_owned(),
+            tables,
+            before: print_line(terms, before),
+            after: print_line(terms, after),
+            before_rows,
+            after_rows,
+            under: (semantics.float_equality == FloatEquality::Ieee).then_some("ieee float equality"),
+        }
+    }
+}
+
+fn read_in(terms: &Terms, root: crate::term::TermId, column: Option<&crate::term::ColumnId>) -> bool {
+    let mut stack = vec![root];
+    while let Some(term) = stack.pop() {
+        let node = terms.term(term);
+        if let (crate::term::RelOp::Get(get), Some(column)) = (node.op, column)
+            && terms.get_spec(get).columns.contains(column)
+        {
+            return true;
+        }
+        stack.extend(node.inputs.iter().copied());
+    }
+    false
 }
 
 impl fmt::Display for Counterexample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counterexample { rule, tables, before, after, before_rows, after_rows } = self;
-        write!(f, "rule `{rule}` is not sound\n{tables}{before}\ngives\n{before_rows}but\n{after}\ngives\n{after_rows}")
+        let Counterexample { rule, tables, before, after, before_rows, after_rows, under } = self;
+        write!(f, "rule `{rule}` is not sound; counterexample")?;
+        if let Some(under) = under {
+            write!(f, " under {under}")?;
+        }
+        write!(f, ":\n{tables}{before}\ngives\n{before_rows}but\n{after}\ngives\n{after_rows}")
     }
 }
 
 /// Why a rule could not be shown to be right.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum VerifyError {
     /// It is wrong.
     #[error("{0}")]
@@ -44,7 +89,7 @@ pub enum VerifyError {
         /// What is wrong with it.
         error: NotationError,
     },
-    /// The interpreter does not know what an example means.
+    /// The interpreter does not know what a term means.
     #[error("rule `{rule}`: {term}: {message}")]
     Unknown {
         /// The rule.
@@ -56,13 +101,29 @@ pub enum VerifyError {
     },
 }
 
+impl VerifyError {
+    pub(super) fn unknown(rule: &str, term: String, error: &EvalError) -> Self {
+        VerifyError::Unknown { rule: rule.to_owned(), term, message: error.to_string() }
+    }
+}
+
 /// The rows of a relation under the names of its columns.
-pub(super) fn rows(terms: &Terms, relation: &Relation) -> String {
+pub(super) fn rows(terms: &Terms, relation: &interpret::Relation) -> String {
+    if relation.columns.is_empty() {
+        return format!("  {} rows without columns\n", relation.rows.len());
+    }
     let head: Vec<_> = relation.columns.iter().map(|column| &*terms.column(*column).name).collect();
-    let mut text = format!("  {}\n", head.join(" "));
-    for row in &relation.rows {
-        let row: Vec<_> = row.iter().map(ToString::to_string).collect();
-        text.push_str(&format!("  {}\n", row.join(" ")));
+    let mut lines: Vec<Vec<String>> = vec![head.into_iter().map(str::to_owned).collect()];
+    lines.extend(relation.rows.iter().map(|row| row.iter().map(ToString::to_string).collect()));
+    let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..relation.columns.len()).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let cells = line.iter().zip(&widths).map(|(cell, width)| format!(" {cell:<width$}")).collect::<String>();
+        text.push_str(&format!(" {}\n", cells.trim_end()));
+    }
+    if relation.rows.is_empty() {
+        text.push_str("  (no rows)\n");
     }
     text
 }

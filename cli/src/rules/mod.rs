@@ -7,6 +7,7 @@ mod guards;
 mod list;
 mod stats;
 mod test;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::List => list::list(),
         RulesCommand::Show { name } => list::show(name),
         RulesCommand::Check { paths } => check::check(paths),
+        RulesCommand::Verify(args) => verify::verify(args),
         RulesCommand::Explain { code } => explain::explain(code.as_deref()),
         RulesCommand::Guards { word, json } => guards::guards(word.as_deref(), *json),
         RulesCommand::Test(args) => test::test(args),
@@ -45,7 +47,7 @@ pub fn known(args: &SettingArgs) -> Result<Arc<RuleSet>, CliError> {
 }
 
 /// These rules and those of a folder.
-fn with_folder(rules: Arc<RuleSet>, folder: Option<&Path>) -> Result<Arc<RuleSet>, CliError> {
+pub fn with_folder(rules: Arc<RuleSet>, folder: Option<&Path>) -> Result<Arc<RuleSet>, CliError> {
     let Some(folder) = folder else { return Ok(rules) };
     let files = read(&[folder.to_owned()])?;
     rules.with_more(&borrowed(&files), &Registry::core()).map(Arc::new).map_err(broken)

@@ -1,4 +1,4 @@
-//! `leafhold why`, `why-not` and `rules stats`.
+//! `leafhold why`, `why-not`, `rules stats` and `diff`.
 
 use crate::process::{TempFile, leafhold};
 use serde_json::Value;
@@ -59,4 +59,24 @@ fn stats_take_several_queries() {
     assert_eq!(json["queries"], 22);
     leafhold(&["rules", "stats", "tpch/q99"]).fails(1, &["no query `tpch/q99`"]);
     leafhold(&["rules", "stats"]).fails(2, &["error: "]);
+}
+
+#[test]
+fn a_diff_counts_what_changed() {
+    let same = leafhold(&["diff", "shipped", "shipped", "--tpch", "0.001"]).ok().out;
+    assert_eq!(same, "plan diff over 22 plans: 0 changed\n");
+    let plan = |args: &[&str]| {
+        let args = [&["explain", "tpch/q13", "--tpch", "0.001", "--format", "json"], args].concat();
+        leafhold(&args).ok().out
+    };
+    let all = TempFile::new("all.json", plan(&[]));
+    let fewer = TempFile::new("fewer.json", plan(&["--disable-rule", "push-join-condition-into-right"]));
+    let text = leafhold(&["diff", all.path(), fewer.path()]).ok().out;
+    assert!(text.starts_with("plan diff over 1 plan: 1 changed, 1 costlier\n"), "{text}");
+    let json: Value = serde_json::from_str(&leafhold(&["diff", all.path(), fewer.path(), "--json"]).ok().out).unwrap();
+    let gone = json["changes"][0]["gone"].as_array().unwrap();
+    assert!(gone.iter().any(|rule| rule == "push-join-condition-into-right"), "{gone:?}");
+    leafhold(&["diff", "shipped", "nowhere"]).fails(1, &["nowhere"]);
+    let wrong = TempFile::new("wrong.json", "{}");
+    leafhold(&["diff", all.path(), wrong.path()]).fails(1, &["wrong.json", "`token` is missing"]);
 }

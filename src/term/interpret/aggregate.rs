@@ -54,7 +54,8 @@ impl Context<'_> {
                 continue;
             }
             let args = call.args.iter().map(|arg| self.scalar(*arg, at, row)).collect::<Result<Row, _>>()?;
-            if !args.iter().any(Value::is_null) {
+            // The engine's own aggregates see nulls, too.
+            if matches!(call.function, AggregateFunction::Other(_)) || !args.iter().any(Value::is_null) {
                 values.push(args);
             }
         }
@@ -66,6 +67,10 @@ impl Context<'_> {
             return Ok((values.len() as i64).into());
         }
         let unknown = || EvalError::Unsupported { what: format!("`{}` here", self.terms.call_tree(call)) };
+        if let (AggregateFunction::Other(function), Some(calls)) = (&call.function, self.tables.aggregates()) {
+            let failed = |reason| EvalError::Call { function: function.name.to_string(), reason };
+            return calls(function, &values).map_err(failed);
+        }
         let types: Vec<DataType> =
             call.args.iter().map(|arg| self.terms.scalar_facts(*arg).data_type.clone()).collect();
         let kind = self.terms.functions().aggregate_type(&call.function, &types).ok_or_else(unknown)?;

@@ -42,5 +42,5 @@ pub use error::EvalError;
 pub use plan::{interpret, is_sorted};
 pub use relation::{Relation, Row, table};
 pub use semantics::{Errors, FloatEquality, FloatSums, Overflow, RowOrder, Semantics};
-pub use tables::{Calls, Tables};
+pub use tables::{AggregateCalls, Calls, Tables};
 pub use value::Value;

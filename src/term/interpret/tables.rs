@@ -8,6 +8,10 @@ use crate::term::GetId;
 /// How a function is called: with constants, giving a constant or the message of an error.
 pub type Calls = Arc<dyn Fn(&FunctionInfo, &[Literal]) -> Result<Literal, String> + Send + Sync>;
 
+/// How an engine's own aggregate is computed: from the arguments of each row, in the order of the rows, nulls
+/// included.
+pub type AggregateCalls = Arc<dyn Fn(&FunctionInfo, &[Vec<Value>]) -> Result<Value, String> + Send + Sync>;
+
 /// What a plan is interpreted over: the rows of leaves, and the engine's functions.
 ///
 /// A `Values` leaf has its own rows; rows given here take their place. Without a way to call
@@ -16,6 +20,7 @@ pub type Calls = Arc<dyn Fn(&FunctionInfo, &[Literal]) -> Result<Literal, String
 pub struct Tables {
     rows: HashMap<GetId, Vec<Vec<Value>>>,
     calls: Option<Calls>,
+    aggregates: Option<AggregateCalls>,
 }
 
 impl Tables {
@@ -37,6 +42,19 @@ impl Tables {
     ) -> Self {
         self.calls = Some(Arc::new(calls));
         self
+    }
+
+    /// How the engine's own aggregates are computed.
+    pub fn with_aggregates(
+        mut self,
+        aggregates: impl Fn(&FunctionInfo, &[Vec<Value>]) -> Result<Value, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.aggregates = Some(Arc::new(aggregates));
+        self
+    }
+
+    pub(super) fn aggregates(&self) -> Option<&AggregateCalls> {
+        self.aggregates.as_ref()
     }
 
     pub(super) fn rows(&self, get: GetId) -> Option<&[Vec<Value>]> {

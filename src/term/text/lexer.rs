@@ -57,6 +57,10 @@ impl Lexeme {
         }
     }
 
+    pub fn is_comment(&self) -> bool {
+        matches!(self.kind, LexemeKind::Comment(_))
+    }
+
     pub fn word(&self) -> Option<&str> {
         match &self.kind {
             LexemeKind::Word(word) => Some(word),

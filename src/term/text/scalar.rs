@@ -205,17 +205,13 @@ impl Scalars<'_> {
         let Some((head, operands)) = datum.form() else {
             return Err(self.expected("an aggregate such as `(sum a)`", datum));
         };
-        let function = match head {
-            "count" => AggregateFunction::Count,
-            "sum" => AggregateFunction::Sum,
-            "min" => AggregateFunction::Min,
-            "max" => AggregateFunction::Max,
-            "avg" => AggregateFunction::Avg,
-            other => {
-                let near = crate::expr::nearest(other, ["count", "sum", "min", "max", "avg"]);
-                let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                return Err(self.error(datum.span, NotationErrorKind::UnknownFunction { name: other.to_owned(), hint }));
-            }
+        let known = match head {
+            "count" => Some(AggregateFunction::Count),
+            "sum" => Some(AggregateFunction::Sum),
+            "min" => Some(AggregateFunction::Min),
+            "max" => Some(AggregateFunction::Max),
+            "avg" => Some(AggregateFunction::Avg),
+            _ => None,
         };
         let (distinct, operands) = match operands.split_first() {
             Some((first, rest)) if first.word() == Some("distinct") => (true, rest),
@@ -227,6 +223,15 @@ impl Scalars<'_> {
         };
         let (args, types): (Vec<_>, Vec<_>) = self.scalars(operands)?.into_iter().unzip();
         let types: Vec<_> = types.into_iter().map(|kind| kind.data_type).collect();
+        let function = known.or_else(|| {
+            let own = self.terms.functions().aggregate(head, &types)?;
+            Some(AggregateFunction::Other(own.into()))
+        });
+        let function = function.ok_or_else(|| {
+            let near = crate::expr::nearest(head, ["count", "sum", "min", "max", "avg"]);
+            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            self.error(datum.span, NotationErrorKind::UnknownFunction { name: head.to_owned(), hint })
+        })?;
         let data_type = self.terms.functions().aggregate_type(&function, &types).ok_or_else(|| {
             self.error(datum.span, ExprError::Type { operator: format!("`{head}`"), found: types.clone() })
         })?;

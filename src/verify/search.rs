@@ -1,0 +1,170 @@
+//! The search for a counterexample to one rule.
+
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+
+use super::bounds::Bounds;
+use super::compare::{Outcome, Pair};
+use super::counterexample::{Counterexample, VerifyError};
+use super::coverage::Coverage;
+use super::dice::Dice;
+use super::fill::{Domain, Filling};
+use super::shape::Shapes;
+use super::shrink::{shrink, simpler};
+use crate::rules::{ExampleFunctions, Phase, Rule};
+use crate::term::interpret::{FloatEquality, Semantics};
+use crate::term::text::{parse_into, print_line};
+use crate::term::{TermId, Terms};
+
+/// Exhaustive fillings of one generated shape: those of more are sampled.
+const CASES_PER_SHAPE: usize = 400;
+
+/// Samples of one generated shape.
+const SAMPLES_PER_SHAPE: usize = 30;
+
+/// Where a rule changes the result.
+struct Refuted {
+    filling: Filling,
+    semantics: Semantics,
+}
+
+/// Looks for terms and tables on which a rule changes the result, and counts what was compared.
+///
+/// # Errors
+/// The smallest counterexample that was found, or why nothing could be compared.
+pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> Result<(), VerifyError> {
+    if rule.phase() == Phase::Implement {
+        return Ok(());
+    }
+    let tables = rule.tables();
+    let mut dice = Dice::of(&("fillings", rule.name(), bounds.seed));
+    // A `not` is left alone as a whole, but not without the guard that it is there for.
+    let befores = rule.examples().iter().map(|example| &example.before).chain(rule.nots());
+    for text in befores {
+        let mut terms = Terms::new(Arc::new(ExampleFunctions));
+        let notation = |error| VerifyError::Notation { rule: rule.name().to_owned(), text: text.clone(), error };
+        let root = parse_into(&mut terms, text, &tables).map_err(notation)?;
+        let found = rule.replacements(&mut terms, root);
+        for replaced in found {
+            coverage.shapes += 1;
+            let effort = (bounds.cases / 8, 4 * SAMPLES_PER_SHAPE);
+            attempt(rule, &mut terms, [replaced.before, replaced.after], effort, &mut dice, coverage)?;
+        }
+    }
+    let mut shapes = Shapes::of(rule, bounds.seed);
+    for _ in 0..bounds.cases / 4 {
+        if coverage.cases() >= bounds.cases {
+            break;
+        }
+        let Some(mut shape) = shapes.next() else { continue };
+        let found = rule.replacements(&mut shape.terms, shape.root);
+        // Below the root the pattern fits by chance: that place is the root of another shape.
+        for replaced in found.into_iter().filter(|replaced| replaced.path.is_empty()).take(2) {
+            coverage.shapes += 1;
+            let effort = (CASES_PER_SHAPE, SAMPLES_PER_SHAPE);
+            attempt(rule, &mut shape.terms, [replaced.before, replaced.after], effort, &mut dice, coverage)?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares a term and what the rule makes of it.
+fn attempt(
+    rule: &Rule,
+    terms: &mut Terms,
+    [before, after]: [TermId; 2],
+    effort: (usize, usize),
+    dice: &mut Dice,
+    coverage: &mut Coverage,
+) -> Result<(), VerifyError> {
+    let pair = Pair::new(terms, before, after, rule.keeps());
+    let Some(refuted) = refute(&pair, effort, dice, coverage)
+        .map_err(|error| VerifyError::unknown(rule.name(), print_line(terms, before), &error))?
+    else {
+        return Ok(());
+    };
+    let mut roots = (before, after);
+    let Refuted { mut filling, semantics } = refuted;
+    // Simpler terms that the rule still gets wrong over these tables; then smaller tables, and again.
+    for _ in 0..8 {
+        filling = shrink(&Pair::new(terms, roots.0, roots.1, rule.keeps()), filling, &semantics);
+        let candidates = simpler(terms, roots.0);
+        let next = candidates.into_iter().find_map(|candidate| {
+            let found = rule.replacements(terms, candidate).into_iter().filter(|replaced| replaced.path.is_empty());
+            found.map(|replaced| (replaced.before, replaced.after)).find(|(before, after)| {
+                let pair = Pair::new(terms, *before, *after, rule.keeps());
+                pair.compare(&filling, &semantics).refutes()
+            })
+        });
+        match next {
+            Some(next) => roots = next,
+            None => break,
+        }
+    }
+    let pair = Pair::new(terms, roots.0, roots.1, rule.keeps());
+    let filling = shrink(&pair, filling, &semantics);
+    Err(VerifyError::Unsound(Box::new(Counterexample::new(rule.name(), &pair, &filling, &semantics))))
+}
+
+/// The first filling over which two terms differ.
+fn refute(
+    pair: &Pair<'_>,
+    (most, samples): (usize, usize),
+    dice: &mut Dice,
+    coverage: &mut Coverage,
+) -> Result<Option<Refuted>, crate::term::interpret::EvalError> {
+    let domain = Domain::of(pair.terms, [pair.before, pair.after]);
+    let modes = modes(pair.terms);
+    let compare = |filling: Filling, coverage: &mut Coverage| {
+        for semantics in &modes {
+            match pair.compare(&filling, semantics) {
+                Outcome::Same => {}
+                Outcome::Skipped => coverage.skipped += 1,
+                Outcome::Unknown(error) => return Err(error),
+                Outcome::Different | Outcome::OtherDistribution => {
+                    return Ok(Some(Refuted { filling, semantics: *semantics }));
+                }
+            }
+        }
+        Ok(None)
+    };
+    let (fillings, rows) = domain.all(most);
+    for filling in fillings {
+        coverage.exhaustive += 1;
+        if let Some(refuted) = compare(filling, coverage)? {
+            return Ok(Some(refuted));
+        }
+    }
+    coverage.tried_all(rows, domain.width());
+    for _ in 0..samples {
+        coverage.samples += 1;
+        if let Some(refuted) = compare(domain.sample(dice), coverage)? {
+            return Ok(Some(refuted));
+        }
+    }
+    Ok(None)
+}
+
+/// The semantics under which terms are compared: those that can matter to them.
+fn modes(terms: &Terms) -> Vec<Semantics> {
+    let mut modes = vec![Semantics::default()];
+    if terms.columns().iter().any(|column| matches!(column.data_type, DataType::Float32 | DataType::Float64)) {
+        modes.push(Semantics { float_equality: FloatEquality::Ieee, ..Semantics::default() });
+    }
+    modes
+}
+
+/// Compares two terms of one query over so many fillings, as [`super::same_results`] does.
+pub(super) fn compare_terms(what: &str, pair: &Pair<'_>, samples: usize) -> Result<Coverage, VerifyError> {
+    let mut dice = Dice::of(&what);
+    let mut coverage = Coverage { shapes: 1, ..Coverage::default() };
+    match refute(pair, (samples / 2, samples.div_ceil(2)), &mut dice, &mut coverage) {
+        Ok(None) => Ok(coverage),
+        Ok(Some(Refuted { filling, semantics })) => {
+            let filling = shrink(pair, filling, &semantics);
+            Err(VerifyError::Unsound(Box::new(Counterexample::new(what, pair, &filling, &semantics))))
+        }
+        Err(error) => Err(VerifyError::unknown(what, print_line(pair.terms, pair.before), &error)),
+    }
+}
