@@ -278,7 +278,7 @@ fn some_rules(seed: u64) -> RuleSet {
     let mut state = seed;
     let dropped = rules.rules().iter().filter(|_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 60) % 3 == 0
+        (state >> 60).is_multiple_of(3)
     });
     rules.without(&dropped.map(|rule| rule.name()).collect::<Vec<_>>()).unwrap()
 }
