@@ -194,6 +194,14 @@ pub enum RulesCommand {
         /// Rule files, or folders of them
         paths: Vec<PathBuf>,
     },
+    /// Bring rule files into their one layout; those of `planner-rules`, when no path is given
+    Fmt {
+        /// Rule files, or folders of them; `-` reads standard input and writes standard output
+        paths: Vec<PathBuf>,
+        /// Change nothing; say what would change, and fail
+        #[arg(long)]
+        check: bool,
+    },
     /// Look for tables on which a rule is wrong, and for guards that it does not need
     Verify(VerifyArgs),
     /// Say what a code such as R012 means, with a wrong rule and the mended one; all codes, when none is given

@@ -25,6 +25,16 @@ pub(super) fn small_diff(old: &str, new: &str) -> String {
 
 fn lines(old: &str, new: &str) -> Vec<String> {
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
+    // What both begin and end with needs no table: a change is small where texts are large.
+    let begin = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let end = old[begin..].iter().rev().zip(new[begin..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let (from, to) = (&old[begin..old.len() - end], &new[begin..new.len() - end]);
+    let kept = |lines: &[&str]| lines.iter().map(|line| format!("  {line}")).collect::<Vec<_>>();
+    [kept(&old[..begin]), changes(from, to), kept(&old[old.len() - end..])].concat()
+}
+
+/// The lines of two texts by their longest common subsequence.
+fn changes(old: &[&str], new: &[&str]) -> Vec<String> {
     // common[i][j]: the longest common subsequence of old[i..] and new[j..].
     let mut common = vec![vec![0usize; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {
@@ -61,6 +71,8 @@ mod tests {
         assert_eq!(line_diff("a\nb\nc", "a\nx\nc\nd"), "  a\n- b\n+ x\n  c\n+ d");
         assert_eq!(line_diff("", "a"), "+ a");
         assert_eq!(line_diff("a", ""), "- a");
+        assert_eq!(line_diff("a\na", "a"), "  a\n- a");
+        assert_eq!(line_diff("a\nb\na", "a\na"), "  a\n- b\n  a");
     }
 
     #[test]

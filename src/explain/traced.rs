@@ -85,6 +85,8 @@ pub(super) fn value<R>(trace: &Trace, value: &Value<R>, rel: &impl Fn(&R) -> Str
         Value::Side(Side::Left) => "build-left".to_owned(),
         Value::Side(Side::Right) => "build-right".to_owned(),
         Value::Phase(phase) => phase.to_string(),
+        Value::Operator(operator) => operator.name().to_owned(),
+        Value::ScalarOperator(operator) => operator.to_string(),
     }
 }
 

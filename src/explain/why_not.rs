@@ -90,7 +90,7 @@ enum Details {
     Plans { with: Option<String>, chosen: String },
     Refused(Vec<RefusedText>),
     Near(Near),
-    Operators { wanted: &'static str, there: Vec<&'static str> },
+    Operators { wanted: String, there: Vec<&'static str> },
 }
 
 #[derive(Clone, Debug)]
@@ -317,7 +317,8 @@ fn operators(trace: &Trace, rule: &Rule) -> Details {
         }
         _ => trace.graph_operators().into_iter().map(|op| op.name()).collect(),
     };
-    Details::Operators { wanted: rule.root_operator().name(), there: there.into_iter().collect() }
+    let wanted: Vec<_> = rule.root_operators().iter().map(|operator| operator.name()).collect();
+    Details::Operators { wanted: wanted.join(" or "), there: there.into_iter().collect() }
 }
 
 impl fmt::Display for WhyNot {

@@ -37,7 +37,9 @@ impl RuleIndex {
     pub fn of_rules(rules: impl IntoIterator<Item = Arc<Rule>>) -> Self {
         let mut by_operator: HashMap<Operator, Vec<Arc<Rule>>, FxBuildHasher> = HashMap::default();
         for rule in rules {
-            by_operator.entry(rule.root_operator()).or_default().push(rule);
+            for operator in rule.root_operators() {
+                by_operator.entry(*operator).or_default().push(rule.clone());
+            }
         }
         RuleIndex { by_operator, places: HashMap::default() }
     }

@@ -27,6 +27,8 @@ const PAGES: &[(&str, &str)] = &[
     ("R022", include_str!("codes/R022.md")),
     ("R023", include_str!("codes/R023.md")),
     ("R024", include_str!("codes/R024.md")),
+    ("R025", include_str!("codes/R025.md")),
+    ("R026", include_str!("codes/R026.md")),
     ("R030", include_str!("codes/R030.md")),
     ("R031", include_str!("codes/R031.md")),
     ("R032", include_str!("codes/R032.md")),

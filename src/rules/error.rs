@@ -115,6 +115,28 @@ pub enum RuleErrorKind {
         "`{0}` stands for the list that the pattern matched, but the pattern has {1}; use exactly one `[.. ..]` of that sort"
     )]
     NoList(String, &'static str),
+    /// Operators that do not take the same.
+    #[error(
+        "`{first}` takes {takes}, but `{other}` takes {found}; alternatives take the same number of parts and inputs"
+    )]
+    Alternatives {
+        /// The first operator.
+        first: &'static str,
+        /// What it takes.
+        takes: String,
+        /// The other one.
+        other: &'static str,
+        /// What that takes.
+        found: String,
+    },
+    /// A pattern that no term has.
+    #[error("no term has a `{name}`: its normal form is {form}, so this would never match")]
+    NeverMatches {
+        /// The operator.
+        name: String,
+        /// Its normal form.
+        form: &'static str,
+    },
     /// A part that a rule must have.
     #[error("rule `{rule}` has no `{clause}`: {why}")]
     Missing {
@@ -215,6 +237,8 @@ impl RuleErrorKind {
             RuleErrorKind::Arguments { .. } => "R022",
             RuleErrorKind::BareKind(_) => "R023",
             RuleErrorKind::NoList(..) => "R024",
+            RuleErrorKind::Alternatives { .. } => "R025",
+            RuleErrorKind::NeverMatches { .. } => "R026",
             RuleErrorKind::Missing { .. } => "R030",
             RuleErrorKind::DuplicateClause(_) => "R031",
             RuleErrorKind::NoLaw(_) => "R032",

@@ -4,8 +4,18 @@ use super::forest::Plant;
 use super::observer::RuleObserver;
 use super::pattern::{Bindings, Slot};
 use super::registry::{Args, Body};
+use super::scalar_operator::ScalarOperator;
 use super::value::{Given, Value};
-use crate::term::{Facts, Required};
+use crate::expr::{Literal, ScalarOp, ScalarType, infer_op};
+use crate::term::{ColumnId, Facts, Required, ScalarId, Terms};
+
+/// The operator of a scalar of the right side.
+#[derive(Clone, Copy)]
+pub(super) enum ScalarOperatorOf {
+    This(ScalarOperator),
+    /// The one that a variable is bound to.
+    Slot(Slot),
+}
 
 /// A computed part of a rule: a guard, a `let`, or what an operator of the right side is given.
 #[derive(Clone)]
@@ -17,12 +27,17 @@ pub(super) enum Expression {
     And(Vec<Expression>),
     Or(Vec<Expression>),
     Not(Box<Expression>),
-    /// A matched list of conjuncts with the matched one replaced or, for `None`, left out.
-    Conjuncts {
+    /// A matched list of conjuncts, or of operands of an `and` or `or`, with others in the place of the matched
+    /// ones.
+    Around {
         list: Slot,
-        place: Slot,
-        with: Option<Box<Expression>>,
+        places: SmallVec<[Slot; 2]>,
+        with: Vec<Expression>,
     },
+    /// A constant scalar.
+    Literal(Literal),
+    /// A scalar of an operator over operands.
+    Scalar(ScalarOperatorOf, Vec<Expression>),
     /// `(hashed-by list)`; rows that agree on no column are all rows.
     HashedBy(Box<Expression>),
 }
@@ -38,6 +53,11 @@ impl Expression {
         let is_true =
             |plant: &mut P, observer: &mut O, part: &Expression| match part.evaluate(plant, bindings, observer)? {
                 Value::Bool(value) => Some(value),
+                _ => None,
+            };
+        let scalar =
+            |plant: &mut P, observer: &mut O, part: &Expression| match part.evaluate(plant, bindings, observer)? {
+                Value::Scalar(scalar) => Some(scalar),
                 _ => None,
             };
         match self {
@@ -69,23 +89,39 @@ impl Expression {
                 observer.called(name, &values, gives.as_ref());
                 Some(gives?.lift())
             }
-            Expression::Conjuncts { list, place, with } => {
-                let with = match with {
-                    Some(with) => Some(with.evaluate(plant, bindings, observer)?),
-                    None => None,
+            Expression::Around { list, places, with } => {
+                let with = with.iter().map(|part| scalar(plant, observer, part)).collect::<Option<Vec<_>>>()?;
+                let mut elements: Vec<ScalarId> = match &bindings.values[*list] {
+                    Value::Predicates(list) => plant.terms().predicates(*list).to_vec(),
+                    Value::Scalar(whole) => plant.terms().node(*whole).args.to_vec(),
+                    _ => return None,
                 };
-                let (Value::Predicates(list), Value::Count(Some(place))) =
-                    (&bindings.values[*list], &bindings.values[*place])
-                else {
-                    return None;
+                let mut at = 0;
+                elements.retain(|_| {
+                    at += 1;
+                    let here = Value::Count(Some(at - 1));
+                    !places.iter().any(|place| bindings.values[*place] == here)
+                });
+                elements.extend(with);
+                Some(match &bindings.values[*list] {
+                    Value::Scalar(whole) => {
+                        let op = plant.terms().node(*whole).op.clone();
+                        Value::Scalar(plant.terms_mut().scalar(op, elements))
+                    }
+                    _ => Value::Predicates(plant.terms_mut().intern_predicates(elements)),
+                })
+            }
+            Expression::Literal(literal) => Some(Value::Scalar(plant.terms_mut().literal(literal.clone()))),
+            Expression::Scalar(operator, operands) => {
+                let operands = operands.iter().map(|part| scalar(plant, observer, part)).collect::<Option<Vec<_>>>()?;
+                let operator = match operator {
+                    ScalarOperatorOf::This(operator) => *operator,
+                    ScalarOperatorOf::Slot(slot) => match bindings.values[*slot] {
+                        Value::ScalarOperator(operator) => operator,
+                        _ => return None,
+                    },
                 };
-                let mut conjuncts = plant.terms().predicates(*list).to_vec();
-                match with {
-                    Some(Value::Scalar(scalar)) => *conjuncts.get_mut(*place as usize)? = scalar,
-                    Some(_) => return None,
-                    None => drop(conjuncts.remove(*place as usize)),
-                }
-                Some(Value::Predicates(plant.terms_mut().intern_predicates(conjuncts)))
+                make_scalar(plant.terms_mut(), operator.op(), operands).map(Value::Scalar)
             }
             Expression::HashedBy(list) => match list.evaluate(plant, bindings, observer)? {
                 Value::ColumnList(list) => Some(Value::Required(match plant.terms().columns_of(list).is_empty() {
@@ -96,6 +132,19 @@ impl Expression {
             },
         }
     }
+}
+
+/// A scalar; `None` where its operands do not go together, such as a text and a sum.
+fn make_scalar(terms: &mut Terms, op: ScalarOp<ColumnId>, operands: Vec<ScalarId>) -> Option<ScalarId> {
+    let types: Vec<ScalarType> = operands
+        .iter()
+        .map(|operand| {
+            let facts = terms.scalar_facts(*operand);
+            ScalarType::new(facts.data_type.clone(), facts.nullable)
+        })
+        .collect();
+    infer_op(&op, &types, &**terms.functions()).ok()?;
+    Some(terms.scalar(op, operands))
 }
 
 fn call<P: Plant>(body: Body, plant: &mut P, values: &[Value<P::Id>]) -> Option<Given> {

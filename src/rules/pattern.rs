@@ -3,9 +3,10 @@ use smallvec::{SmallVec, smallvec};
 use super::forest::Forest;
 use super::observer::{Cause, Found, RuleObserver};
 use super::operator::Operator;
+use super::scalar_test::ScalarTest;
 use super::value::{Given, Value};
-use crate::expr::{JoinKind, ScalarOp};
-use crate::term::{ColumnId, RelNode, ScalarId, Terms};
+use crate::expr::JoinKind;
+use crate::term::{RelNode, ScalarId};
 
 /// What the variables of a rule are bound to, by their index.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +43,7 @@ pub(super) enum Test {
 }
 
 impl Test {
-    fn accepts<I: Copy + Eq>(&self, value: Value<I>, values: &mut [Value<I>]) -> bool {
+    pub fn accepts<I: Copy + Eq>(&self, value: Value<I>, values: &mut [Value<I>]) -> bool {
         match self {
             Test::Any => true,
             Test::Bind(slot) => {
@@ -78,7 +79,10 @@ pub(super) enum InputTests {
 pub(super) struct NodeTest {
     /// As the rule writes it.
     pub text: String,
-    pub operator: Operator,
+    /// It has one of these operators.
+    pub operators: SmallVec<[Operator; 1]>,
+    /// The variable that its operator binds.
+    pub binds: Option<Slot>,
     pub parts: Vec<Test>,
     pub inputs: InputTests,
 }
@@ -98,8 +102,9 @@ pub(super) enum Step {
     Node(Source, NodeTest),
     /// Chooses an input of a node: its position, and what is asked of it.
     Element { node: usize, place: Slot, test: Test, text: String },
-    /// Chooses a conjunct of a list: its position, and what is asked of it.
-    Conjunct { list: Slot, place: Slot, test: ScalarTest, text: String },
+    /// Chooses a conjunct of a conjunction, or an operand of an `and` or `or`: its position, the positions that
+    /// are taken already, and what is asked of it.
+    Conjunct { list: Slot, place: Slot, taken: SmallVec<[Slot; 2]>, test: ScalarTest, text: String },
 }
 
 impl Step {
@@ -108,27 +113,6 @@ impl Step {
         match self {
             Step::Node(_, test) => &test.text,
             Step::Element { text, .. } | Step::Conjunct { text, .. } => text,
-        }
-    }
-}
-
-/// What a pattern asks of a scalar.
-#[derive(Clone, Debug)]
-pub(super) enum ScalarTest {
-    Var(Test),
-    Op(ScalarOp<ColumnId>, Vec<ScalarTest>),
-}
-
-impl ScalarTest {
-    fn accepts<I: Copy + Eq>(&self, terms: &Terms, scalar: ScalarId, values: &mut [Value<I>]) -> bool {
-        match self {
-            ScalarTest::Var(test) => test.accepts(Value::Scalar(scalar), values),
-            ScalarTest::Op(op, args) => {
-                let node = terms.node(scalar);
-                node.op == *op
-                    && node.args.len() == args.len()
-                    && args.iter().zip(&node.args).all(|(test, arg)| test.accepts(terms, *arg, values))
-            }
         }
     }
 }
@@ -145,8 +129,12 @@ pub(super) struct Pattern {
 impl NodeTest {
     /// Binds what the test names; the error is the first demand that fails.
     fn check<I: Copy + Eq>(&self, node: &RelNode<I>, values: &mut [Value<I>]) -> Result<(), Cause> {
-        if Operator::of(node.op) != self.operator {
+        let operator = Operator::of(node.op);
+        if !self.operators.contains(&operator) {
             return Err(Cause::Operator);
+        }
+        if let Some(slot) = self.binds {
+            values[slot] = Value::Operator(operator);
         }
         for (at, test) in self.parts.iter().enumerate() {
             match (test, Operator::part(node.op, at)) {
@@ -185,7 +173,7 @@ impl Pattern {
         node: &RelNode<F::Id>,
         observer: &mut O,
     ) -> Vec<Bindings<F::Id>> {
-        if Operator::of(node.op) != self.root.operator {
+        if !self.root.operators.contains(&Operator::of(node.op)) {
             observer.mismatched(0, Cause::Operator, Found::Node(node));
             return Vec::new();
         }
@@ -252,18 +240,25 @@ impl<F: Forest, O: RuleObserver<F::Id>> Machine<'_, F, O> {
                     }
                 }
             }
-            Step::Conjunct { list, place, test, .. } => {
-                let Value::Predicates(list) = self.values[*list] else { return };
+            Step::Conjunct { list, place, taken, test, .. } => {
                 let terms = self.forest.terms();
-                let conjuncts = terms.predicates(list);
-                if conjuncts.is_empty() {
+                let elements: &[ScalarId] = match self.values[*list] {
+                    Value::Predicates(list) => terms.predicates(list),
+                    Value::Scalar(scalar) => &terms.node(scalar).args,
+                    _ => return,
+                };
+                if elements.is_empty() {
                     self.observer.mismatched(at + 1, Cause::Conjunct, Found::Nothing);
                 }
-                for (position, conjunct) in conjuncts.iter().enumerate() {
-                    self.values[*place] = Value::Count(Some(position as u64));
-                    match test.accepts(terms, *conjunct, &mut self.values) {
+                for (position, element) in elements.iter().enumerate() {
+                    let position = Value::Count(Some(position as u64));
+                    if taken.iter().any(|taken| self.values[*taken] == position) {
+                        continue;
+                    }
+                    self.values[*place] = position;
+                    match test.accepts(terms, *element, &mut self.values) {
                         true => self.run(at + 1),
-                        false => self.observer.mismatched(at + 1, Cause::Conjunct, Found::Conjunct(*conjunct)),
+                        false => self.observer.mismatched(at + 1, Cause::Conjunct, Found::Conjunct(*element)),
                     }
                 }
             }

@@ -1,6 +1,7 @@
 use std::sync::{Arc, LazyLock};
 
 use super::functions;
+use super::scalar_operator::ScalarOperator;
 use super::value::{Given, Sort, Value};
 use crate::expr::JoinKind;
 use crate::term::{
@@ -56,6 +57,8 @@ arguments! {
     count => Count: Option<u64>,
     /// A truth value.
     bool => Bool: bool,
+    /// An operator of scalars.
+    scalar_operator => ScalarOperator: ScalarOperator,
 }
 
 impl<'a> Args<'a> {

@@ -237,9 +237,9 @@ impl Rule {
         })
     }
 
-    /// The operator that a node must have for the rule to match it: what a driver indexes rules by.
-    pub fn root_operator(&self) -> Operator {
-        self.pattern.root.operator
+    /// The operators of which a node must have one for the rule to match it: what a driver indexes rules by.
+    pub fn root_operators(&self) -> &[Operator] {
+        &self.pattern.root.operators
     }
 
     /// The names of its variables, by their place in [`Bindings::values`]; empty for those that no rule can

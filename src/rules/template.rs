@@ -12,7 +12,15 @@ use crate::term::{Alternative, AlternativeInput, AlternativeOp, RelNode, RelOp, 
 #[derive(Clone)]
 pub(super) enum Template {
     Slot(Slot),
-    Node { operator: Operator, parts: Vec<Expression>, inputs: Inputs },
+    Node { operator: OperatorOf, parts: Vec<Expression>, inputs: Inputs },
+}
+
+/// The operator of a node of the right side.
+#[derive(Clone, Copy)]
+pub(super) enum OperatorOf {
+    This(Operator),
+    /// The one that a variable is bound to.
+    Slot(Slot),
 }
 
 /// The inputs of a node of the right side.
@@ -53,6 +61,13 @@ impl Template {
                 };
             }
             Template::Node { operator, parts, inputs } => (operator, parts, inputs),
+        };
+        let operator = match operator {
+            OperatorOf::This(operator) => *operator,
+            OperatorOf::Slot(slot) => match bindings.values[*slot] {
+                Value::Operator(operator) => operator,
+                _ => return None,
+            },
         };
         let inputs = inputs.build(plant, bindings, observer)?;
         let mut values: SmallVec<[Value<P::Id>; 3]> = SmallVec::new();

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use super::operator::Operator;
+use super::scalar_operator::ScalarOperator;
 use crate::expr::JoinKind;
 use crate::term::{
     AggregateId, AggregatePhase, ApplyForm, ColumnId, ColumnSet, ColumnsId, ExtensionId, GetId, KeysId, PredicatesId,
@@ -55,6 +57,12 @@ pub enum Sort {
     Side,
     /// `single`, `partial` or `final`.
     Phase,
+    /// One of several relational operators: `?op:{filter sort}`.
+    Operator,
+    /// An operator of scalars: `?cmp:comparison`.
+    ScalarOperator,
+    /// What one of several operators is given, which goes back to that operator alone.
+    Payload,
 }
 
 impl fmt::Display for Sort {
@@ -119,6 +127,10 @@ pub enum Value<R> {
     Side(Side),
     /// A phase of an aggregate.
     Phase(AggregatePhase),
+    /// A relational operator.
+    Operator(Operator),
+    /// An operator of scalars.
+    ScalarOperator(ScalarOperator),
 }
 
 /// What a function gives: never a relation.
@@ -152,6 +164,8 @@ impl<R> Value<R> {
             Value::Required(required) => Value::Required(*required),
             Value::Side(side) => Value::Side(*side),
             Value::Phase(phase) => Value::Phase(*phase),
+            Value::Operator(operator) => Value::Operator(*operator),
+            Value::ScalarOperator(operator) => Value::ScalarOperator(*operator),
         }
     }
 }

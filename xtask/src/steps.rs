@@ -55,6 +55,10 @@ pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
             .env("RUSTDOCFLAGS", "-D warnings"),
         Step::cargo("check of the rules that ship", "run --release -p leafhold-cli -- rules check"),
         Step::cargo(
+            "layout of the rules that ship",
+            "run --release -p leafhold-cli -- rules fmt --check planner-rules",
+        ),
+        Step::cargo(
             "golden plans by the command line",
             "run --release -p leafhold-cli -- rules test tests/golden/rules engines/datafusion/tests/golden/tpch",
         ),

@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod files;
+mod fmt;
 mod guards;
 mod list;
 mod stats;
@@ -24,6 +25,7 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::List => list::list(),
         RulesCommand::Show { name } => list::show(name),
         RulesCommand::Check { paths } => check::check(paths),
+        RulesCommand::Fmt { paths, check } => fmt::fmt(paths, *check),
         RulesCommand::Verify(args) => verify::verify(args),
         RulesCommand::Explain { code } => explain::explain(code.as_deref()),
         RulesCommand::Guards { word, json } => guards::guards(word.as_deref(), *json),

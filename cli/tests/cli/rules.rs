@@ -1,6 +1,6 @@
 //! `leafhold rules`.
 
-use crate::process::leafhold;
+use crate::process::{TempFile, leafhold};
 
 #[test]
 fn rules_are_listed_shown_and_checked() {
@@ -42,4 +42,18 @@ fn codes_are_explained_and_functions_listed() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(json["functions"].as_array().unwrap().iter().any(|function| function["name"] == "never-null"));
     leafhold(&["rules", "guards", "subste"]).fails(1, &["did you mean `subset`?"]);
+}
+
+#[test]
+fn rule_files_get_their_one_layout() {
+    let file = TempFile::new("layout.rules", "(rule a (phase normalize)\n (match (sort ?k ?r)))");
+    leafhold(&["rules", "fmt", "--check", file.path()])
+        .fails(1, &["1 of 1 files", "layout.rules\nline 1", "+ (rule a"]);
+    assert!(leafhold(&["rules", "fmt", file.path()]).ok().out.contains("1 of 1 files changed"));
+    let text = std::fs::read_to_string(&file.0).unwrap();
+    assert_eq!(text, "(rule a\n  (phase normalize)\n  (match   (sort ?k ?r)))\n");
+    leafhold(&["rules", "fmt", "--check", file.path()]).ok();
+    let broken = TempFile::new("broken.rules", "(rule a");
+    leafhold(&["rules", "fmt", broken.path()]).fails(1, &["error[R006]", "broken.rules:1:1"]);
+    leafhold(&["rules", "fmt", "-", file.path()]).fails(2, &["`-` stands alone"]);
 }

@@ -1,7 +1,8 @@
 use super::super::error::{Named, RuleErrorKind};
 use super::super::expression::Expression;
 use super::super::value::{Sort, Value};
-use super::scope::{Compiler, between_dots};
+use super::scalar_patterns::constant as scalar_constant;
+use super::scope::{Compiler, ListOf, between_dots};
 use crate::expr::JoinKind;
 use crate::term::text::Datum;
 use crate::term::{AggregatePhase, Required, Side};
@@ -26,6 +27,11 @@ impl Compiler<'_> {
                 let (slot, sort) = self.bound(datum)?;
                 return Some((Expression::Slot(slot), sort?));
             }
+            if expected == Some(Sort::Scalar)
+                && let Some(constant) = scalar_constant(datum)
+            {
+                return Some((Expression::Literal(constant.literal()), Sort::Scalar));
+            }
             let constant = constant(word, expected);
             if constant.is_none() && expected == Some(Sort::Kind) {
                 self.unknown(datum.span, Named::Word("kind of join"), word, JoinKind::ALL.map(JoinKind::name));
@@ -34,22 +40,27 @@ impl Compiler<'_> {
             }
             return constant.map(|(value, sort)| (Expression::Constant(value), sort));
         }
-        if let Some(middle) = between_dots(datum) {
-            let list = self.matched_list(datum, Sort::Predicates)?;
-            let with = match middle {
-                [] => None,
-                [only] => Some(Box::new(self.expression(only, Some(Sort::Scalar))?.0)),
-                _ => {
-                    self.expected("at most one conjunct between the dots", datum);
-                    return None;
-                }
-            };
-            return Some((Expression::Conjuncts { list: list.list, place: list.place, with }, Sort::Predicates));
+        if let Some(elements) = between_dots(datum) {
+            let list = self.matched_list(datum, ListOf::Predicates)?;
+            return self.around(list, &elements).map(|expression| (expression, Sort::Predicates));
+        }
+        if let Some(scalar) = self.scalar_expression(datum) {
+            return scalar.map(|expression| (expression, Sort::Scalar));
         }
         let Some((name, args)) = datum.form() else {
             self.expected("a variable, a number, or `(function ..)`", datum);
             return None;
         };
+        if name.starts_with('?') {
+            // An operator that is not bound had an error in the pattern.
+            if !self.incomplete {
+                self.expected("`(function ..)`, or a scalar such as `(?x = ?y)`", datum);
+            }
+            return None;
+        }
+        if matches!(name, "and" | "or" | "not") && self.is_scalar(expected, args) {
+            return self.connective(datum, name, args).map(|expression| (expression, Sort::Scalar));
+        }
         match (name, args) {
             ("and" | "or", parts) => {
                 let parts: Vec<_> = parts.iter().map(|part| self.expression(part, Some(Sort::Bool))).collect();
@@ -65,8 +76,8 @@ impl Compiler<'_> {
                 Some((Expression::HashedBy(Box::new(list)), Sort::Required))
             }
             ("place", []) => {
-                let list = self.matched_list(datum, Sort::Rels)?;
-                Some((Expression::Slot(list.place), Sort::Count))
+                let list = self.matched_list(datum, ListOf::Rels)?;
+                Some((Expression::Slot(list.places[0]), Sort::Count))
             }
             ("place", [item]) => {
                 let (_, sort) = self.bound(item)?;

@@ -6,15 +6,17 @@ mod forms;
 mod lets;
 mod patterns;
 mod rule;
+mod scalar_expressions;
+mod scalar_patterns;
 mod scope;
 mod templates;
 
-use super::diagnostic::RuleError;
+use super::diagnostic::{RuleError, RuleErrors};
 use super::error::RuleErrorKind;
 use super::files::MAX_BYTES;
 use super::registry::Registry;
 use super::rule::Rule;
-use crate::term::text::{Datum, DatumKind, Span};
+use crate::term::text::{Datum, Span};
 use scope::{Compiler, Labelled};
 
 /// After so many errors in a file the rest is not looked at.
@@ -53,16 +55,21 @@ pub(super) fn compile(file: &str, text: &str, registry: &Registry, errors: &mut 
     rules
 }
 
+/// Whether brackets and quotes of a file pair, and nothing stands outside of them.
+pub(super) fn check_brackets(file: &str, text: &str) -> Result<(), RuleErrors> {
+    if text.len() > MAX_BYTES {
+        return Err(RuleErrors(vec![RuleError::of_file(file, RuleErrorKind::TooLarge { limit: MAX_BYTES })]));
+    }
+    let forms::Forms { errors, .. } = forms::forms(file, text, MAX_ERRORS);
+    if errors.is_empty() { Ok(()) } else { Err(RuleErrors(errors)) }
+}
+
 /// Parts of a list, each with the variable that is written before it: `?x:(..)`.
 fn labelled(items: &[Datum]) -> Vec<Labelled<'_>> {
     let mut parts = Vec::new();
     let mut rest = items;
     while let Some((first, more)) = rest.split_first() {
-        let label = match &first.kind {
-            DatumKind::Word(word) if word.starts_with('?') && word.ends_with(':') && word.len() > 2 => more.first(),
-            _ => None,
-        };
-        match label {
+        match is_label(first).then(|| more.first()).flatten() {
             Some(labelled) => {
                 parts.push(Labelled { label: Some(first), datum: labelled });
                 rest = &more[1..];
@@ -74,4 +81,9 @@ fn labelled(items: &[Datum]) -> Vec<Labelled<'_>> {
         }
     }
     parts
+}
+
+/// Whether a datum is a variable that names what follows: `?x:`.
+fn is_label(datum: &Datum) -> bool {
+    datum.word().is_some_and(|word| word.starts_with('?') && word.ends_with(':') && word.len() > 2)
 }

@@ -1,13 +1,14 @@
+use smallvec::{SmallVec, smallvec};
+
 use super::super::error::{Named, RuleErrorKind};
 use super::super::operator::Operator;
-use super::super::pattern::{InputTests, NodeTest, ScalarTest, Source, Step, Test};
+use super::super::pattern::{InputTests, NodeTest, Slot, Source, Step, Test};
 use super::super::value::{Sort, Value};
-use super::labelled;
-use super::scope::{Compiler, Labelled, MatchedList, between_dots};
-use crate::expr::{BinaryOp, JoinKind, Literal, ScalarOp};
-use crate::term::ColumnId;
-use crate::term::text::{Datum, DatumKind};
-use smallvec::SmallVec;
+use super::scalar_patterns::Choice;
+use super::scope::{Compiler, Labelled, ListOf, MatchedList, between_dots};
+use super::{is_label, labelled};
+use crate::expr::JoinKind;
+use crate::term::text::Datum;
 
 impl Compiler<'_> {
     /// The left side of a rule.
@@ -17,36 +18,34 @@ impl Compiler<'_> {
 
     /// A pattern of one node and everything below it, emitted as steps.
     fn node(&mut self, datum: &Datum, source: Option<Source>) {
-        let Some((name, rest)) = datum.form() else {
-            self.expected("a pattern such as `(filter ?p ?r)`", datum);
-            return;
-        };
-        let Some(operator) = Operator::from_name(name) else {
-            self.unknown(datum.span, Named::Operator, name, Operator::ALL.map(Operator::name));
-            return;
-        };
+        let Some((operators, binds, rest)) = self.operators(datum) else { return };
+        let Some(first) = operators.first().copied() else { return };
         let parts = labelled(rest);
-        let payload = operator.payload();
-        let wanted = payload.len() + operator.inputs().unwrap_or(1);
+        let payload = common_payload(&operators);
+        let wanted = payload.len() + first.inputs().unwrap_or(1);
         if parts.len() != wanted {
-            self.arity(datum.span, name, &shape(operator), parts.len());
+            self.arity(datum.span, first.name(), &shape(first), parts.len());
             return;
         }
-        let mut conjuncts = Vec::new();
+        let mut choices = Vec::new();
         let mut tests = Vec::new();
-        for (part, sort) in parts.iter().zip(payload) {
-            tests.push(self.part(*part, *sort, &mut conjuncts).unwrap_or(Test::Any));
+        for (at, (part, sort)) in parts.iter().zip(&payload).enumerate() {
+            let test = match (sort, binds) {
+                (Sort::Payload, _) => self.payload(part.datum, binds, at),
+                _ => self.part(*part, *sort, &mut choices),
+            };
+            tests.push(test.unwrap_or(Test::Any));
         }
         let mut nested = Vec::new();
         let mut element = None;
-        let inputs = match operator.inputs() {
+        let inputs = match first.inputs() {
             Some(_) => {
                 let inputs = parts[payload.len()..].iter().enumerate();
                 InputTests::Fixed(inputs.map(|(at, part)| self.input(*part, at, &mut nested)).collect())
             }
             None => self.input_list(parts[payload.len()], &mut nested, &mut element),
         };
-        let test = NodeTest { text: self.source(datum), operator, parts: tests, inputs };
+        let test = NodeTest { text: self.source(datum), operators, binds, parts: tests, inputs };
         let node = self.steps.iter().filter(|step| matches!(step, Step::Node(..))).count();
         let node = match source {
             None => {
@@ -58,11 +57,7 @@ impl Compiler<'_> {
                 node + 1
             }
         };
-        for (list, pattern) in conjuncts {
-            let Some(test) = self.scalar(pattern) else { continue };
-            let text = self.source(pattern);
-            self.steps.push(Step::Conjunct { list: list.list, place: list.place, test, text });
-        }
+        self.choices(choices);
         if let Some((place, pattern)) = element {
             let (test, nested) = match is_variable(pattern) {
                 true => (self.test(pattern, Sort::Rel).unwrap_or(Test::Any), None),
@@ -79,12 +74,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn part<'d>(
-        &mut self,
-        part: Labelled<'d>,
-        sort: Sort,
-        conjuncts: &mut Vec<(MatchedList, &'d Datum)>,
-    ) -> Option<Test> {
+    fn part<'d>(&mut self, part: Labelled<'d>, sort: Sort, choices: &mut Vec<Choice<'d>>) -> Option<Test> {
         let datum = part.datum;
         match sort {
             Sort::Kind => return self.kind(part),
@@ -96,20 +86,16 @@ impl Compiler<'_> {
                 }
             }
             Sort::Predicates => {
-                if let Some(middle) = between_dots(datum) {
+                if let Some(elements) = between_dots(datum) {
                     let list = match part.label {
                         Some(label) => self.label(label, datum, sort)?,
                         None => self.hidden(String::new(), sort),
                     };
-                    let list = MatchedList { sort, list, place: self.hidden(String::new(), Sort::Count) };
-                    match middle {
-                        [only] => {
-                            self.lists.push(list);
-                            conjuncts.push((list, only));
-                        }
-                        _ => self.expected("one conjunct between the dots: `[.. ?x ..]`", datum),
+                    if elements.is_empty() {
+                        self.expected("a conjunct between the dots: `[.. ?x ..]`", datum);
                     }
-                    return Some(Test::Bind(list.list));
+                    choices.push(Choice { of: ListOf::Predicates, list, elements });
+                    return Some(Test::Bind(list));
                 }
             }
             _ => {}
@@ -169,16 +155,16 @@ impl Compiler<'_> {
         element: &mut Option<(usize, &'d Datum)>,
     ) -> InputTests {
         let datum = part.datum;
-        if let Some(middle) = between_dots(datum) {
+        if let Some(elements) = between_dots(datum) {
             let list = match part.label {
                 Some(label) => self.label(label, datum, Sort::Rels),
                 None => Some(self.hidden(String::new(), Sort::Rels)),
             };
             let Some(list) = list else { return InputTests::All(Test::Any) };
             let place = self.hidden(String::new(), Sort::Count);
-            self.lists.push(MatchedList { sort: Sort::Rels, list, place });
-            match middle {
-                [only] => *element = Some((place, only)),
+            self.lists.push(MatchedList { of: ListOf::Rels, list, places: smallvec![place] });
+            match elements.as_slice() {
+                [Labelled { label: None, datum: only }] => *element = Some((place, *only)),
                 _ => self.expected("one relation between the dots: `[.. ?x ..]`", datum),
             }
             return InputTests::All(Test::Bind(list));
@@ -191,52 +177,92 @@ impl Compiler<'_> {
         InputTests::All(self.test(datum, Sort::Rels).unwrap_or(Test::Any))
     }
 
-    /// A conjunct's pattern: `?x`, `(?x = ?y)`, `(is-null ?x)`, or a literal.
-    fn scalar(&mut self, datum: &Datum) -> Option<ScalarTest> {
-        if let Some(word) = datum.word() {
-            let literal = match word {
-                "true" => Some(Literal::from(true)),
-                "false" => Some(Literal::from(false)),
-                word => word.parse::<i64>().ok().map(Literal::from),
-            };
-            return match literal {
-                Some(literal) => Some(ScalarTest::Op(ScalarOp::Literal(literal), Vec::new())),
-                None => self.test(datum, Sort::Scalar).map(ScalarTest::Var),
-            };
-        }
-        if let DatumKind::Text(text) = &datum.kind {
-            return Some(ScalarTest::Op(ScalarOp::Literal(Literal::from(text.as_str())), Vec::new()));
-        }
-        if let Some([left, op, right]) = datum.list('(')
-            && let Some(op) = op.word().and_then(BinaryOp::from_symbol)
-        {
-            let args = vec![self.scalar(left)?, self.scalar(right)?];
-            return Some(ScalarTest::Op(ScalarOp::Binary(op), args));
-        }
-        let Some((name, args)) = datum.form() else {
-            self.expected("a scalar pattern such as `(?x = ?y)`", datum);
-            return None;
+    /// The operators that a node may have: `(filter ..)`, `({filter sort} ..)`, or `(?op:{filter sort} ..)`, with
+    /// the variable that is bound to the one found.
+    fn operators<'d>(&mut self, datum: &'d Datum) -> Option<(Operators, Option<Slot>, &'d [Datum])> {
+        let items = datum.list('(').unwrap_or_default();
+        let (label, names, rest) = match items {
+            [name, rest @ ..] if name.list('{').is_some() => (None, name, rest),
+            [label, names, rest @ ..] if is_label(label) && names.list('{').is_some() => (Some(label), names, rest),
+            _ => {
+                let Some((name, rest)) = datum.form() else {
+                    self.expected("a pattern such as `(filter ?p ?r)`", datum);
+                    return None;
+                };
+                let operator = self.operator(datum, name)?;
+                return Some((smallvec![operator], None, rest));
+            }
         };
-        const UNARY: [(&str, ScalarOp<ColumnId>); 5] = [
-            ("not", ScalarOp::Not),
-            ("negate", ScalarOp::Negate),
-            ("is-null", ScalarOp::IsNull),
-            ("is-not-null", ScalarOp::IsNotNull),
-            ("is-true", ScalarOp::IsTrue),
-        ];
-        let Some((_, op)) = UNARY.into_iter().find(|(known, _)| *known == name) else {
-            self.unknown(datum.span, Named::ScalarOperator, name, UNARY.map(|(name, _)| name));
+        let mut operators = Operators::new();
+        for name in names.list('{').unwrap_or_default() {
+            let operator = self.operator(name, name.word().unwrap_or_default())?;
+            if let Some(first) = operators.first().filter(|first| !alike(**first, operator)) {
+                let (takes, found) = (shape(*first), shape(operator));
+                let kind = RuleErrorKind::Alternatives { first: first.name(), takes, other: operator.name(), found };
+                self.error(name.span, kind);
+                return None;
+            }
+            operators.push(operator);
+        }
+        if operators.is_empty() {
+            self.expected("operators, such as `{filter sort}`", names);
             return None;
+        }
+        let binds = match label {
+            Some(label) => {
+                let slot = self.label(label, names, Sort::Operator)?;
+                self.operators_of.push((slot, operators.to_vec()));
+                Some(slot)
+            }
+            None => None,
         };
-        let [arg] = args else {
-            self.arity(datum.span, name, "one operand", args.len());
+        Some((operators, binds, rest))
+    }
+
+    fn operator(&mut self, datum: &Datum, name: &str) -> Option<Operator> {
+        let operator = Operator::from_name(name);
+        if operator.is_none() {
+            self.unknown(datum.span, Named::Operator, name, Operator::ALL.map(Operator::name));
+        }
+        operator
+    }
+
+    /// What one of several operators is given, where they are given different things.
+    fn payload(&mut self, datum: &Datum, operator: Option<Slot>, at: usize) -> Option<Test> {
+        if !is_variable(datum) {
+            self.expected("a variable or `_`: these operators are given different things here", datum);
             return None;
-        };
-        Some(ScalarTest::Op(op, vec![self.scalar(arg)?]))
+        }
+        let test = self.test(datum, Sort::Payload)?;
+        if let (Test::Bind(slot), Some(operator)) = (&test, operator) {
+            self.payloads.push((*slot, operator, at));
+        }
+        Some(test)
     }
 }
 
-fn is_variable(datum: &Datum) -> bool {
+type Operators = SmallVec<[Operator; 1]>;
+
+/// Whether a pattern can be written for both: as many parts, and the same inputs.
+fn alike(a: Operator, b: Operator) -> bool {
+    a.payload().len() == b.payload().len() && a.inputs() == b.inputs()
+}
+
+/// The sorts of what each of some operators is given; [`Sort::Payload`] where they differ.
+pub(super) fn common_payload(operators: &[Operator]) -> Vec<Sort> {
+    let Some((first, rest)) = operators.split_first() else { return Vec::new() };
+    let mut payload = first.payload().to_vec();
+    for operator in rest {
+        for (sort, other) in payload.iter_mut().zip(operator.payload()) {
+            if sort != other {
+                *sort = Sort::Payload;
+            }
+        }
+    }
+    payload
+}
+
+pub(super) fn is_variable(datum: &Datum) -> bool {
     datum.word().is_some_and(|word| word == "_" || word.starts_with('?'))
 }
 

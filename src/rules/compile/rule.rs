@@ -83,7 +83,7 @@ pub(super) fn rule(compiler: &mut Compiler<'_>, Form { datum, law, line }: &Form
         compiler.unused();
     }
     // An extension's content is the engine's: no text can show one.
-    let writable = compiler.root.as_ref().is_none_or(|root| root.operator != Operator::Extension);
+    let writable = compiler.root.as_ref().is_none_or(|root| !root.operators.contains(&Operator::Extension));
     if clauses.examples.is_empty() && writable {
         missing(compiler, "example", "it shows what the rule does, and is run as a test");
     }

@@ -1,8 +1,13 @@
+use smallvec::SmallVec;
+
 use super::super::diagnostic::RuleError;
 use super::super::error::{Named, RuleErrorKind};
+use super::super::operator::Operator;
 use super::super::pattern::{NodeTest, Pattern, ROOT, Slot, Step, Test};
 use super::super::registry::Registry;
+use super::super::scalar_operator::ScalarOperator;
 use super::super::value::Sort;
+use super::labelled;
 use super::lets::mentions;
 use crate::expr::nearest;
 use crate::term::text::{Datum, DatumKind, Span};
@@ -14,12 +19,21 @@ pub(super) struct Labelled<'d> {
     pub datum: &'d Datum,
 }
 
-/// A `[.. x ..]` of the pattern: where the list and the position of its element are bound.
-#[derive(Clone, Copy)]
+/// What a `[.. x ..]` is a list of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ListOf {
+    Rels,
+    Predicates,
+    /// The operands of an `and` or `or`.
+    Operands(ScalarOperator),
+}
+
+/// A `[.. x ..]` of the pattern: where the list and the positions of its chosen elements are bound.
+#[derive(Clone)]
 pub(super) struct MatchedList {
-    pub sort: Sort,
+    pub of: ListOf,
     pub list: Slot,
-    pub place: Slot,
+    pub places: SmallVec<[Slot; 2]>,
 }
 
 /// What is known of a variable.
@@ -48,6 +62,10 @@ pub(super) struct Compiler<'a> {
     pub root: Option<NodeTest>,
     pub steps: Vec<Step>,
     pub lists: Vec<MatchedList>,
+    /// The operators that a variable may be bound to.
+    pub operators_of: Vec<(Slot, Vec<Operator>)>,
+    /// Variables for what one of several operators is given: the operator's variable, and the place.
+    pub payloads: Vec<(Slot, Slot, usize)>,
 }
 
 impl<'a> Compiler<'a> {
@@ -64,6 +82,8 @@ impl<'a> Compiler<'a> {
             root: None,
             steps: Vec::new(),
             lists: Vec::new(),
+            operators_of: Vec::new(),
+            payloads: Vec::new(),
         }
     }
 
@@ -158,12 +178,23 @@ impl<'a> Compiler<'a> {
                 return None;
             }
         };
-        let name = name.trim_end_matches(':').to_owned();
+        self.declare_as(name.trim_end_matches(':'), datum.span, sort, unread)
+    }
+
+    /// A new variable of a name.
+    pub fn declare_as(
+        &mut self,
+        name: &str,
+        span: Span,
+        sort: Option<Sort>,
+        unread: Option<&'static str>,
+    ) -> Option<Slot> {
+        let name = name.to_owned();
         if self.find(&name).is_some() {
-            self.error(datum.span, RuleErrorKind::DuplicateVariable(name));
+            self.error(span, RuleErrorKind::DuplicateVariable(name));
             return None;
         }
-        self.variables.push(Variable { name, sort, unread: unread.map(|mend| (datum.span, mend)) });
+        self.variables.push(Variable { name, sort, unread: unread.map(|mend| (span, mend)) });
         Some(self.variables.len() - 1)
     }
 
@@ -223,13 +254,13 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The one matched list of a sort, for a `[.. x ..]` on the right side.
-    pub fn matched_list(&mut self, datum: &Datum, sort: Sort) -> Option<MatchedList> {
-        let lists: Vec<_> = self.lists.iter().filter(|list| list.sort == sort).copied().collect();
-        match lists.as_slice() {
-            [only] => Some(*only),
-            lists => {
-                let has = if lists.is_empty() { "none" } else { "several" };
+    /// The one matched list of a kind, for a `[.. x ..]` on the right side.
+    pub fn matched_list(&mut self, datum: &Datum, of: ListOf) -> Option<MatchedList> {
+        let mut lists = self.lists.iter().filter(|list| list.of == of);
+        match (lists.next(), lists.next()) {
+            (Some(only), None) => Some(only.clone()),
+            (first, _) => {
+                let has = if first.is_none() { "none" } else { "several" };
                 self.error(datum.span, RuleErrorKind::NoList("[.. ..]".to_owned(), has));
                 None
             }
@@ -247,10 +278,18 @@ fn hint(name: &str, mut known: Vec<&str>) -> String {
     }
 }
 
-/// What stands between the dots of `[.. x ..]`.
-pub(super) fn between_dots(datum: &Datum) -> Option<&[Datum]> {
-    match datum.list('[')? {
-        [first, middle @ .., last] if first.word() == Some("..") && last.word() == Some("..") => Some(middle),
-        _ => None,
-    }
+/// What stands between the dots of `[.. x ..]`, or of `[.. x .. y ..]`.
+pub(super) fn between_dots(datum: &Datum) -> Option<Vec<Labelled<'_>>> {
+    let (first, rest) = datum.list('[')?.split_first()?;
+    let is_dots = |part: &Labelled<'_>| part.label.is_none() && part.datum.word() == Some("..");
+    let parts = labelled(rest);
+    // Each element is followed by dots, and what ends the list are dots.
+    let elements = match is_dots(parts.last()?) {
+        true => &parts[..parts.len() - 1],
+        false => return None,
+    };
+    let alternate = elements.iter().enumerate().all(|(at, part)| is_dots(part) == (at % 2 == 1));
+    let whole = elements.is_empty() || elements.len() % 2 == 1;
+    let dotted = first.word() == Some("..") && alternate && whole;
+    dotted.then(|| elements.iter().copied().step_by(2).collect())
 }

@@ -2,12 +2,12 @@ use super::super::error::{Named, RuleErrorKind};
 use super::super::expression::Expression;
 use super::super::operator::Operator;
 use super::super::pattern::Slot;
-use super::super::template::{Inputs, PhysicalInput, PhysicalOperator, PhysicalTemplate, Template, With};
+use super::super::template::{Inputs, OperatorOf, PhysicalInput, PhysicalOperator, PhysicalTemplate, Template, With};
 use super::super::value::Sort;
 use super::expressions::place_name;
 use super::labelled;
-use super::patterns::shape;
-use super::scope::{Compiler, Labelled, between_dots};
+use super::patterns::{common_payload, shape};
+use super::scope::{Compiler, Labelled, ListOf, between_dots};
 use crate::term::text::Datum;
 
 /// What `requires` says of one input.
@@ -28,22 +28,70 @@ impl Compiler<'_> {
             self.expected("a variable or `(operator ..)`", datum);
             return None;
         };
-        let Some(operator) = Operator::from_name(name) else {
-            self.unknown(datum.span, Named::Operator, name, Operator::ALL.map(Operator::name));
-            return None;
-        };
-        let payload = operator.payload();
-        if rest.len() != payload.len() + operator.inputs().unwrap_or(1) {
-            self.arity(datum.span, name, &shape(operator), rest.len());
+        let (of, operators) = self.template_operator(datum, name)?;
+        let first = *operators.first()?;
+        let payload = common_payload(&operators);
+        if rest.len() != payload.len() + first.inputs().unwrap_or(1) {
+            self.arity(datum.span, name, &shape(first), rest.len());
             return None;
         }
-        let parts = self.parts(rest, payload);
+        let parts = match of {
+            OperatorOf::This(_) => self.parts(rest, &payload),
+            OperatorOf::Slot(operator) => self.parts_of_any(rest, &payload, operator, name),
+        };
         let inputs = &rest[payload.len()..];
-        let inputs = match operator.inputs() {
+        let inputs = match first.inputs() {
             Some(_) => self.templates(inputs).map(Inputs::Fixed),
             None => self.inputs(&inputs[0]),
         };
-        Some(Template::Node { operator, parts: parts?, inputs: inputs? })
+        Some(Template::Node { operator: of, parts: parts?, inputs: inputs? })
+    }
+
+    /// The operator of a node, and those that it may be.
+    fn template_operator(&mut self, datum: &Datum, name: &str) -> Option<(OperatorOf, Vec<Operator>)> {
+        if !name.starts_with('?') {
+            let operator = Operator::from_name(name);
+            if operator.is_none() {
+                self.unknown(datum.span, Named::Operator, name, Operator::ALL.map(Operator::name));
+            }
+            return operator.map(|operator| (OperatorOf::This(operator), vec![operator]));
+        }
+        let head = &datum.list('(')?[0];
+        let (slot, sort) = self.bound(head)?;
+        match sort {
+            Some(Sort::Operator) => {
+                let (_, operators) = self.operators_of.iter().find(|(known, _)| *known == slot)?;
+                Some((OperatorOf::Slot(slot), operators.clone()))
+            }
+            Some(found) => {
+                let kind = RuleErrorKind::Sort { what: head.describe(), expected: Sort::Operator, found };
+                self.error(head.span, kind);
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// What one of several operators is given: where they differ, just what the pattern found there.
+    fn parts_of_any(
+        &mut self,
+        data: &[Datum],
+        payload: &[Sort],
+        operator: Slot,
+        name: &str,
+    ) -> Option<Vec<Expression>> {
+        let mut parts = Vec::new();
+        for (at, (part, sort)) in data.iter().zip(payload).enumerate() {
+            let expression = self.expression(part, Some(*sort));
+            if let (Sort::Payload, Some((Expression::Slot(slot), _))) = (sort, &expression)
+                && !self.payloads.contains(&(*slot, operator, at))
+            {
+                self.expected(&format!("what the pattern has at this place of `{name}`"), part);
+                return None;
+            }
+            parts.push(expression);
+        }
+        parts.into_iter().map(|part| Some(part?.0)).collect()
     }
 
     fn parts(&mut self, data: &[Datum], payload: &[Sort]) -> Option<Vec<Expression>> {
@@ -77,11 +125,11 @@ impl Compiler<'_> {
             let body = Box::new(self.template(body)?);
             return Some(Inputs::Each { item: item_slot, place, list, body });
         }
-        if let Some(middle) = between_dots(datum) {
-            let list = self.matched_list(datum, Sort::Rels)?;
-            let with = match middle {
+        if let Some(elements) = between_dots(datum) {
+            let list = self.matched_list(datum, ListOf::Rels)?;
+            let with = match elements.as_slice() {
                 [] => With::Nothing,
-                [only] => match only.word().and_then(|word| self.find(word)) {
+                [Labelled { label: None, datum: only }] => match only.word().and_then(|word| self.find(word)) {
                     Some((slot, Some(Sort::Rels))) => {
                         self.reads(slot);
                         With::Spread(slot)
@@ -93,7 +141,7 @@ impl Compiler<'_> {
                     return None;
                 }
             };
-            return Some(Inputs::Around { list: list.list, place: list.place, with });
+            return Some(Inputs::Around { list: list.list, place: list.places[0], with });
         }
         match datum.list('[') {
             Some(items) => self.templates(items).map(Inputs::Fixed),

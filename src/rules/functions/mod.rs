@@ -10,6 +10,7 @@ mod eager;
 mod joins;
 mod predicates;
 mod projections;
+mod scalars;
 mod unions;
 mod windows;
 
@@ -20,6 +21,7 @@ pub(super) fn core() -> Vec<Function> {
     let topics = [
         columns::functions(),
         predicates::functions(),
+        scalars::functions(),
         projections::functions(),
         joins::functions(),
         aggregates::functions(),

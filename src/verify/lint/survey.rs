@@ -70,7 +70,9 @@ impl Survey {
     fn run(&mut self) {
         let mut by_operator: HashMap<Operator, Vec<usize>> = HashMap::new();
         for (at, rule) in self.rules.iter().enumerate() {
-            by_operator.entry(rule.root_operator()).or_default().push(at);
+            for operator in rule.root_operators() {
+                by_operator.entry(*operator).or_default().push(at);
+            }
         }
         let mut seen: HashSet<TermId> = HashSet::new();
         let mut stack: Vec<TermId> = self.bench.all.iter().chain(&self.bench.calls).rev().copied().collect();
