@@ -11,6 +11,7 @@ mod planning;
 mod python;
 mod quality;
 mod report;
+mod rules;
 mod tables;
 mod tokens;
 
@@ -42,6 +43,8 @@ enum Suite {
     Quality(SuiteArgs),
     /// Run time per TPC-H query on the same in-memory data, beside DataFusion
     Execution(SuiteArgs),
+    /// Loading and checking the rule base, and planning time with a trace beside without
+    Rules(SuiteArgs),
     /// Hashing Arrow data and small values, and `tokenize` of Python objects beside Dask's
     Tokens(CoreArgs),
     /// Building expressions, and planning and lowering of chains, beside Dask
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Suite::Planning(args) => (planning::measure(&args), args.json),
         Suite::Quality(args) => (quality::measure(&args), args.json),
         Suite::Execution(args) => (execution::measure(&args), args.json),
+        Suite::Rules(args) => (rules::measure(&args), args.json),
         Suite::Tokens(args) => (tokens::measure(&args), args.json),
         Suite::Interner(args) => (interner::measure(&args), args.json),
         Suite::Memory(args) => (memory::measure(&args), args.json),

@@ -40,6 +40,7 @@
 //! ```
 
 mod check;
+mod coverage;
 mod error;
 mod file;
 mod parse;
@@ -47,6 +48,7 @@ mod runner;
 mod summary;
 mod terms;
 
+pub use coverage::{Coverage, Gap};
 pub use error::{Failure, GoldenError};
 pub use file::{Case, GoldenFile, GoldenPlan, Item, Level};
 pub use runner::{Options, Runner};

@@ -1,21 +1,17 @@
 use std::sync::Arc;
 
-use super::{GoldenPlan, Level, Options};
+use super::{Coverage, GoldenPlan, Level, Options};
 use crate::explain::PlanText;
-use crate::expr::CoreFunctions;
 use crate::leaf::{ColumnStatistics, FromDelayed, Leaf, TableStatistics, value};
 use crate::lower::lower;
 use crate::optimize::trace::Trace;
 use crate::optimize::{Plan, Planner, terms_in_order};
-use crate::rules::{Phase, Rule, RuleSet, print_alternative};
+use crate::rules::{ExampleFunctions, Phase, Refusal, Rule, RuleSet, print_alternative};
 use crate::term::text::{Tables, parse, print, print_line};
 use crate::term::{TermId, Terms};
 
 /// Rows of the first table of a rule, of the second, and so on.
 const ROWS: [f64; 4] = [1_000.0, 20_000.0, 300.0, 5_000.0];
-
-/// What a rule gives where it does not fire.
-const NOTHING: &str = "nothing";
 
 /// Plans golden cases whose queries are terms in the notation of plans, at all three levels.
 ///
@@ -55,6 +51,14 @@ impl TermPlanner {
     /// # Errors
     /// The message of whatever fails: no such rule or stage, a query that is no term, no plan.
     pub fn plan(&self, query: &str, options: &Options) -> Result<GoldenPlan, String> {
+        self.plan_covering(query, options, &mut Coverage::default())
+    }
+
+    /// The same, and notes what it covers.
+    ///
+    /// # Errors
+    /// As [`TermPlanner::plan`].
+    pub fn plan_covering(&self, query: &str, options: &Options, coverage: &mut Coverage) -> Result<GoldenPlan, String> {
         let rules = self.rules.without(&options.disabled).map_err(|error| error.to_string())?;
         let about = match &options.level {
             Level::Rule(name) => Some(name.as_str()),
@@ -63,7 +67,7 @@ impl TermPlanner {
         let (mut terms, root) = self.parse(query, about)?;
         let planner = self.planner(Arc::new(rules.clone()));
         match &options.level {
-            Level::Rule(name) => Ok(applied(rules.get(name), &mut terms, root)),
+            Level::Rule(name) => Ok(applied(rules.get(name), &mut terms, root, coverage)),
             Level::Stage(stage) if stage == "normalized" => {
                 let (terms, root, fired) = planner.normalize_term(terms, root);
                 let size = terms_in_order(&terms, root).len() as u64;
@@ -74,7 +78,9 @@ impl TermPlanner {
                 Err(format!("no stage `{stage}`; there are normalized and tasks"))
             }
             level => {
-                let plan = planner.plan_term(terms, root).map_err(|error| error.to_string())?;
+                let (plan, trace) = planner.plan_term_traced(terms, root);
+                coverage.add(&trace);
+                let plan = plan.map_err(|error| error.to_string())?;
                 let text = match level {
                     Level::Plan => PlanText::new(&plan).body().to_string(),
                     _ => lower(&plan).map_err(|error| error.to_string())?.to_text(),
@@ -96,14 +102,14 @@ impl TermPlanner {
     }
 
     fn planner(&self, rules: Arc<RuleSet>) -> Planner {
-        Planner::new(Arc::new(CoreFunctions)).with_rules(rules).with_target_partitions(self.target_partitions)
+        Planner::new(Arc::new(ExampleFunctions)).with_rules(rules).with_target_partitions(self.target_partitions)
     }
 
     /// A query over the tables of the examples, and those of the rule that it is about.
     fn parse(&self, query: &str, about: Option<&str>) -> Result<(Terms, TermId), String> {
         let known = |name| self.rules.get(name).ok_or_else(|| unknown(&self.rules, name));
         let about = about.map(known).transpose()?;
-        parse(query, &tables(about), Arc::new(CoreFunctions)).map_err(|error| error.to_string())
+        parse(query, &tables(about), Arc::new(ExampleFunctions)).map_err(|error| error.to_string())
     }
 }
 
@@ -119,26 +125,44 @@ fn unknown(rules: &RuleSet, name: &str) -> String {
     }
 }
 
-/// What one application of a rule gives, anywhere in a term: a line for each.
-fn applied(rule: Option<&Arc<Rule>>, terms: &mut Terms, root: TermId) -> GoldenPlan {
-    let mut lines = Vec::new();
-    let mut size = 0;
-    if let Some(rule) = rule {
-        if rule.phase() == Phase::Implement {
+/// What one application of a rule gives, anywhere in a term: a line for each. Where it gives nothing, what stopped it.
+fn applied(rule: Option<&Arc<Rule>>, terms: &mut Terms, root: TermId, coverage: &mut Coverage) -> GoldenPlan {
+    let Some(rule) = rule else {
+        return GoldenPlan { text: "nothing, as the rule is disabled".to_owned(), fired: Vec::new(), size: 0 };
+    };
+    let (lines, size): (Vec<String>, usize) = match rule.phase() {
+        Phase::Implement => {
             let proposed = rule.alternatives(terms, root);
-            size = proposed.len() as u64;
-            lines.extend(proposed.iter().map(|alternative| print_alternative(terms, alternative)));
-        } else {
+            (proposed.iter().map(|alternative| print_alternative(terms, alternative)).collect(), proposed.len())
+        }
+        _ => {
             let results = rule.rewrites(terms, root);
-            size = results.iter().map(|result| terms_in_order(terms, *result).len() as u64).sum();
-            lines.extend(results.into_iter().map(|result| print_line(terms, result)));
+            let size = results.iter().map(|result| terms_in_order(terms, *result).len()).sum();
+            (results.iter().map(|result| print_line(terms, *result)).collect(), size)
+        }
+    };
+    let guards: Vec<&str> = rule.guards().map(|(guard, _)| guard).collect();
+    let mut reasons: Vec<String> = Vec::new();
+    for refusal in rule.refusals(terms, root) {
+        let reason = match refusal {
+            Refusal::Guard(at) => {
+                coverage.add_rejected(rule, at);
+                format!("nothing, as {} says no", guards[at])
+            }
+            _ => "nothing, as a part has no value, or nothing would change".to_owned(),
+        };
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
         }
     }
-    let fired = rule.filter(|_| !lines.is_empty()).map(|rule| rule.name().to_owned()).into_iter().collect();
     if lines.is_empty() {
-        lines.push(NOTHING.to_owned());
+        if reasons.is_empty() {
+            reasons.push("nothing, as the pattern does not fit".to_owned());
+        }
+        return GoldenPlan { text: reasons.join("\n"), fired: Vec::new(), size: 0 };
     }
-    GoldenPlan { text: lines.join("\n"), fired, size }
+    coverage.add_fired(rule);
+    GoldenPlan { text: lines.join("\n"), fired: vec![rule.name().to_owned()], size: size as u64 }
 }
 
 /// The tables of the examples, and those of a rule: columns of 10, 100 and as many values as there are rows.

@@ -32,6 +32,7 @@ mod functions;
 mod observer;
 mod operator;
 mod pattern;
+mod refusals;
 mod registry;
 mod rule;
 mod rule_set;

@@ -5,4 +5,5 @@ mod explain;
 mod process;
 mod rules;
 mod run;
+mod walk;
 mod why;
