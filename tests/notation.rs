@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_schema::DataType;
 use leafhold::expr::CoreFunctions;
+use leafhold::optimize::Planner;
 use leafhold::rules::{Keeps, Phase, RuleSet};
 use leafhold::term::text::{Tables, parse, print, print_line};
 use leafhold::term::{TermId, Terms};
@@ -268,6 +269,44 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+/// Some of the rules, by a seed.
+fn some_rules(seed: u64) -> RuleSet {
+    let rules = RuleSet::builtin();
+    let mut state = seed;
+    let dropped = rules.rules().iter().filter(|_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 60).is_multiple_of(3)
+    });
+    rules.without(&dropped.map(|rule| rule.name()).collect::<Vec<_>>()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// No rule needs another one to be right.
+    #[test]
+    fn any_rules_keep_the_result(bytes in proptest::collection::vec(any::<u8>(), 0..50), seed in any::<u64>()) {
+        let rules = Arc::new(some_rules(seed).shuffled(seed));
+        let planner = Planner::new(Arc::new(CoreFunctions)).with_rules(rules);
+        let (terms, term) = read(&written(&bytes, false));
+        let (terms, after, fired) = planner.normalize_term(terms, term);
+        if let Err(error) = same_results("normalization", Keeps::Bag, &terms, term, after, 12) {
+            panic!("seed {seed}: {fired:?}\n{error}");
+        }
+    }
+
+    /// Normalizing twice is normalizing once.
+    #[test]
+    fn a_normal_form_is_normal(bytes in proptest::collection::vec(any::<u8>(), 0..50)) {
+        let planner = Planner::new(Arc::new(CoreFunctions));
+        let (terms, term) = read(&written(&bytes, true));
+        let (terms, once, _) = planner.normalize_term(terms, term);
+        let text = print(&terms, once);
+        let (terms, twice, fired) = planner.normalize_term(terms, once);
+        prop_assert_eq!(text, print(&terms, twice), "{:?}", fired);
     }
 }
 

@@ -2,15 +2,21 @@
 //! comes of it. The terms are the rules' own examples; the tables have rows, so that cost has a say.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use leafhold::golden::{Coverage, Options, Runner, TermPlanner};
-use leafhold::rules::RuleSet;
+use leafhold::golden::{Coverage, GoldenFile, Options, Runner, TermPlanner};
+use leafhold::rules::{Phase, RuleSet};
 
 /// `rules`: plans in which a rule fires, and most often matters. `guards`: what a rule leaves alone.
 const FOLDERS: [&str; 2] = ["rules", "guards"];
 
 /// An extension holds an engine's payload, so no text has one; `tests/algebra` plans some.
 const WITHOUT_A_TEXT: [&str; 2] = ["implement-extension", "implement-partition-wise-extension"];
+
+/// A case names the rule that it is about in its first line.
+fn rule_of(query: &str) -> Option<&str> {
+    query.lines().next()?.strip_prefix("; ")
+}
 
 fn path(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder)
@@ -22,6 +28,51 @@ fn the_plans_of_the_rules_are_the_recorded_ones() {
     for folder in FOLDERS {
         if let Err(error) = Runner::from_env().run(&path(folder), |query, options| planner.plan(query, options)) {
             panic!("{error}");
+        }
+    }
+}
+
+/// The golden runner plans each case with two other orders of rules; these are more, on every example and `not`.
+#[test]
+fn the_order_of_rules_within_a_priority_decides_no_plan() {
+    let rules = RuleSet::builtin();
+    let orders: Vec<_> = (0..8).map(|seed| TermPlanner::new(Arc::new(rules.shuffled(seed)))).collect();
+    let planner = TermPlanner::new(rules.clone());
+    let mut compared = 0;
+    for rule in rules.rules() {
+        let examples = rule.examples().iter().map(|example| &example.before);
+        for text in examples.chain(rule.nots()) {
+            let query = format!("; {}\n{text}", rule.name());
+            let Ok(expected) = planner.plan(&query, &Options::default()) else { continue };
+            for (seed, planner) in orders.iter().enumerate() {
+                let found = planner.plan(&query, &Options::default()).unwrap();
+                assert_eq!(found.text, expected.text, "{query}: order {seed}");
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 150, "{compared} terms have a plan");
+}
+
+/// A set without some rules plans whatever it can, and says what it cannot.
+#[test]
+fn any_single_rule_may_be_disabled() {
+    let rules = RuleSet::builtin();
+    let files = std::fs::read_dir(path("rules")).unwrap().map(|entry| entry.unwrap().path());
+    let texts = files.map(|path| GoldenFile::parse(&path, &std::fs::read_to_string(&path).unwrap()).unwrap());
+    let cases: Vec<String> =
+        texts.flat_map(|file| file.cases().map(|case| case.query.clone()).collect::<Vec<_>>()).collect();
+    for rule in rules.rules() {
+        let disabled = vec![rule.name().to_owned()];
+        for query in cases.iter().filter(|query| rule_of(query) == Some(rule.name())) {
+            let options = Options { disabled: disabled.clone(), ..Options::default() };
+            match TermPlanner::new(rules.clone()).plan(query, &options) {
+                Ok(plan) => assert!(!plan.fired.contains(&disabled[0])),
+                Err(message) => {
+                    assert_eq!(rule.phase(), Phase::Implement, "{query}: {message}");
+                    assert!(message.starts_with("no implementation rule covers `"), "{query}: {message}");
+                }
+            }
         }
     }
 }

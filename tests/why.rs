@@ -136,12 +136,17 @@ fn a_replay_blames_the_wrong_rule() {
 ";
     let rules = RuleSet::builtin().with_more(&[("wrong.rules", wrong)], &Registry::core()).unwrap();
     let query = "filter (and (a = 1) true) (limit 1 (filter (b = 1) (filter true t)))";
-    let (_, mut trace) = TermPlanner::new(Arc::new(rules)).traced(query).unwrap();
+    let (_, mut trace) = TermPlanner::new(Arc::new(rules.clone())).traced(query).unwrap();
     let replay = Replay::of(&mut trace, 100);
     let (_, by, counterexample) = replay.blamed().expect("a wrong step");
     assert_eq!(by, "push-filter-into-limit");
     assert!(counterexample.to_string().contains("but"), "{counterexample}");
     assert!(replay.to_string().contains("`push-filter-into-limit` is wrong: counterexample"), "{replay}");
+
+    // Only rows beyond the query's own constants tell.
+    let far = "filter (a > 700) (limit 1 t)";
+    let (_, mut trace) = TermPlanner::new(Arc::new(rules)).traced(far).unwrap();
+    assert_eq!(Replay::of(&mut trace, 100).blamed().expect("a wrong step").1, "push-filter-into-limit");
 
     let (_, mut trace) = TermPlanner::new(RuleSet::builtin()).traced(query).unwrap();
     let replay = Replay::of(&mut trace, 100);

@@ -204,6 +204,8 @@ pub enum RulesCommand {
     },
     /// Look for tables on which a rule is wrong, and for guards that it does not need
     Verify(VerifyArgs),
+    /// Change rules a little, and tell which changes verification does not notice
+    Mutate(VerifyArgs),
     /// Say what a code such as R012 means, with a wrong rule and the mended one; all codes, when none is given
     Explain {
         /// The code

@@ -18,14 +18,15 @@
 //! * [`Why`], [`WhyNot`] and [`RuleStats`]: what the rules did, from the [trace](crate::optimize::trace) of a run, and
 //!   [`Replay`], which takes its steps again on tiny tables;
 //! * [`PlanDiff`]: the plans of a corpus under two rule sets, or by two versions;
-//! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own.
-//! * [`VerificationText`], [`verification_json`]: what verification says of rules.
+//! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own;
+//! * [`VerificationText`], [`verification_json`]: what verification says of rules; [`MutationText`]: of their mutants.
 
 mod actuals;
 mod diff;
 mod expr;
 mod json;
 mod line_diff;
+mod mutation;
 mod names;
 mod number;
 mod operator;
@@ -44,6 +45,7 @@ pub use diff::{PlanChange, PlanDiff, PlanRecord, PlanRecordError};
 pub use expr::expr_text;
 pub use json::PlanJson;
 pub use line_diff::line_diff;
+pub use mutation::{MutationText, mutation_json};
 pub use number::grouped;
 pub use plan::{PlanText, barriers_left, caps_hit, rules_fired};
 pub use replay::{Outcome, Replay, ReplayedStep};

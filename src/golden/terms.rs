@@ -59,7 +59,11 @@ impl TermPlanner {
     /// # Errors
     /// As [`TermPlanner::plan`].
     pub fn plan_covering(&self, query: &str, options: &Options, coverage: &mut Coverage) -> Result<GoldenPlan, String> {
-        let rules = self.rules.without(&options.disabled).map_err(|error| error.to_string())?;
+        let mut rules = self.rules.without(&options.disabled).map_err(|error| error.to_string())?;
+        if options.repetition > 0 {
+            // Which rule of a priority is tried first must not matter.
+            rules = rules.shuffled(options.repetition as u64);
+        }
         let about = match &options.level {
             Level::Rule(name) => Some(name.as_str()),
             _ => subject(query),

@@ -7,13 +7,15 @@ use super::error::{RuleErrorKind, UnknownRule};
 use super::registry::Registry;
 use super::rule::{Phase, Rule};
 use crate::expr::nearest;
-use crate::token::{Token, Tokenizer};
+use crate::token::{Token, Tokenizer, tokenize};
 
 /// The rules of an optimizer, in canonical order: by file, then as written.
 #[derive(Clone, Debug)]
 pub struct RuleSet {
     rules: Vec<Arc<Rule>>,
     token: Token,
+    /// Of a shuffled set: what the order within a priority follows from.
+    seed: Option<u64>,
 }
 
 /// The rule base that ships.
@@ -105,7 +107,24 @@ impl RuleSet {
             }
         }
         let kept = self.rules.iter().filter(|rule| !names.iter().any(|name| name.as_ref() == rule.name()));
-        Ok(RuleSet::of(kept.cloned().collect()))
+        Ok(RuleSet { seed: self.seed, ..RuleSet::of(kept.cloned().collect()) })
+    }
+
+    /// The same rules, with those of `normalize` and `explore` tried in another order within each priority, which
+    /// follows from a seed. An aid for tests: where no cap is hit, that order decides no plan. Canonical order, and
+    /// the token, stay what they are.
+    ///
+    /// ```
+    /// use leafhold::rules::{Phase, RuleSet};
+    ///
+    /// let rules = RuleSet::builtin();
+    /// let shuffled = rules.shuffled(7);
+    /// let names = |rules: &RuleSet| rules.by_phase(Phase::Normalize).iter().map(|rule| rule.name().to_owned()).collect::<Vec<_>>();
+    /// assert_ne!(names(&rules), names(&shuffled));
+    /// assert_eq!(rules.token(), shuffled.token());
+    /// ```
+    pub fn shuffled(&self, seed: u64) -> RuleSet {
+        RuleSet { seed: Some(seed), ..self.clone() }
     }
 
     /// That there is no rule of a name, and which name is near.
@@ -119,9 +138,14 @@ impl RuleSet {
         &self.rules
     }
 
-    /// The rules of a phase: those of higher priority first, otherwise in canonical order.
+    /// The rules of a phase: those of higher priority first, otherwise in canonical order, or as they were
+    /// [shuffled](RuleSet::shuffled).
     pub fn by_phase(&self, phase: Phase) -> Vec<Arc<Rule>> {
         let mut rules: Vec<_> = self.rules.iter().filter(|rule| rule.phase == phase).cloned().collect();
+        // Of two physical ways that cost the same, the rule that stands first decides.
+        if let Some(seed) = self.seed.filter(|_| phase != Phase::Implement) {
+            rules.sort_by_cached_key(|rule| tokenize(&(seed, rule.name())).low_u64());
+        }
         rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
         rules
     }
@@ -140,6 +164,6 @@ impl RuleSet {
         let mut tokenizer = Tokenizer::new("rule-set");
         tokenizer.put_sequence(rules.len());
         rules.iter().for_each(|rule| tokenizer.put_token(rule.token));
-        RuleSet { rules, token: tokenizer.finish() }
+        RuleSet { rules, token: tokenizer.finish(), seed: None }
     }
 }

@@ -118,6 +118,14 @@ impl Terms {
         }
     }
 
+    /// All literals of the query, in the order in which they came.
+    pub fn literals(&self) -> impl Iterator<Item = &Literal> {
+        self.scalars.iter().filter_map(|node| match &node.op {
+            ScalarOp::Literal(literal) => Some(literal),
+            _ => None,
+        })
+    }
+
     /// The constant, if the scalar is one.
     pub fn as_literal(&self, scalar: ScalarId) -> Option<&Literal> {
         match &self.node(scalar).op {

@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Field};
 use super::dice::Dice;
 use crate::expr::{AggregateFunction, Literal, WindowFunction};
 use crate::optimize::reads;
-use crate::term::interpret::{Row, Tables, Value, array_of};
+use crate::term::interpret::{Row, Tables, Value, array_of, values_of};
 use crate::term::{ColumnSet, GetId, RelOp, TermId, Terms};
 
 /// The rows of each table of a query, by [`GetId`].
@@ -35,6 +35,8 @@ struct Column {
     nullable: bool,
     /// Whether a term does more with it than to hand it on.
     read: bool,
+    /// What the query compares such values with, and the next greater ones: samples have them, too.
+    constants: Vec<Value>,
 }
 
 /// The tables that some terms read, and what may be in them.
@@ -70,6 +72,7 @@ impl Domain {
             kind: field.data_type().clone(),
             nullable: field.is_nullable(),
             read: read.contains(id),
+            constants: if read.contains(id) { constants(terms, field.data_type()) } else { Vec::new() },
         };
         let tables = terms.gets().iter().zip(gets).map(|(spec, used)| {
             let fields = spec.leaf.schema();
@@ -209,6 +212,9 @@ fn drawn(column: &Column, extremes: bool, dice: &mut Dice) -> Value {
     if column.nullable && dice.once_in(4) {
         return Value::Null;
     }
+    if !column.constants.is_empty() && dice.once_in(2) {
+        return column.constants[dice.below(column.constants.len())].clone();
+    }
     let number = [0, 1, -1][dice.below(3)];
     let extreme = extremes && dice.once_in(3);
     match &column.kind {
@@ -224,6 +230,34 @@ fn drawn(column: &Column, extremes: bool, dice: &mut Dice) -> Value {
         }
         kind => small(kind, number),
     }
+}
+
+/// The literals of a type in a query that are no small numbers, and the next greater values: on both sides of a
+/// comparison there are some.
+fn constants(terms: &Terms, kind: &DataType) -> Vec<Value> {
+    let mut constants: Vec<Value> = Vec::new();
+    for literal in terms.literals().filter(|literal| literal.data_type() == kind) {
+        let Some(value) = values_of(literal.array()).into_iter().next() else { continue };
+        let next = match &value {
+            Value::Int(kind, number) if *number < greatest(kind) => Some(Value::Int(kind.clone(), number + 1)),
+            Value::Decimal { unscaled, precision, scale } => {
+                unscaled.checked_add(1).map(|next| Value::decimal(next, *precision, *scale))
+            }
+            Value::Date(days) => days.checked_add(1).map(Value::Date),
+            _ => None,
+        };
+        let known = |value: &Value| *value == Value::Null || (-1..=1).any(|number| small(kind, number) == *value);
+        if !known(&value) {
+            constants.extend([value].into_iter().chain(next));
+        }
+    }
+    constants
+}
+
+/// The greatest number of an integer type.
+fn greatest(kind: &DataType) -> i128 {
+    let bits = 8 * kind.primitive_width().unwrap_or(1) as u32;
+    (1 << if kind.is_signed_integer() { bits - 1 } else { bits }) - 1
 }
 
 /// A small number as a value of a type; null where the type has none here.

@@ -58,9 +58,10 @@ pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
             "layout of the rules that ship",
             "run --release -p leafhold-cli -- rules fmt --check planner-rules",
         ),
+        Step::cargo("verification of the rules that ship", "run --release -p leafhold-cli -- rules verify"),
         Step::cargo(
             "golden plans by the command line",
-            "run --release -p leafhold-cli -- rules test tests/golden/rules engines/datafusion/tests/golden/tpch",
+            "run --release -p leafhold-cli -- rules test tests/golden/rules tests/golden/guards engines/datafusion/tests/golden/tpch",
         ),
     ]);
     steps.extend(examples(root, "engines/datafusion/examples", "--release -p leafhold-datafusion")?);

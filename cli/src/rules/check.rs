@@ -25,24 +25,28 @@ pub fn check(paths: &[PathBuf]) -> Result<(), CliError> {
         failures.extend(errors.map(|error| format!("{}:{}: {error}", rule.file(), rule.line())));
     }
     if !failures.is_empty() {
-        return Err(CliError::new(format!(
-            "{} rules do not do what they show\n{}",
-            failures.len(),
-            failures.join("\n")
-        )));
+        let wrong = counted(failures.len(), "example");
+        return Err(CliError::new(format!("{wrong} of rules do not hold\n{}", failures.join("\n"))));
     }
     let findings = lint(&rules);
     if let Some(first) = findings.first() {
         let texts: Vec<String> = findings.iter().map(|finding| format!("{finding}\n")).collect();
-        let plural = if findings.len() == 1 { "" } else { "s" };
         return Err(CliError::new(format!(
-            "these rules do not go together\n{}\n{} lint{plural}; `leafhold rules explain {}` says more",
+            "these rules do not go together\n{}\n{}; `leafhold rules explain {}` says more",
             texts.join("\n"),
-            findings.len(),
+            counted(findings.len(), "lint"),
             first.lint.code()
         )));
     }
-    let (rules, files) = (rules.rules().len(), files.len());
-    Screen::Stdout
-        .say(format!("{rules} rules in {files} files: {examples} examples and {nots} counterexamples hold, no lint"))
+    Screen::Stdout.say(format!(
+        "{} in {}: {} and {} hold, no lint",
+        counted(rules.rules().len(), "rule"),
+        counted(files.len(), "file"),
+        counted(examples, "example"),
+        counted(nots, "counterexample")
+    ))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

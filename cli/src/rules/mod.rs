@@ -6,6 +6,7 @@ mod files;
 mod fmt;
 mod guards;
 mod list;
+mod mutate;
 mod stats;
 mod test;
 mod verify;
@@ -27,6 +28,7 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
         RulesCommand::Check { paths } => check::check(paths),
         RulesCommand::Fmt { paths, check } => fmt::fmt(paths, *check),
         RulesCommand::Verify(args) => verify::verify(args),
+        RulesCommand::Mutate(args) => mutate::mutate(args),
         RulesCommand::Explain { code } => explain::explain(code.as_deref()),
         RulesCommand::Guards { word, json } => guards::guards(word.as_deref(), *json),
         RulesCommand::Test(args) => test::test(args),

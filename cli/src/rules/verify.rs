@@ -20,13 +20,15 @@ pub fn verify(args: &VerifyArgs) -> Result<(), CliError> {
     let results = verify_all(&rules, &bounds, args.threads.get(), &|verification| progress.done(&verification.rule));
     progress.end();
     let wrong = results.iter().filter(|result| !findings(result).is_empty()).count();
-    match args.format() {
-        Format::Text => Screen::Stdout.say(VerificationText::new(&set, &results))?,
-        Format::Json => Screen::Stdout.say(verification_json(&set, &bounds, &results))?,
-    }
-    match wrong {
-        0 => Ok(()),
-        wrong => Err(CliError::new(format!("{wrong} of {} rules cannot be shown to be right", rules.len()))),
+    let verdict = format!("{wrong} of {} rules cannot be shown to be right", rules.len());
+    match (args.format(), wrong) {
+        (Format::Text, 0) => Screen::Stdout.say(VerificationText::new(&set, &results)),
+        (Format::Text, _) => Err(CliError::new(format!("{verdict}\n{}", VerificationText::new(&set, &results)))),
+        // A program reads the findings, whatever they are.
+        (Format::Json, wrong) => {
+            Screen::Stdout.say(verification_json(&set, &bounds, &results))?;
+            if wrong == 0 { Ok(()) } else { Err(CliError::new(verdict)) }
+        }
     }
 }
 

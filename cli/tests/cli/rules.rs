@@ -57,3 +57,22 @@ fn rule_files_get_their_one_layout() {
     leafhold(&["rules", "fmt", broken.path()]).fails(1, &["error[R006]", "broken.rules:1:1"]);
     leafhold(&["rules", "fmt", "-", file.path()]).fails(2, &["`-` stands alone"]);
 }
+
+#[test]
+fn rules_are_verified_and_the_wrong_ones_refuted() {
+    let verified = leafhold(&["rules", "verify", "--rule", "merge-limits", "--cases", "500"]).ok().out;
+    assert!(verified.contains("1 rules hold") && verified.contains("exhaustive to 2 rows"), "{verified}");
+    let wrong = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/rules/unsound/push-filter-into-limit.rules");
+    let said = ["1 of 1 rules cannot be shown to be right", "error[R070]", "counterexample"];
+    leafhold(&["rules", "verify", wrong]).fails(1, &said);
+    let json = leafhold(&["rules", "verify", "--json", "--rule", "merge-limits", "--cases", "100"]).ok().out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["rules"][0]["holds"], true);
+    leafhold(&["rules", "verify", "--rule", "merge-limit"]).fails(1, &["did you mean `merge-limits`?"]);
+}
+
+#[test]
+fn mutants_are_counted() {
+    let mutants = leafhold(&["rules", "mutate", "--rule", "merge-limits", "--cases", "500"]).ok().out;
+    assert!(mutants.contains("refuted by a counterexample"), "{mutants}");
+}

@@ -110,9 +110,14 @@ impl Edits<'_> {
         for (at, part) in parts.iter().enumerate() {
             if let Some(kinds) = part.list('{').filter(|kinds| is_kinds(kinds)) {
                 let known: Vec<&str> = kinds.iter().filter_map(Datum::word).collect();
+                // With the variable that names them, which tells two lists of a rule apart.
+                let label = at.checked_sub(1).map(|before| &parts[before]);
+                let label = label.filter(|label| label.word().is_some_and(|word| word.ends_with(':')));
+                let named = label.and_then(Datum::word).unwrap_or_default();
+                let span = Span { start: label.map_or(part.span.start, |label| label.span.start), end: part.span.end };
                 for kind in JoinKind::ALL.map(JoinKind::name).into_iter().filter(|kind| !known.contains(kind)) {
-                    let wider = format!("{{{} {kind}}}", known.join(" "));
-                    self.replace(part.span, &wider);
+                    let wider = format!("{named}{{{} {kind}}}", known.join(" "));
+                    self.replace(span, &wider);
                 }
             } else if at == 1 && parts[0].word() == Some("join") {
                 self.kinds(part);

@@ -10,7 +10,7 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
-use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
@@ -170,6 +170,8 @@ pub(crate) fn compute(
             let argument_schema = argument_schema.unwrap_or_else(|| input.schema());
             aggregate::aggregate(*phase, group, aggregates, argument_schema, input, started)?
         }
+        // A top-k of DataFusion's takes at least one row.
+        PhysicalOp::Sort { fetch: Some(0), .. } => Arc::new(LocalLimitExec::new(next()?, 0)),
         PhysicalOp::Sort { keys, fetch } => {
             let input = next()?;
             let partitioned = input.output_partitioning().partition_count() > 1;

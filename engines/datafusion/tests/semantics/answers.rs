@@ -11,6 +11,7 @@ use leafhold::explain::PlanText;
 use leafhold::expr::{Expr, Node, Op};
 use leafhold::leaf::Leaf;
 use leafhold::optimize::{Planner, resolve};
+use leafhold::rules::RuleSet;
 use leafhold::run::{LocalExecutor, collect};
 use leafhold::term::interpret::{EvalError, Relation, Row, Semantics, Tables, Value, interpret};
 use leafhold::term::text::print;
@@ -81,11 +82,17 @@ pub fn interpreted(case: &Case) -> Result<Relation, EvalError> {
 
 /// What Leafhold plans and runs.
 pub fn planned(case: &Case, setting: Setting) -> Result<Relation, String> {
+    planned_by(case, setting, RuleSet::builtin())
+}
+
+/// The same by other rules.
+pub fn planned_by(case: &Case, setting: Setting, rules: Arc<RuleSet>) -> Result<Relation, String> {
     let expr = with_leaves(case, |table| match setting.partitions {
         None => table.values(),
         Some(partitions) => table.delayed(partitions, setting.claimed),
     });
     let planner = Planner::new(Arc::new(EngineFunctions)).with_target_partitions(setting.partitions.unwrap_or(1));
+    let planner = planner.with_rules(rules);
     let plan = planner.plan(&expr).map_err(|error| format!("no plan: {error}"))?;
     let executor = LocalExecutor::new(Arc::new(DataFusionKernels), setting.threads);
     let collected = collect(&plan, &executor).map_err(|error| error.to_string())?;

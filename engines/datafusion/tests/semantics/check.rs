@@ -1,10 +1,13 @@
 //! Whether the answers to a case agree, and the smallest case where they do not.
 
+use std::sync::Arc;
+
 use leafhold::expr::{Expr, Op};
+use leafhold::rules::RuleSet;
 use leafhold::term::ColumnId;
 use leafhold::term::interpret::{Equivalence, Relation, Row, Semantics, Value};
 
-use crate::answers::{Peer, SETTINGS, Setting, explained, interpreted, planned};
+use crate::answers::{Peer, SETTINGS, Setting, explained, interpreted, planned, planned_by};
 use crate::plans::{Case, is_determined, is_totally_sorted, remake, simpler};
 use crate::sql::sql;
 
@@ -36,6 +39,25 @@ const VALUES: [&str; 6] = ["divide by zero", "overflow", "cast", "parse", "too l
 fn is_of_values(error: &str) -> bool {
     let error = error.to_lowercase();
     VALUES.iter().any(|word| error.contains(word))
+}
+
+/// Whether other rules give the interpreter's answer, too, or none at all for want of a physical operator. True
+/// where there is something to compare.
+pub fn check_rules(case: &Case, rules: &Arc<RuleSet>) -> Result<bool, Box<Mismatch>> {
+    let limited = matches!(case.expr.op(), Op::Limit { .. }) && !is_totally_sorted(&case.expr.inputs()[0]);
+    let Ok(expected) = interpreted(case) else { return Ok(false) };
+    if limited {
+        return Ok(false);
+    }
+    for setting in [SETTINGS[0], SETTINGS[2]] {
+        let found = planned_by(case, setting, rules.clone());
+        match &found {
+            Ok(relation) if is_same(&case.expr, &expected, relation) => {}
+            Err(error) if is_of_values(error) || error.contains("no implementation rule covers") => return Ok(false),
+            _ => return Err(Box::new(Mismatch { who: "Leafhold".to_owned(), setting, expected, found })),
+        }
+    }
+    Ok(true)
 }
 
 /// Compares the three answers.
@@ -167,7 +189,7 @@ fn rows(relation: &Relation) -> String {
     relation.rows.iter().map(row).collect()
 }
 
-fn report(case: &Case, mismatch: &Mismatch) -> String {
+pub fn report(case: &Case, mismatch: &Mismatch) -> String {
     let tables: String = case.tables.values().map(|table| table.to_string()).collect();
     let found = match &mismatch.found {
         Ok(relation) => rows(relation),

@@ -11,10 +11,13 @@ mod table;
 mod traps;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use answers::Peer;
-use check::{Outcome, check, shrunk};
+use check::{Outcome, check, check_rules, report, shrunk};
+use leafhold::rules::RuleSet;
 use plans::Case;
+use random::Random;
 
 /// Seeds of cases. For a longer hunt set `LEAFHOLD_SEMANTICS_SEEDS` to another range, as in `5000..90000`.
 const SEEDS: std::ops::Range<u64> = 0..1500;
@@ -47,4 +50,42 @@ fn random_plans_mean_the_same_everywhere() {
     let cases = seeds().count() as u64;
     assert!(100 * disputed <= 3 * cases, "DataFusion contradicts itself in {disputed} of {cases} cases");
     assert!(10 * agreed >= 8 * cases, "only {agreed} of {cases} cases have answers to compare");
+}
+
+/// Cases of random rules.
+const SUBSETS: std::ops::Range<u64> = 0..400;
+
+/// No rule needs another one to be right: any of them, tried in any order within their priorities, give the
+/// interpreter's answers. The physical rules stay, so that there mostly is a plan.
+#[test]
+fn random_rules_give_right_answers() {
+    let all = RuleSet::builtin();
+    let mut compared = 0;
+    let mut wrong: Vec<String> = Vec::new();
+    for seed in SUBSETS {
+        let mut random = Random::new(seed ^ 0x5eed);
+        let chance = *random.pick(&[10, 50, 90]);
+        let dropped: Vec<&str> = all
+            .rules()
+            .iter()
+            .map(|rule| rule.name())
+            .filter(|name| {
+                // Of the physical ones few may go: most operators have one only.
+                let chance = if name.starts_with("implement-") { 3 } else { chance };
+                random.percent(chance)
+            })
+            .collect();
+        let rules = Arc::new(all.without(&dropped).unwrap().shuffled(seed));
+        let case = Case::random(seed);
+        match check_rules(&case, &rules) {
+            Ok(true) => compared += 1,
+            Ok(false) => {}
+            Err(mismatch) => {
+                wrong.push(format!("seed {seed}, without {}: {}", dropped.join(" "), report(&case, &mismatch)));
+            }
+        }
+    }
+    println!("{compared} cases compared");
+    assert!(wrong.is_empty(), "{} cases differ\n{}", wrong.len(), wrong.join("\n"));
+    assert!(compared > 200, "only {compared} cases have answers to compare");
 }
