@@ -89,7 +89,7 @@ impl fmt::Display for VerificationText<'_> {
         }
         write!(f, "{sound} rules hold, {guards} guards are needed: {}", coverage_text(&all))?;
         if physical > 0 {
-            write!(f, "\n{physical} rules of implement have no logical right side to compare")?;
+            write!(f, "\n{physical} rules of implement are about operators of engines, which mean nothing here")?;
         }
         match wrong {
             0 => Ok(()),
