@@ -147,3 +147,14 @@ fn functions_are_listed_by_what_they_are_about() {
     assert!(some.starts_with("of Predicates\n"), "groups in the order of sorts:\n{some}");
     assert_eq!(function_catalog(&registry, "nothing is about this"), "");
 }
+
+#[test]
+fn native_steps_hold_wherever_they_happen_to_examples() {
+    let results = leafhold::verify::verify_native(&RuleSet::builtin());
+    let names: Vec<_> = results.iter().map(|result| result.rule.as_str()).collect();
+    assert_eq!(names, ["decorrelate", "derive-filters", "normal-form", "order-joins", "simplify-scalars"]);
+    for result in &results {
+        assert!(result.holds(), "{}: {:?}", result.rule, result.error);
+        assert!(result.coverage.cases() >= 40, "{}: {:?}", result.rule, result.coverage);
+    }
+}

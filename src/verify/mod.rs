@@ -33,6 +33,7 @@ mod draws;
 mod fill;
 pub mod lint;
 mod mutate;
+mod native;
 mod partitions;
 mod physical;
 mod run;
@@ -45,6 +46,7 @@ pub use bounds::Bounds;
 pub use counterexample::{Counterexample, VerifyError};
 pub use coverage::Coverage;
 pub use mutate::{Fate, Mutant, mutate};
+pub use native::verify_native;
 pub use run::verify_all;
 pub use soundness::{GuardCheck, Verification, verify};
 
