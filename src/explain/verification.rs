@@ -63,7 +63,7 @@ pub fn findings(verification: &Verification) -> Vec<(&'static str, String)> {
 
 impl fmt::Display for VerificationText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut sound, mut guards, mut physical, mut wrong) = (0, 0, 0, 0);
+        let (mut sound, mut native, mut guards, mut physical, mut wrong) = (0, 0, 0, 0, 0);
         let mut all = Coverage::default();
         for result in self.results {
             let found = findings(result);
@@ -76,6 +76,10 @@ impl fmt::Display for VerificationText<'_> {
             match (found.is_empty(), result.compared) {
                 (false, _) => wrong += 1,
                 (true, false) => physical += 1,
+                (true, true) if place.is_none() => {
+                    native += 1;
+                    writeln!(f, "native step {}: {}", result.rule, coverage_text(&result.coverage))?;
+                }
                 (true, true) => {
                     sound += 1;
                     write!(f, "{}: {}", result.rule, coverage_text(&result.coverage))?;
@@ -87,9 +91,15 @@ impl fmt::Display for VerificationText<'_> {
                 }
             }
         }
-        write!(f, "{sound} rules hold, {guards} guards are needed: {}", coverage_text(&all))?;
+        let some = |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
+        let guards = some(guards, "guard is needed", "guards are needed");
+        write!(f, "{}, {guards}", some(sound, "rule holds", "rules hold"))?;
+        if native > 0 {
+            write!(f, ", {native} native steps hold")?;
+        }
+        write!(f, ": {}", coverage_text(&all))?;
         if physical > 0 {
-            write!(f, "\n{physical} rules of implement have no logical right side to compare")?;
+            write!(f, "\n{physical} rules of implement are about operators of engines, which mean nothing here")?;
         }
         match wrong {
             0 => Ok(()),

@@ -34,7 +34,7 @@ pub mod trace;
 pub mod wire;
 
 pub(crate) use counts::Fired;
-pub(crate) use decorrelate::reads;
+pub(crate) use decorrelate::{decorrelate, reads};
 pub(crate) use graph::terms_in_order;
 pub(crate) use normalize::{Cycle, RuleIndex, normalize};
 

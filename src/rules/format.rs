@@ -19,7 +19,7 @@ const ALIGNED: [&str; 8] = ["match", "let", "if", "when", "replace", "requires",
 /// rules do not matter here.
 ///
 /// ```
-/// let text = ";; Why.\n(rule merge-sorts (phase normalize) (match (sort ?k\n(sort _ ?r))))";
+/// let text = ";; Why.\n(rule merge-sorts (phase normalize) (match (sort ?k\n (sort _ ?r))))";
 /// let formatted = leafhold::rules::format("sort.rules", text).unwrap();
 /// assert!(formatted.ends_with("(rule merge-sorts\n  (phase normalize)\n  (match   (sort ?k\n             (sort _ ?r))))\n"));
 /// assert_eq!(leafhold::rules::format("sort.rules", &formatted).unwrap(), formatted);

@@ -50,6 +50,9 @@ impl Executor for LocalExecutor {
             started: SystemTime::now(),
         });
         shared.observe(|observer| observer.on_submit(&submitted));
+        // Before a worker starts: it must find no handle in our hands when it lets go of a future.
+        let awaited = shared.schedule.lock().awaited();
+        awaited.into_iter().enumerate().for_each(|(index, handle)| shared.await_done(index, &handle));
         let mut threads = Vec::with_capacity(self.threads);
         // Counted before the first one starts, so that no worker takes itself for the last.
         shared.schedule.lock().workers_left = self.threads;
@@ -68,8 +71,6 @@ impl Executor for LocalExecutor {
             }
             (threads.len()..self.threads).for_each(|_| shared.leave(threads.len()));
         }
-        let awaited = shared.schedule.lock().awaited();
-        awaited.iter().enumerate().for_each(|(index, handle)| shared.await_done(index, handle));
         Run::new(LocalRun { shared, threads })
     }
 }

@@ -185,7 +185,8 @@ fn promised_order(terms: &Terms, root: TermId) -> Option<SortId> {
     }
 }
 
-fn is_volatile(terms: &Terms, root: TermId) -> bool {
+/// Whether a volatile function is called anywhere in a term.
+pub(super) fn is_volatile(terms: &Terms, root: TermId) -> bool {
     let mut stack = vec![root];
     let volatile = |scalar| terms.scalar_facts(scalar).volatility == Volatility::Volatile;
     while let Some(term) = stack.pop() {

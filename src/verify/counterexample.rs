@@ -28,13 +28,7 @@ pub struct Counterexample {
 impl Counterexample {
     pub(super) fn new(rule: &str, pair: &Pair<'_>, filling: &Filling, semantics: &Semantics) -> Self {
         let Pair { terms, before, after, .. } = *pair;
-        let mut tables = String::new();
-        for (spec, table) in terms.gets().iter().zip(&filling.0) {
-            if read_in(terms, before, spec.columns.first()) || !table.is_empty() {
-                let relation = Relation { columns: spec.columns.clone(), rows: table.clone() };
-                tables.push_str(&format!("{}\n{}", spec.leaf.name(), rows(terms, &relation)));
-            }
-        }
+        let tables = shown_tables(terms, before, filling);
         let [before_rows, after_rows] = pair.shown(filling, semantics);
         Counterexample {
             rule: rule.to_owned(),
@@ -46,6 +40,18 @@ impl Counterexample {
             under: (semantics.float_equality == FloatEquality::Ieee).then_some("ieee float equality"),
         }
     }
+}
+
+/// The tables that a term reads, as texts.
+pub(super) fn shown_tables(terms: &Terms, root: crate::term::TermId, filling: &Filling) -> String {
+    let mut tables = String::new();
+    for (spec, table) in terms.gets().iter().zip(&filling.0) {
+        if read_in(terms, root, spec.columns.first()) || !table.is_empty() {
+            let relation = Relation { columns: spec.columns.clone(), rows: table.clone() };
+            tables.push_str(&format!("{}\n{}", spec.leaf.name(), rows(terms, &relation)));
+        }
+    }
+    tables
 }
 
 fn read_in(terms: &Terms, root: crate::term::TermId, column: Option<&crate::term::ColumnId>) -> bool {

@@ -6,6 +6,10 @@
 //! rule makes of a shape must give the same rows, as the rule's `keeps` says. A volatile function is a coin,
 //! and results must have the same distribution over all its tosses.
 //!
+//! A rule of `implement` is compared in the same way: what it proposes is run partition by partition, with inputs that
+//! stand as its `requires` says and in any partitions otherwise. The states of a partial aggregate are the engine's; here
+//! they are the rows.
+//!
 //! Then each soundness guard (`if`) is dropped in turn: one that nothing refutes is reported.
 //! Everything follows from the rule's name and a seed, so a counterexample comes again.
 //!
@@ -29,6 +33,9 @@ mod draws;
 mod fill;
 pub mod lint;
 mod mutate;
+mod native;
+mod partitions;
+mod physical;
 mod run;
 mod search;
 mod shape;
@@ -39,6 +46,7 @@ pub use bounds::Bounds;
 pub use counterexample::{Counterexample, VerifyError};
 pub use coverage::Coverage;
 pub use mutate::{Fate, Mutant, mutate};
+pub use native::verify_native;
 pub use run::verify_all;
 pub use soundness::{GuardCheck, Verification, verify};
 

@@ -10,6 +10,7 @@ use super::counterexample::{Counterexample, VerifyError};
 use super::coverage::Coverage;
 use super::dice::Dice;
 use super::fill::{Domain, Filling};
+use super::physical;
 use super::shape::Shapes;
 use super::shrink::{shrink, simpler};
 use crate::rules::{ExampleFunctions, Phase, Rule};
@@ -35,7 +36,7 @@ struct Refuted {
 /// The smallest counterexample that was found, or why nothing could be compared.
 pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> Result<(), VerifyError> {
     if rule.phase() == Phase::Implement {
-        return Ok(());
+        return physical::search(rule, bounds, coverage);
     }
     let tables = rule.tables();
     let mut dice = Dice::of(&("fillings", rule.name(), bounds.seed));

@@ -44,7 +44,10 @@ pub fn fmt(paths: &[PathBuf], check: bool) -> Result<(), CliError> {
     }
     let all = files.len();
     match diffs.is_empty() {
-        true if check => Screen::Stdout.say(format!("{all} files are formatted")),
+        true if check => {
+            let files = if all == 1 { "file is" } else { "files are" };
+            Screen::Stdout.say(format!("{all} {files} formatted"))
+        }
         true => Screen::Stdout.say(format!("{changed} of {all} files changed")),
         false => Err(CliError::new(format!(
             "{changed} of {all} files are not formatted; `leafhold rules fmt` does it\n\n{}",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use leafhold::explain::{VerificationText, findings, verification_json};
 use leafhold::rules::{Rule, RuleSet};
-use leafhold::verify::{Bounds, verify_all};
+use leafhold::verify::{Bounds, verify_all, verify_native};
 
 use super::files::{borrowed, broken, read};
 use crate::args::{Format, VerifyArgs};
@@ -17,7 +17,11 @@ pub fn verify(args: &VerifyArgs) -> Result<(), CliError> {
     let (set, rules) = chosen(args)?;
     let bounds = Bounds { cases: args.cases.get(), seed: args.seed };
     let progress = Progress::new(rules.len());
-    let results = verify_all(&rules, &bounds, args.threads.get(), &|verification| progress.done(&verification.rule));
+    let mut results =
+        verify_all(&rules, &bounds, args.threads.get(), &|verification| progress.done(&verification.rule));
+    if args.names.is_empty() && args.paths.is_empty() {
+        results.extend(verify_native(&set));
+    }
     progress.end();
     let wrong = results.iter().filter(|result| !findings(result).is_empty()).count();
     let verdict = format!("{wrong} of {} rules cannot be shown to be right", rules.len());

@@ -61,7 +61,7 @@ fn rule_files_get_their_one_layout() {
 #[test]
 fn rules_are_verified_and_the_wrong_ones_refuted() {
     let verified = leafhold(&["rules", "verify", "--rule", "merge-limits", "--cases", "500"]).ok().out;
-    assert!(verified.contains("1 rules hold") && verified.contains("exhaustive to 2 rows"), "{verified}");
+    assert!(verified.contains("1 rule holds") && verified.contains("exhaustive to 2 rows"), "{verified}");
     let wrong = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/rules/unsound/push-filter-into-limit.rules");
     let said = ["1 of 1 rules cannot be shown to be right", "error[R070]", "counterexample"];
     leafhold(&["rules", "verify", wrong]).fails(1, &said);

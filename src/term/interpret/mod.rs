@@ -39,6 +39,7 @@ pub use arrow::{array_of, literal_of, values_of};
 pub use compare::{compare, order};
 pub use equivalence::{Equivalence, Verdict, preserves};
 pub use error::EvalError;
+pub(crate) use plan::run_operator;
 pub use plan::{interpret, is_sorted};
 pub use relation::{Relation, Row, table};
 pub use semantics::{Errors, FloatEquality, FloatSums, Overflow, RowOrder, Semantics};

@@ -28,6 +28,21 @@ pub fn interpret(terms: &Terms, root: TermId, semantics: &Semantics, tables: &Ta
     Context { terms, semantics, tables, outer: None }.relation(root)
 }
 
+/// What one operator gives over the results of its inputs; not an `apply`, whose right side has none of its own.
+///
+/// # Errors
+/// As [`interpret`].
+pub(crate) fn run_operator(
+    terms: &Terms,
+    op: RelOp,
+    inputs: Vec<Relation>,
+    semantics: &Semantics,
+    tables: &Tables,
+) -> Result<Relation, EvalError> {
+    let node = RelNode::new(op, []);
+    Context { terms, semantics, tables, outer: None }.operator(&node, inputs.into_iter().map(Rc::new).collect())
+}
+
 impl Context<'_> {
     /// What a term gives; the right sides of applies are computed anew for every left row.
     pub(super) fn relation(self, root: TermId) -> Result<Relation, EvalError> {

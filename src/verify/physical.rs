@@ -1,0 +1,164 @@
+//! The search for a counterexample to a rule of `implement`: what it proposes must give the rows of the term, also
+//! when rows lie in any partitions that it does not forbid.
+
+use std::sync::Arc;
+
+use super::bounds::Bounds;
+use super::compare::is_volatile;
+use super::counterexample::{Counterexample, VerifyError, rows, shown_tables};
+use super::coverage::Coverage;
+use super::dice::Dice;
+use super::draws::with_functions;
+use super::fill::{Domain, Filling};
+use super::partitions::{Machine, Operator};
+use super::shape::Shapes;
+use crate::rules::{ExampleFunctions, Rule, print_alternative};
+use crate::term::interpret::{
+    Equivalence, EvalError, Relation, Row, Semantics, Tables, Verdict, interpret, is_sorted, preserves,
+};
+use crate::term::text::{parse_into, print_line};
+use crate::term::{Alternative, RelOp, SortId, TermId, Terms};
+
+/// Exhaustive fillings of one shape, and samples.
+const PER_SHAPE: (usize, usize) = (200, 40);
+
+/// Looks for terms, tables and partitions on which a rule's operator gives other rows.
+///
+/// # Errors
+/// A counterexample, or why nothing could be compared.
+pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> Result<(), VerifyError> {
+    let tables = rule.tables();
+    let mut dice = Dice::of(&("partitions", rule.name(), bounds.seed));
+    let befores = rule.examples().iter().map(|example| &example.before).chain(rule.nots());
+    for text in befores {
+        let mut terms = Terms::new(Arc::new(ExampleFunctions));
+        let notation = |error| VerifyError::Notation { rule: rule.name().to_owned(), text: text.clone(), error };
+        let root = parse_into(&mut terms, text, &tables).map_err(notation)?;
+        attempt(rule, &mut terms, root, &mut dice, coverage)?;
+    }
+    let mut shapes = Shapes::of(rule, bounds.seed);
+    for _ in 0..bounds.cases / 4 {
+        if coverage.cases() >= bounds.cases {
+            break;
+        }
+        let Some(mut shape) = shapes.next() else { continue };
+        attempt(rule, &mut shape.terms, shape.root, &mut dice, coverage)?;
+    }
+    Ok(())
+}
+
+/// Compares a term and all operators that the rule proposes for it.
+fn attempt(
+    rule: &Rule,
+    terms: &mut Terms,
+    root: TermId,
+    dice: &mut Dice,
+    coverage: &mut Coverage,
+) -> Result<(), VerifyError> {
+    // A coin that each partition tosses for itself has no one result to compare.
+    if is_volatile(terms, root) {
+        return Ok(());
+    }
+    for alternative in rule.alternatives(terms, root) {
+        coverage.shapes += 1;
+        let operator = match Operator::of(terms, &alternative) {
+            Ok(operator) => operator,
+            Err(reason) => {
+                return Err(VerifyError::Unsound(Box::new(Counterexample {
+                    rule: rule.name().to_owned(),
+                    tables: String::new(),
+                    before: print_line(terms, root),
+                    after: print_alternative(terms, &alternative),
+                    before_rows: "  rows\n".to_owned(),
+                    after_rows: format!("  nothing: there is no such operator, as {reason}\n"),
+                    under: None,
+                })));
+            }
+        };
+        let domain = Domain::of(terms, [root, root]);
+        let (fillings, rows) = domain.all(PER_SHAPE.0);
+        coverage.tried_all(rows, domain.width());
+        for filling in fillings {
+            coverage.exhaustive += 1;
+            compare(rule, terms, root, &alternative, &operator, filling, dice)?;
+        }
+        for _ in 0..PER_SHAPE.1 {
+            coverage.samples += 1;
+            compare(rule, terms, root, &alternative, &operator, domain.sample(dice), dice)?;
+        }
+    }
+    Ok(())
+}
+
+fn compare(
+    rule: &Rule,
+    terms: &Terms,
+    root: TermId,
+    alternative: &Alternative<TermId>,
+    operator: &Operator,
+    filling: Filling,
+    dice: &mut Dice,
+) -> Result<(), VerifyError> {
+    let semantics = Semantics::default();
+    let tables = with_functions(filling.tables());
+    let before = interpret(terms, root, &semantics, &tables);
+    let machine = Machine { terms, semantics: &semantics, tables: &tables, salt: dice.below(usize::MAX) as u64 };
+    let after = machine.run(operator);
+    match verdict(terms, root, &before, &after, &semantics, &tables) {
+        Verdict::Same => Ok(()),
+        Verdict::Unknown => match before.and(after) {
+            Err(error) => Err(VerifyError::unknown(rule.name(), print_line(terms, root), &error)),
+            Ok(_) => Ok(()),
+        },
+        Verdict::Different => {
+            let text = |result: &Result<Relation, EvalError>| match result {
+                Ok(relation) => rows(terms, relation),
+                Err(error) => format!("  error: {error}\n"),
+            };
+            Err(VerifyError::Unsound(Box::new(Counterexample {
+                rule: rule.name().to_owned(),
+                tables: shown_tables(terms, root, &filling),
+                before: print_line(terms, root),
+                after: print_alternative(terms, alternative),
+                before_rows: text(&before),
+                after_rows: text(&after),
+                under: None,
+            })))
+        }
+    }
+}
+
+/// Rows are compared as bags, those of a limit as one of its results. What orders rows must order them.
+fn verdict(
+    terms: &Terms,
+    root: TermId,
+    before: &Result<Relation, EvalError>,
+    after: &Result<Relation, EvalError>,
+    semantics: &Semantics,
+    tables: &Tables,
+) -> Verdict {
+    let node = terms.term(root);
+    let keys = match node.op {
+        RelOp::Sort(keys) | RelOp::TopK { keys, .. } => Some(keys),
+        _ => None,
+    };
+    if let (Some(keys), Ok(before), Ok(after)) = (keys, before, after) {
+        let unordered = matches!(is_sorted(terms, after, keys, semantics, tables), Ok(false));
+        if unordered || key_columns(terms, keys, before) != key_columns(terms, keys, after) {
+            return Verdict::Different;
+        }
+    }
+    match node.op {
+        RelOp::Limit { .. } | RelOp::TopK { .. } => match interpret(terms, node.inputs[0], semantics, tables) {
+            Ok(all) => preserves(before, after, Equivalence::OneOf(&all), semantics),
+            Err(_) => Verdict::Same,
+        },
+        _ => preserves(before, after, Equivalence::Bag, semantics),
+    }
+}
+
+/// The values of the columns that keys are, in the order of rows: ties change nothing here.
+fn key_columns(terms: &Terms, keys: SortId, relation: &Relation) -> Option<Vec<Row>> {
+    let columns: Option<Vec<_>> = terms.sort_keys(keys).iter().map(|key| terms.as_column(key.scalar)).collect();
+    Some(relation.select(&columns?).ok()?.rows)
+}
