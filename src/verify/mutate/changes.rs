@@ -29,6 +29,7 @@ pub(super) fn changes(source: &str) -> Vec<Change> {
                 content.iter().for_each(|template| edits.template(template));
                 content.iter().for_each(|template| edits.computed(template, &variables));
             }
+            "requires" => content.iter().for_each(|input| edits.required(input)),
             _ => {}
         }
     }
@@ -162,6 +163,17 @@ impl Edits<'_> {
             self.kinds(kind);
         }
         parts.iter().for_each(|part| self.template(part));
+    }
+
+    /// What is required of an input: less, or something else.
+    fn required(&mut self, input: &Datum) {
+        let [name, required] = items(input) else { return };
+        let own = self.text(required.span);
+        for other in ["any", "replicated"].into_iter().filter(|other| **other != own) {
+            // With its input, which tells two requirements of a rule apart.
+            let changed = format!("({} {other})", self.text(name.span));
+            self.replace(input.span, &changed);
+        }
     }
 
     /// Calls of functions: another function, one argument alone, swapped arguments, another relation.

@@ -1,7 +1,7 @@
 //! Mutants of rules: is verification able to tell a wrong rule from a right one?
 //!
 //! A mutant is a rule with one small change to its text: a guard dropped, inputs swapped, a kind of join more,
-//! `within` for `beyond`. It dies when verification refutes it, or when its own examples no longer hold. What
+//! `within` for `beyond`, rows in any partition instead of one. It dies when verification refutes it, or when its own examples no longer hold. What
 //! survives is either as right as the rule itself, or shows what verification does not see.
 
 mod changes;
@@ -13,7 +13,7 @@ use super::counterexample::VerifyError;
 use super::coverage::Coverage;
 use super::run::in_parallel;
 use super::search::search;
-use crate::rules::{Phase, Rule, RuleSet};
+use crate::rules::{Rule, RuleSet};
 use changes::changes;
 
 /// What became of a mutant.
@@ -39,10 +39,9 @@ pub struct Mutant {
 }
 
 /// Makes all mutants of some rules and verifies each, on so many threads. In the order of the rules, and of
-/// their texts. Rules of `implement` have none: there is no logical right side to compare.
+/// their texts.
 pub fn mutate(rules: &[Arc<Rule>], bounds: &Bounds, threads: usize, done: &(dyn Fn(&str) + Sync)) -> Vec<Mutant> {
-    let logical: Vec<_> = rules.iter().filter(|rule| rule.phase() != Phase::Implement).collect();
-    let mutants = in_parallel(&logical, threads, |rule| {
+    let mutants = in_parallel(rules, threads, |rule| {
         let mutants = mutants_of(rule, bounds);
         done(rule.name());
         mutants
