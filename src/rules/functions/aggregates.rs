@@ -53,10 +53,12 @@ functions! {
             let insensitive = |call: &TermAggregate| !matches!(call.function, AggregateFunction::Other(_));
             Some(Value::Bool(calls.iter().all(|(_, call)| insensitive(call))))
         };
-    fact "splittable" (Aggregates) -> Bool, "Whether every aggregate can be computed in two halves: none is of distinct values.",
+    fact "splittable" (Aggregates) -> Bool,
+        "Whether every aggregate can be computed in two halves: none is of distinct values, or depends on the order of rows.",
         |terms, args| {
             let calls = &terms.aggregate(args.aggregates(0)?).aggregates;
-            Some(Value::Bool(calls.iter().all(|(_, call)| !call.distinct)))
+            let whole = |call: &TermAggregate| call.distinct || matches!(call.function, AggregateFunction::Other(_));
+            Some(Value::Bool(!calls.iter().any(|(_, call)| whole(call))))
         };
     make "of-one-row" (Aggregates) -> Projection, "What an aggregate gives where every group is a single row.",
         |terms, args| {
