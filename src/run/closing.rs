@@ -1,13 +1,18 @@
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::schedule::{Garbage, Schedule, is_join};
 use super::{Outcome, RunCause, RunError, TaskEvent, TaskState};
 
 impl Schedule {
     /// Ends what has not ended, and makes the result. Returns the events of the tasks that never ran.
-    pub(super) fn finish(&mut self, now: Duration, workers: usize, garbage: &mut Garbage) -> Vec<TaskEvent> {
+    pub(super) fn finish(
+        &mut self,
+        started: SystemTime,
+        now: Duration,
+        workers: usize,
+        garbage: &mut Garbage,
+    ) -> Vec<TaskEvent> {
         let mut events = Vec::new();
         // A graph that is no graph has no order; then nothing ran.
         let order = match self.topological.len() == self.tasks.len() {
@@ -25,6 +30,7 @@ impl Schedule {
         }
         let mut report = std::mem::take(&mut self.report);
         report.tasks = self.tasks.iter_mut().filter_map(|task| task.event.take()).collect();
+        report.started = started;
         report.wall = now;
         report.workers = workers;
         for (alias, known) in &self.graph.aliases {
@@ -33,7 +39,7 @@ impl Schedule {
             }
         }
         report.c_out = self.joins_counted.then(|| self.joined_rows(&report.node_rows));
-        report.critical_path = self.critical_path(&report.tasks);
+        report.link(|task| self.producers[task].iter().copied());
         let outputs = self.graph.outputs.iter().map(|output| self.tasks[output.index()].ports[0].rows.as_ref());
         let partitions: Option<Vec<_>> = match self.failure {
             None => outputs.map(|rows| rows.map(|rows| rows.data.clone())).collect(),
@@ -65,19 +71,5 @@ impl Schedule {
         let joins = nodes.filter(|node| is_join(&node.op)).filter_map(|node| node.plan_node);
         let joins: BTreeSet<usize> = joins.collect();
         joins.iter().filter_map(|join| node_rows.get(join)).sum()
-    }
-
-    /// From the task that ended last, back to what each waited for longest.
-    fn critical_path(&self, events: &[TaskEvent]) -> Vec<usize> {
-        let ran = |task: &usize| events[*task].started.is_some();
-        let last = |tasks: &mut dyn Iterator<Item = usize>| {
-            tasks.filter(ran).max_by_key(|task| (events[*task].ended, Reverse(*task)))
-        };
-        let mut path: Vec<usize> = last(&mut (0..events.len())).into_iter().collect();
-        while let Some(before) = path.last().and_then(|task| last(&mut self.producers[*task].iter().copied())) {
-            path.push(before);
-        }
-        path.reverse();
-        path
     }
 }

@@ -1,7 +1,7 @@
 use arrow_schema::ArrowError;
 
-use super::{KernelError, RunReport};
-use crate::leaf::{FutureError, ReadError, inside};
+use super::{KernelError, RunReport, TaskError};
+use crate::leaf::{FutureError, FutureErrorKind, ReadError, inside};
 use crate::lower::LowerError;
 
 /// What made a run fail.
@@ -79,6 +79,37 @@ pub enum RunCause {
     /// The graph contradicts itself.
     #[error("this task graph cannot run: {0}")]
     Graph(String),
+}
+
+impl RunCause {
+    /// The kind of cause, as reports name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            RunCause::Future { source, .. } => match source.kind {
+                FutureErrorKind::Failed => "future-failed",
+                FutureErrorKind::Cancelled => "future-cancelled",
+                FutureErrorKind::Lost => "future-lost",
+            },
+            RunCause::Value { .. } => "value",
+            RunCause::Schema { .. } => "schema",
+            RunCause::Kernel { source, .. } => match source {
+                KernelError::Compute(_) => "compute",
+                KernelError::Unsupported { .. } => "unsupported",
+                KernelError::Read { .. } => "read",
+                KernelError::Cancelled => "cancelled",
+            },
+            RunCause::Panic { .. } => "panic",
+            RunCause::Cancelled => "cancelled",
+            RunCause::Threads(_) => "threads",
+            RunCause::Worker(_) => "worker",
+            RunCause::Graph(_) => "graph",
+        }
+    }
+
+    /// The same as the event of a task has it.
+    pub fn task_error(&self) -> TaskError {
+        TaskError::new(self.kind(), self.to_string())
+    }
 }
 
 /// A run that failed: why, and what is known of every task (law T3).

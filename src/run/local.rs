@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -38,16 +37,17 @@ impl LocalExecutor {
 
 impl Executor for LocalExecutor {
     fn submit(&self, graph: TaskGraph) -> Run {
-        let stages: BTreeSet<usize> = graph.graph.node_weights().map(|task| task.stage).collect();
-        let submitted = Submitted { tasks: graph.len(), stages: stages.len() };
+        let schedule = Schedule::new(graph);
+        let submitted = Submitted { tasks: schedule.tasks.len(), stages: schedule.report.stages.clone() };
+        let started = SystemTime::now();
         let shared = Arc::new(Shared {
             kernels: self.kernels.clone(),
             observers: self.observers.clone(),
-            schedule: Mutex::new(Schedule::new(graph)),
+            schedule: Mutex::new(schedule),
             wake: Condvar::new(),
             cancelled: Arc::new(AtomicBool::new(false)),
             start: Instant::now(),
-            started: SystemTime::now(),
+            started,
         });
         shared.observe(|observer| observer.on_submit(&submitted));
         // Before a worker starts: it must find no handle in our hands when it lets go of a future.

@@ -1,12 +1,13 @@
+use super::report::Stage;
 use super::{RunReport, TaskEvent};
 
 /// What an observer is told when a run begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submitted {
     /// How many tasks are planned.
     pub tasks: usize,
-    /// In how many stages.
-    pub stages: usize,
+    /// In which stages, by number.
+    pub stages: Vec<Stage>,
 }
 
 /// Watches runs, for progress bars and logs (law T4). It is called on the executor's threads, from

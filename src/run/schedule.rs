@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::awaited::{Awaited, Place, ReadKey};
 use super::data::Rows;
-use super::{Outcome, RunCause, RunError, RunReport, TaskEvent, TaskState};
+use super::{Outcome, RunCause, RunError, RunReport, TaskError, TaskEvent, TaskState};
 use crate::leaf::{FutureHandle, PartitionReader};
 use crate::lower::{FragmentOp, TaskGraph, TaskInput};
 
@@ -125,9 +125,10 @@ impl Schedule {
             }
             Err((state, cause)) => {
                 let mut events = Vec::new();
+                let error = Arc::new(cause.task_error());
                 for reader in readers {
                     if self.tasks[reader].event.is_none() {
-                        let event = self.unstarted(reader, state, now, Some(cause.to_string()));
+                        let event = self.unstarted(reader, state, now, Some(error.clone()));
                         events.push(self.end(reader, event));
                     }
                     self.fail(reader, cause.clone());
@@ -179,7 +180,7 @@ impl Schedule {
         garbage: &mut Garbage,
     ) -> TaskEvent {
         let state = if cause.is_some() { TaskState::Failed } else { TaskState::Cancelled };
-        let event = self.started(task, state, ran, cause.as_ref().map(RunCause::to_string));
+        let event = self.started(task, state, ran, cause.as_ref().map(|cause| Arc::new(cause.task_error())));
         self.let_go(task, garbage);
         let event = self.end(task, event);
         if let Some(cause) = cause {
@@ -258,7 +259,7 @@ impl Schedule {
         event
     }
 
-    fn started(&self, task: usize, state: TaskState, ran: Ran, error: Option<String>) -> TaskEvent {
+    fn started(&self, task: usize, state: TaskState, ran: Ran, error: Option<Arc<TaskError>>) -> TaskEvent {
         TaskEvent {
             worker: Some(ran.worker),
             attempt: 1,
@@ -268,7 +269,13 @@ impl Schedule {
         }
     }
 
-    pub(super) fn unstarted(&self, task: usize, state: TaskState, now: Duration, error: Option<String>) -> TaskEvent {
+    pub(super) fn unstarted(
+        &self,
+        task: usize,
+        state: TaskState,
+        now: Duration,
+        error: Option<Arc<TaskError>>,
+    ) -> TaskEvent {
         TaskEvent {
             task,
             stage: self.graph[task].stage,
@@ -276,14 +283,18 @@ impl Schedule {
             label: self.tasks[task].label.clone(),
             state,
             worker: None,
+            host: None,
             attempt: 0,
+            attempts: Vec::new(),
             submitted: Duration::ZERO,
             ready: self.tasks[task].ready,
             started: None,
             ended: now,
+            transfer: Duration::ZERO,
             rows: 0,
             bytes_in: 0,
             bytes_out: 0,
+            peak_memory: None,
             error,
         }
     }

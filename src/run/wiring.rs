@@ -2,6 +2,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use super::awaited::Awaited;
+use super::report::stages_of;
 use super::schedule::{Port, Progress, Schedule};
 use super::{RunCause, RunReport};
 use crate::lower::{Task, TaskGraph, TaskInput};
@@ -10,12 +11,14 @@ impl Schedule {
     /// The schedule of a graph before anything has run.
     pub(super) fn new(graph: TaskGraph) -> Self {
         let tasks: Vec<&Task> = graph.graph.node_weights().collect();
+        let stages = stages_of(&graph);
+        let labels: HashMap<_, _> = stages.iter().map(|stage| (stage.stage, stage.label.clone())).collect();
         let progress = tasks.iter().map(|task| Progress {
             unmet: 0,
             consumers: Vec::new(),
             futures: Vec::new(),
             ports: (0..task.fragment.output.ports()).map(|_| Port::default()).collect(),
-            label: task.fragment.label.as_str().into(),
+            label: labels[&task.stage].clone(),
             ready: None,
             event: None,
         });
@@ -33,7 +36,7 @@ impl Schedule {
             stopping: false,
             kept_ports: 0,
             kept_bytes: 0,
-            report: RunReport::default(),
+            report: RunReport { stages, ..RunReport::default() },
             joins_counted: true,
             workers_left: 0,
             result: None,

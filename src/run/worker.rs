@@ -96,7 +96,7 @@ impl Shared {
             return;
         }
         let mut garbage = Garbage::default();
-        let events = schedule.finish(self.now(), workers, &mut garbage);
+        let events = schedule.finish(self.started, self.now(), workers, &mut garbage);
         let report = schedule.result.as_ref().map(|result| match result {
             Ok(outcome) => outcome.report.clone(),
             Err(error) => error.report.clone(),

@@ -133,7 +133,7 @@ struct Watch {
 
 impl Observer for Watch {
     fn on_submit(&self, submitted: &Submitted) {
-        self.submitted.lock().push(*submitted);
+        self.submitted.lock().push(submitted.clone());
     }
     fn on_event(&self, event: &TaskEvent) {
         self.events.lock().push((event.task, event.state));

@@ -46,8 +46,9 @@ impl RunReport {
             let _ = writeln!(text, "warning: {warning}");
         }
         for event in self.tasks.iter().filter(|event| event.error.is_some()) {
-            let error = event.error.as_deref().unwrap_or_default();
-            let _ = writeln!(text, "{}: {error}", event.state.name());
+            if let Some(error) = &event.error {
+                let _ = writeln!(text, "{}: {}", event.state.name(), error.message);
+            }
         }
         text
     }

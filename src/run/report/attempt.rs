@@ -1,0 +1,26 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::times;
+
+/// A try of a task that did not count: another one followed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskAttempt {
+    /// Which try, from 1.
+    pub number: u32,
+    /// Who ran it.
+    pub worker: Option<Arc<str>>,
+    /// The machine that the worker ran on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Arc<str>>,
+    /// When it started, if anybody heard that it did.
+    #[serde(rename = "started_us", with = "times::optional")]
+    pub started: Option<Duration>,
+    /// When it ended, or was given up.
+    #[serde(rename = "ended_us", with = "times")]
+    pub ended: Duration,
+    /// Why it did not count: `the worker is gone (signal 9)`.
+    pub why: String,
+}

@@ -1,0 +1,77 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{TaskAttempt, TaskError, TaskState, times};
+
+/// The one terminal event of a planned task (law T1).
+///
+/// Times are offsets from the start of the run on a monotonic clock, taken where the task ran (law T2);
+/// JSON gives them in microseconds, with the nanoseconds as a fraction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskEvent {
+    /// Which task of the graph.
+    pub task: usize,
+    /// Its stage.
+    pub stage: usize,
+    /// Its partition in the stage.
+    pub partition: usize,
+    /// What it does, in a few words.
+    pub label: Arc<str>,
+    /// How it ended.
+    pub state: TaskState,
+    /// Who ran it; `None` for what never started.
+    #[serde(default)]
+    pub worker: Option<Arc<str>>,
+    /// The machine that the worker ran on, where it is not the driver's own process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Arc<str>>,
+    /// Which try this was, from 1; 0 for what never started.
+    pub attempt: u32,
+    /// The tries before this one, which did not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<TaskAttempt>,
+    /// When the executor got the task.
+    #[serde(rename = "submitted_us", with = "times")]
+    pub submitted: Duration,
+    /// When everything that it needs was there.
+    #[serde(rename = "ready_us", with = "times::optional", default)]
+    pub ready: Option<Duration>,
+    /// When it started.
+    #[serde(rename = "started_us", with = "times::optional", default)]
+    pub started: Option<Duration>,
+    /// When it ended, or when it was known that it will never start.
+    #[serde(rename = "ended_us", with = "times")]
+    pub ended: Duration,
+    /// What it took to move its inputs to the worker and its result back; nothing within one process.
+    #[serde(rename = "transfer_us", with = "times", default, skip_serializing_if = "Duration::is_zero")]
+    pub transfer: Duration,
+    /// Rows that it gave, over all ports.
+    pub rows: u64,
+    /// Bytes that it read.
+    pub bytes_in: u64,
+    /// Bytes that it gave.
+    pub bytes_out: u64,
+    /// The most bytes of memory that it held, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
+    /// What went wrong. Tasks that fail for one reason share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Arc<TaskError>>,
+}
+
+impl TaskEvent {
+    /// How long it ran; nothing for what never started.
+    pub fn duration(&self) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| self.ended.saturating_sub(started))
+    }
+
+    /// How long it waited for a worker, with everything there that it needs; nothing for what never started.
+    pub fn queued(&self) -> Duration {
+        match (self.ready, self.started) {
+            (Some(ready), Some(started)) => started.saturating_sub(ready),
+            _ => Duration::ZERO,
+        }
+    }
+}

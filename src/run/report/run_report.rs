@@ -1,0 +1,83 @@
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Flows, Stage, TaskEvent, TaskState, times};
+use crate::run::RunWarning;
+
+/// What happened in a run: exactly one event per planned task, whether it ran or not (law T1).
+///
+/// It holds no data and no futures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// One event per planned task, by task.
+    pub tasks: Vec<TaskEvent>,
+    /// The stages, by number.
+    #[serde(default)]
+    pub stages: Vec<Stage>,
+    /// Which task read which.
+    #[serde(default)]
+    pub flows: Flows,
+    /// When the run started, by the driver's calendar: what times in events count from.
+    #[serde(rename = "started_unix_us", with = "times::calendar")]
+    pub started: SystemTime,
+    /// From submission to the end.
+    #[serde(rename = "wall_us", with = "times")]
+    pub wall: Duration,
+    /// How many workers there were.
+    pub workers: usize,
+    /// The most ports of tasks that were kept for readers at one time.
+    pub peak_ports: usize,
+    /// The most bytes that they held at one time.
+    pub peak_bytes: u64,
+    /// Actual rows that a node of the plan gave, summed over tasks: by index into `Plan::post_order`,
+    /// where the engine counted them.
+    pub node_rows: BTreeMap<usize, u64>,
+    /// Actual rows over the outputs of all joins; `None` when the engine did not count those of one.
+    pub c_out: Option<u64>,
+    /// What went right, but perhaps not as somebody thinks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<RunWarning>,
+    /// The tasks, first to last, that the end of the run waited for.
+    pub critical_path: Vec<usize>,
+}
+
+impl Default for RunReport {
+    /// The report of a run without tasks, at the start of the calendar.
+    fn default() -> Self {
+        RunReport {
+            tasks: Vec::new(),
+            stages: Vec::new(),
+            flows: Flows::default(),
+            started: UNIX_EPOCH,
+            wall: Duration::ZERO,
+            workers: 0,
+            peak_ports: 0,
+            peak_bytes: 0,
+            node_rows: BTreeMap::new(),
+            c_out: None,
+            warnings: Vec::new(),
+            critical_path: Vec::new(),
+        }
+    }
+}
+
+impl RunReport {
+    /// How many tasks ended in a state.
+    pub fn count(&self, state: TaskState) -> usize {
+        self.tasks.iter().filter(|event| event.state == state).count()
+    }
+
+    /// Whether every task has its rows.
+    pub fn is_ok(&self) -> bool {
+        self.tasks.iter().all(|event| event.state.has_rows())
+    }
+
+    /// Fills in what follows from the events and from what each task reads: [`flows`](RunReport::flows) and
+    /// [`critical_path`](RunReport::critical_path). `producers` gives what a task reads, in ascending order and each once.
+    pub fn link<I: Iterator<Item = usize>>(&mut self, producers: impl Fn(usize) -> I) {
+        self.flows = Flows::new(&self.tasks, &producers);
+        self.critical_path = super::critical_path(&self.tasks, &producers);
+    }
+}
