@@ -5,18 +5,22 @@
 //! [`collect`] does all of it for a plan, [`persist`] in the background, into new futures. Whatever happens, the [`RunReport`] has exactly one
 //! [`TaskEvent`] per planned task, and a run that fails returns it inside its [`RunError`].
 
+mod attempt;
 mod awaited;
 mod closing;
 mod collect;
 mod data;
+mod envelope;
 mod error;
 mod executor;
 mod fragment;
 mod kernels;
+pub mod lifecycle;
 mod local;
 mod names;
 mod native;
 mod observer;
+mod options;
 mod persist;
 mod recovery;
 pub mod report;
@@ -24,8 +28,11 @@ mod schedule;
 mod warning;
 mod wiring;
 mod worker;
+mod workers;
 
+pub use attempt::{Attempt, RunClock};
 pub use collect::{CollectError, Collected, collect};
+pub use envelope::{Envelope, Measured, WorkerLost};
 pub use error::{RunCause, RunError, RunFailure};
 pub use executor::{Canceller, Executor, Outcome, Run, Running};
 pub use fragment::{FragmentError, run_fragment};
@@ -33,6 +40,8 @@ pub use kernels::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 pub use local::LocalExecutor;
 pub use native::{partition_function, run_partition_function};
 pub use observer::{Observer, Submitted};
+pub use options::ExecutorOptions;
 pub use persist::{PersistError, PersistOptions, PersistRun, Persisted, persist};
 pub use report::{RunReport, TaskAttempt, TaskError, TaskEvent, TaskState};
 pub use warning::RunWarning;
+pub use workers::{Worker, Workers};
