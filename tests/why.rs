@@ -33,12 +33,14 @@ fn why_not(rule: &str, query: &str) -> WhyNot {
 }
 
 const OUTER_JOIN: &str = "filter (and (x = 1) (b = 2)) (join left (a = x) t u)";
+const APPLY: &str = "filter (v > 0) (apply scalar [v := n] true t (aggregate [] [n := (count y)] (filter (a = x) u)))";
 const AGGREGATE: &str = "aggregate [b] [s := (sum z)] (join-set (a = x) [t u])";
 
 #[test]
 fn why_tells_the_chain_from_the_query_to_the_plan() {
     golden("outer-join.txt", &why(OUTER_JOIN));
     golden("aggregate.txt", &why(AGGREGATE));
+    golden("apply.txt", &why(APPLY));
     golden("join-order.txt", &why("join-set (and (a = x) (y = d)) [t u v]"));
 }
 
@@ -152,6 +154,19 @@ fn a_replay_blames_the_wrong_rule() {
     let replay = Replay::of(&mut trace, 100);
     assert!(replay.blamed().is_none(), "{replay}");
     assert!(replay.steps.iter().all(|step| matches!(step.outcome, Outcome::Same)), "{replay}");
+}
+
+#[test]
+fn a_replay_begins_with_the_applies_that_were_written() {
+    let nested = "apply anti true t (apply semi true (filter (a = x) u) (filter (and (x = d) (y < e)) v))";
+    for (query, applies) in [(APPLY, 1), (nested, 2)] {
+        let (_, mut trace) = TermPlanner::new(RuleSet::builtin()).traced(query).unwrap();
+        let replay = Replay::of(&mut trace, 100);
+        let first: Vec<_> = replay.steps.iter().take_while(|step| step.by == "decorrelate").collect();
+        assert_eq!(first.len(), applies, "{replay}");
+        assert!(first.iter().all(|step| matches!(step.outcome, Outcome::Same)), "{replay}");
+        assert!(replay.blamed().is_none(), "{replay}");
+    }
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Replay {
                 By::Rule(rule) => rule.keeps(),
                 By::Native(_) => Keeps::Bag,
             };
-            let (before, after) = (trace.term_of(&step.before), trace.term_of(&step.after));
+            let (before, after) = trace.sides(at);
             let by = step.by.name().to_owned();
             let outcome = match same_results(&by, keeps, trace.terms(), before, after, samples) {
                 Ok(_) => Outcome::Same,

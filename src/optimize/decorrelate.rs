@@ -1,4 +1,4 @@
-//! Applies to joins, where that can be told at once.
+//! Applies to joins, before anything else happens to a query.
 //!
 //! The right side of an `apply` reads columns of the left one: they are *free* in it. Conjuncts that read
 //! them are pulled up to the join; an aggregate over all rows that are equal to a free column becomes a
@@ -12,90 +12,51 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::{Field, Schema};
 
 use super::graph::terms_in_order;
+use super::observer::Observer;
+use super::reads::{free_columns, reads};
+use super::trace::NativeStep;
 use crate::expr::{AggregateFunction, BinaryOp, JoinKind, MapPartitions, ScalarOp, Volatility};
 use crate::term::{
     AggregateSpec, ApplyForm, ColumnId, ColumnSet, ExtensionSpec, RelNode, RelOp, ScalarId, TermId, Terms,
 };
 
-/// The columns that a term reads and nothing in it gives. O(terms), no recursion.
-pub fn free_columns(terms: &Terms, root: TermId) -> ColumnSet {
-    let mut free: HashMap<TermId, ColumnSet> = HashMap::new();
+/// The term without its applies, as far as they can be joins: a query that has none is itself. Inner ones come
+/// first, and every other node stays as it is over its new inputs. O(terms), no recursion on depth.
+pub fn decorrelate<O: Observer>(terms: &mut Terms, root: TermId, observer: &mut O) -> TermId {
+    if !terms.has_applies() {
+        return root;
+    }
+    let mut done: HashMap<TermId, TermId> = HashMap::new();
     for id in terms_in_order(terms, root) {
-        let node = terms.term(id);
-        let mut given = ColumnSet::new();
-        let mut all = ColumnSet::new();
-        for (at, input) in node.inputs.iter().enumerate() {
-            let mut below = free[input].clone();
-            if at == 1 && matches!(node.op, RelOp::Apply(_, _)) {
-                below = below.difference(&given);
+        let RelNode { op, inputs } = terms.term(id).clone();
+        let inputs: Vec<TermId> = inputs.iter().map(|input| done[input]).collect();
+        let mut kept = terms.add(RelNode::new(op, inputs.iter().copied()));
+        if let RelOp::Apply(form, on) = op {
+            let on = terms.predicates(on).to_vec();
+            if let Some(joined) = joins(terms, form, on, inputs[0], inputs[1]) {
+                // What moved up reads columns that nobody asked for.
+                let joined = terms.exactly(joined, &terms.facts(kept).outputs.clone());
+                observer.stepped(NativeStep::Decorrelate, kept, joined);
+                kept = joined;
             }
-            all.extend(&below);
-            given.extend(&terms.facts(*input).outputs);
         }
-        all.extend(&reads(terms, node.op).difference(&given));
-        free.insert(id, all);
+        done.insert(id, kept);
     }
-    free.remove(&root).unwrap_or_default()
+    done[&root]
 }
 
-/// The columns that an operator itself reads.
-pub fn reads(terms: &Terms, op: RelOp) -> ColumnSet {
-    let mut columns = ColumnSet::new();
-    let scalars = |columns: &mut ColumnSet, scalars: &[ScalarId]| {
-        scalars.iter().for_each(|scalar| columns.extend(&terms.scalar_facts(*scalar).columns));
-    };
-    match op {
-        RelOp::Get(_) | RelOp::Empty(_) | RelOp::Distinct | RelOp::Limit { .. } => {}
-        RelOp::Project(projection) => {
-            terms.projection(projection).iter().for_each(|(_, scalar)| scalars(&mut columns, &[*scalar]));
-        }
-        RelOp::Filter(on) | RelOp::Join(_, on) | RelOp::JoinSet(on) | RelOp::MarkJoin(_, on) | RelOp::Apply(_, on) => {
-            scalars(&mut columns, terms.predicates(on));
-        }
-        RelOp::Aggregate(spec) => {
-            let spec = terms.aggregate(spec);
-            spec.group.iter().for_each(|column| columns.insert(*column));
-            let args: Vec<ScalarId> = spec.aggregates.iter().flat_map(|(_, call)| call.scalars()).collect();
-            scalars(&mut columns, &args);
-        }
-        RelOp::Window(window) => {
-            let spec = terms.window(window);
-            spec.partition_by.iter().for_each(|column| columns.insert(*column));
-            let keys = spec.order_by.iter().map(|key| key.scalar);
-            let args: Vec<ScalarId> = keys.chain(spec.calls.iter().flat_map(|(_, call)| call.scalars())).collect();
-            scalars(&mut columns, &args);
-        }
-        RelOp::Unnest(spec) => columns.insert(spec.list),
-        RelOp::Sort(keys) | RelOp::TopK { keys, .. } => {
-            let keys: Vec<ScalarId> = terms.sort_keys(keys).iter().map(|key| key.scalar).collect();
-            scalars(&mut columns, &keys);
-        }
-        RelOp::Union(union) => {
-            terms.union_spec(union).inputs.iter().flatten().for_each(|column| columns.insert(*column));
-        }
-        RelOp::Extension(extension) => {
-            terms.extension(extension).inputs.iter().flatten().for_each(|column| columns.insert(*column));
-        }
-    }
-    columns
-}
-
-/// An `apply` as joins, or as it is.
-pub fn decorrelate(terms: &mut Terms, form: ApplyForm, on: Vec<ScalarId>, left: TermId, right: TermId) -> TermId {
+/// An `apply` as joins, which may give more columns.
+fn joins(terms: &mut Terms, form: ApplyForm, on: Vec<ScalarId>, left: TermId, right: TermId) -> Option<TermId> {
     // A scalar's condition says which of the right rows there are.
     let (right, on) = match form {
         ApplyForm::Scalar { .. } => (terms.filter(right, on), Vec::new()),
         _ => (right, on),
     };
     let outer = free_columns(terms, right);
-    let joined = match outer.is_empty() {
+    match outer.is_empty() {
         true => Some(uncorrelated(terms, form, &on, left, right)),
         false => correlated(terms, form, &on, left, right, &outer),
-    };
-    joined.unwrap_or_else(|| {
-        let on = terms.intern_predicates(on);
-        terms.add(RelNode::new(RelOp::Apply(form, on), [left, right]))
-    })
+    }
 }
 
 fn uncorrelated(terms: &mut Terms, form: ApplyForm, on: &[ScalarId], left: TermId, right: TermId) -> TermId {

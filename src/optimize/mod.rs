@@ -1,8 +1,7 @@
 //! From expressions to the cheapest plan that the rules prove equal.
 //!
-//! The phases, each in a file of its own: [`resolve`] gives columns dense ids, and `decorrelate` makes joins
-//! of applies; `normalize` applies the
-//! rules that are never worse, to a fixpoint; `join_order` enumerates the join trees of join-sets;
+//! The phases, each in a file of its own: [`resolve`] gives columns dense ids; `decorrelate` makes joins of
+//! applies; `normalize` applies the rules that are never worse, to a fixpoint; `join_order` enumerates the join trees of join-sets;
 //! `explore` lets the e-graph find alternatives whose merit depends on cost; `implement` proposes
 //! physical operators; `extract` takes the cheapest tree per class and required partitioning; `finish`
 //! prunes columns and builds the [`Plan`].
@@ -26,6 +25,7 @@ mod normalize;
 mod observer;
 mod plan;
 mod planner;
+mod reads;
 mod reinstantiate;
 mod resolve;
 mod shape;
@@ -34,9 +34,9 @@ pub mod trace;
 pub mod wire;
 
 pub(crate) use counts::Fired;
-pub(crate) use decorrelate::{decorrelate, reads};
 pub(crate) use graph::terms_in_order;
 pub(crate) use normalize::{Cycle, RuleIndex, normalize};
+pub(crate) use reads::reads;
 
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use counts::Budgets;

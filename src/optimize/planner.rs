@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 
 use super::cost::{CostModel, DefaultCost};
 use super::counts::{Budgets, Fired, cap, cap_cycles};
+use super::decorrelate::decorrelate;
 use super::estimate::Estimator;
 use super::explore::{build, explore, implement};
 use super::extract::{Extraction, Extractor};
@@ -150,6 +151,7 @@ impl Planner {
     pub fn normalize_term(&self, mut terms: Terms, root: TermId) -> (Terms, TermId, IndexMap<String, u64>) {
         let mut fired = Fired::default();
         let (rules, budget) = (&self.phases.normalize, self.budgets.rewrites);
+        let root = decorrelate(&mut terms, root, &mut ());
         let normal = normalize(&mut terms, root, rules, budget, &mut fired, &mut ());
         (terms, normal.root, fired.in_order(&self.rules))
     }
@@ -215,9 +217,10 @@ impl Planner {
 
     /// One optimization, and what it leaves.
     fn run<O: Observer>(&self, mut terms: Terms, query: &Query, observer: &mut O) -> (Result<Plan, PlanError>, Run) {
+        let joined = decorrelate(&mut terms, query.root, observer);
         let refused = match self.target_partitions {
             0 => Err(PlanError::Partitions(0)),
-            _ => supported(&terms, query.root),
+            _ => supported(&terms, joined),
         };
         if let Err(error) = refused {
             let estimator = Estimator::new(&terms);
@@ -226,7 +229,7 @@ impl Planner {
         }
         let (mut fired, mut caps) = (Fired::default(), IndexMap::new());
         let budget = self.budgets.rewrites;
-        let normal = normalize(&mut terms, query.root, &self.phases.normalize, budget, &mut fired, observer);
+        let normal = normalize(&mut terms, joined, &self.phases.normalize, budget, &mut fired, observer);
         let most = || fired.most(&self.rules, Phase::Normalize);
         cap(&mut caps, "rewrites", normal.steps, budget, normal.exhausted, most);
         cap_cycles(&mut caps, &terms, &normal.cycles);
@@ -342,6 +345,9 @@ fn supported(terms: &Terms, root: TermId) -> Result<(), PlanError> {
     if let Some(outer) = terms.unbound() {
         let reason = format!("nothing binds `{}`; it belongs on the right side of an `apply`", outer.name);
         return Err(PlanError::Unsupported { operator: "outer", reason });
+    }
+    if !terms.has_applies() {
+        return Ok(());
     }
     let applied = terms_in_order(terms, root).into_iter().find_map(|term| match terms.term(term).op {
         RelOp::Apply(form, _) => Some(form),

@@ -13,7 +13,6 @@ use arrow_schema::{Schema, SchemaRef};
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
-use super::decorrelate::decorrelate;
 use super::reinstantiate::reinstantiate;
 use crate::expr::{
     AggregateCall, AggregateFunction, ApplyKind, Expr, GroupingSets, JoinKind, Literal, Name, Node, Op, Places, Scalar,
@@ -392,12 +391,7 @@ impl Resolver<'_> {
     /// A projection to exactly the visible columns, for operators that count rows by all columns.
     fn exactly(&mut self, input: &Resolved) -> TermId {
         let visible: ColumnSet = input.output.iter().map(|(_, column)| *column).collect();
-        if self.terms.facts(input.root).outputs == visible {
-            return input.root;
-        }
-        let columns = visible.iter().map(|column| (column, self.terms.column_scalar(column))).collect();
-        let projection = self.terms.intern_projection(columns);
-        self.terms.add(RelNode::new(RelOp::Project(projection), [input.root]))
+        self.terms.exactly(input.root, &visible)
     }
 
     /// The same relation with fresh columns.
@@ -555,7 +549,8 @@ impl Resolver<'_> {
         if matches!(form, ApplyForm::Inner | ApplyForm::Left) {
             output = both;
         }
-        Resolved { root: decorrelate(self.terms, form, on, left.root, right.root), output }
+        let on = self.terms.intern_predicates(on);
+        Resolved { root: self.terms.add(RelNode::new(RelOp::Apply(form, on), [left.root, right.root])), output }
     }
 
     /// A union of one aggregate per set over one input, whose missing keys are null.

@@ -250,6 +250,16 @@ impl Terms {
         }
     }
 
+    /// A projection to exactly these columns of a term, which is the term itself where it has no others.
+    pub fn exactly(&mut self, input: TermId, columns: &ColumnSet) -> TermId {
+        if self.facts(input).outputs == *columns {
+            return input;
+        }
+        let columns = columns.iter().map(|column| (column, self.column_scalar(column))).collect();
+        let projection = self.intern_projection(columns);
+        self.add(RelNode::new(RelOp::Project(projection), [input]))
+    }
+
     fn is_stable(&self, predicates: PredicatesId) -> bool {
         let volatility = |conjunct: &ScalarId| self.scalar_facts(*conjunct).volatility;
         self.predicates(predicates).iter().all(|conjunct| volatility(conjunct) < Volatility::Volatile)
@@ -267,6 +277,11 @@ impl Terms {
     /// What is proved of a term.
     pub fn facts(&self, term: TermId) -> &Facts {
         &self.facts[term.0 as usize]
+    }
+
+    /// Whether any term is an `apply`.
+    pub fn has_applies(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.op, RelOp::Apply(_, _)))
     }
 
     /// How many terms there are.

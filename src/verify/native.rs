@@ -8,12 +8,10 @@ use super::counterexample::VerifyError;
 use super::coverage::Coverage;
 use super::same_results;
 use super::soundness::Verification;
-use crate::expr::ScalarOp;
+use crate::optimize::Planner;
 use crate::optimize::trace::By;
-use crate::optimize::{Planner, decorrelate};
 use crate::rules::{ExampleFunctions, Keeps, RuleSet};
 use crate::term::text::{Tables, parse};
-use crate::term::{RelNode, RelOp};
 
 /// Fillings of each step's tables.
 const SAMPLES: usize = 200;
@@ -59,7 +57,7 @@ pub fn verify_native(rules: &Arc<RuleSet>) -> Vec<Verification> {
         for at in 0..trace.steps().len() {
             let step = trace.steps()[at].clone();
             let By::Native(native) = step.by else { continue };
-            let (before, after) = (trace.term_of(&step.before), trace.term_of(&step.after));
+            let (before, after) = trace.sides(at);
             note(&mut steps, native.name(), same_results(text, Keeps::Bag, trace.terms(), before, after, SAMPLES));
         }
     };
@@ -68,28 +66,8 @@ pub fn verify_native(rules: &Arc<RuleSet>) -> Vec<Verification> {
         let texts = rule.examples().iter().map(|example| &example.before).chain(rule.nots());
         texts.for_each(|text| run(text, &tables));
     }
-    TERMS.iter().for_each(|text| run(text, Tables::examples()));
-    for text in APPLIES {
-        note(&mut steps, "decorrelate", decorrelated(text));
-    }
+    TERMS.iter().chain(&APPLIES).for_each(|text| run(text, Tables::examples()));
     steps.into_values().collect()
-}
-
-fn decorrelated(text: &str) -> Result<Coverage, VerifyError> {
-    let notation = |error| VerifyError::Notation { rule: "decorrelate".to_owned(), text: text.to_owned(), error };
-    let (mut terms, root) = parse(text, Tables::examples(), Arc::new(ExampleFunctions)).map_err(notation)?;
-    let node = terms.term(root).clone();
-    let (RelOp::Apply(form, on), [left, right]) = (node.op, node.inputs.as_slice()) else {
-        return Ok(Coverage::default());
-    };
-    let on = terms.predicates(on).to_vec();
-    let joined = decorrelate(&mut terms, form, on, *left, *right);
-    // The joins may give columns beside those of the apply: nothing above reads them.
-    let outputs: Vec<_> = terms.facts(root).outputs.iter().collect();
-    let kept = outputs.into_iter().map(|column| (column, terms.scalar(ScalarOp::Column(column), []))).collect();
-    let projection = terms.intern_projection(kept);
-    let kept = terms.add(RelNode::new(RelOp::Project(projection), [joined]));
-    same_results(text, Keeps::Bag, &terms, root, kept, 2 * SAMPLES)
 }
 
 /// Adds what one comparison says to what is known of a step; the first counterexample stays.

@@ -7,11 +7,15 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Int64Array, RecordBatch};
+use leafhold::explain::expr_text;
 use leafhold::expr::{
     AggregateCall, ApplyKind, CoreFunctions, ExprError, ExtensionTraits, Frame, FrameBound, FrameUnits, GroupingSets,
     MapPartitions, NullLists, Op, Repartitioning, Scalar, Window, WindowFrame, col, count, count_all, dense_rank,
     first_value, grouping, lag, last_value, lead, lit, max, nth_value, rank, row_number, sum,
 };
+use leafhold::optimize::{Planner, resolve};
+use leafhold::rules::RuleSet;
+use leafhold::term::Terms;
 use leafhold::term::interpret::{Semantics, Value, interpret};
 use leafhold::term::text::{self, parse};
 use proptest::prelude::*;
@@ -229,10 +233,26 @@ fn sorted(rows: Vec<Vec<Value>>) -> Vec<String> {
     rows
 }
 
-/// The rows of an expression whose applies became joins; `None` when it raises an error.
-fn joined(frame: &Frame) -> Option<Vec<String>> {
+/// The rows of an expression as it was written; `None` when it raises an error.
+fn written(frame: &Frame) -> Option<Vec<String>> {
     match evaluate(frame.expr()) {
         Ok(relation) => Some(sorted(relation.rows)),
+        Err(error) if error.is_of_the_plan() => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The same where its applies became joins, by no rule.
+fn joined(frame: &Frame) -> Option<Vec<String>> {
+    let planner = Planner::new(Arc::new(CoreFunctions)).with_rules(Arc::new(RuleSet::empty()));
+    let (terms, root) = planner.normalize(frame.expr());
+    let columns: Vec<_> = resolve(frame.expr(), &mut Terms::new(Arc::new(CoreFunctions)))
+        .output
+        .iter()
+        .map(|(_, column)| *column)
+        .collect();
+    match interpret(&terms, root, &Semantics::default(), &leafhold::term::interpret::Tables::new()) {
+        Ok(relation) => Some(sorted(relation.select(&columns).unwrap().rows)),
         Err(error) if error.is_of_the_plan() => None,
         Err(error) => panic!("{error}"),
     }
@@ -383,11 +403,28 @@ proptest! {
         for (build, text, columns) in applies() {
             let frame = build(&t, &u).unwrap_or_else(|error| panic!("{text}: {error}"));
             let (found, expected) = (joined(&frame), applied(text, &[&t, &u], &columns));
+            prop_assert_eq!(written(&frame), expected.clone(), "{}", text);
             // Errors are relaxed: several rows of a scalar fail also where no left row asks for it.
             if found.is_none() && left.is_empty() {
                 continue;
             }
             prop_assert_eq!(found, expected, "{}", text);
+        }
+    }
+
+    /// What stands above an `apply` sees the columns that it was written with, and no others.
+    #[test]
+    fn joins_of_applies_give_no_columns_beside_theirs(left in small(), right in small()) {
+        let (t, u) = (table("t", ["a", "b"], &left), table("u", ["x", "y"], &right));
+        let below = u.clone().filter(col("x").lt(t.outer("a").unwrap())).unwrap().select(["y"]).unwrap();
+        let applied = t.clone().apply(&below, ApplyKind::Inner, []).unwrap();
+        let copy = applied.clone().rename([("a", "c"), ("b", "d"), ("y", "z")]).unwrap();
+        for frame in [
+            applied.clone().distinct(),
+            applied.clone().select(["a", "y"]).unwrap().distinct(),
+            applied.join(&copy, leafhold::expr::JoinKind::Left, [col("a").eq(col("d"))]).unwrap(),
+        ] {
+            prop_assert_eq!(joined(&frame), written(&frame), "{}", expr_text(frame.expr()));
         }
     }
 

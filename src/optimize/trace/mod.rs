@@ -8,6 +8,7 @@ mod provenance;
 mod recorder;
 mod relation;
 mod rule_trace;
+mod sides;
 mod step;
 
 use std::collections::HashMap;

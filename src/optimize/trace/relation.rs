@@ -149,7 +149,7 @@ impl Graph {
     }
 
     /// The arena of a graph whose plan is made: what is added now influences nothing.
-    fn terms_mut_after_run(&mut self) -> &mut crate::term::Terms {
+    pub(super) fn terms_mut_after_run(&mut self) -> &mut crate::term::Terms {
         &mut self.egraph.analysis.terms
     }
 }

@@ -5,7 +5,7 @@ use crate::rules::{Given, Phase, Value};
 /// One rewrite, or one equality that was found.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// When: `normalize` rewrites terms for good, `explore` (and the join order before it) adds to the e-graph
+    /// When: `normalize`, and decorrelation before it, rewrites terms for good, `explore` (and the join order before it) adds to the e-graph
     /// beside what was there.
     pub phase: Phase,
     /// What did it.
@@ -45,6 +45,8 @@ impl By {
 /// What the optimizer does without a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NativeStep {
+    /// An `apply` becomes joins.
+    Decorrelate,
     /// Constants fold, common conjuncts leave a disjunction.
     SimplifyScalars,
     /// A constructor brings a node into its normal form: flat filters and join-sets.
@@ -61,6 +63,7 @@ impl NativeStep {
     /// The name in texts.
     pub fn name(self) -> &'static str {
         match self {
+            NativeStep::Decorrelate => "decorrelate",
             NativeStep::SimplifyScalars => "simplify-scalars",
             NativeStep::NormalForm => "normal-form",
             NativeStep::DeriveFilters => "derive-filters",
