@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::lower::{FragmentOutput, TaskGraph, TaskInput};
+use crate::lower;
+use crate::lower::{FragmentOutput, TaskGraph};
 
 /// The tasks of one fragment.
 struct Stage<'a> {
@@ -32,7 +33,7 @@ impl Source {
 
 fn stages(graph: &TaskGraph) -> BTreeMap<usize, Stage<'_>> {
     let mut stages: BTreeMap<usize, Stage<'_>> = BTreeMap::new();
-    for task in graph.graph.node_weights() {
+    for (id, task) in graph.ids().zip(graph.tasks()) {
         let stage = stages.entry(task.stage).or_insert_with(|| Stage {
             label: &task.fragment.label,
             output: &task.fragment.output,
@@ -40,12 +41,12 @@ fn stages(graph: &TaskGraph) -> BTreeMap<usize, Stage<'_>> {
             sources: BTreeMap::new(),
         });
         stage.tasks += 1;
-        for (slot, inputs) in task.inputs.iter().enumerate() {
-            for input in inputs {
-                let source = match input {
-                    TaskInput::Task { task, .. } => Source::Stage(graph.task(*task).stage),
-                    TaskInput::Future { leaf, .. } => Source::Futures(leaf.to_string()),
-                    TaskInput::Data { .. } => Source::Data,
+        for (slot, sources) in graph.slots(id).enumerate() {
+            for source in sources {
+                let source = match source {
+                    lower::Source::Task { task, .. } => Source::Stage(graph[task].stage),
+                    lower::Source::Future(future) => Source::Futures(future.leaf.name.to_string()),
+                    lower::Source::Data(_) => Source::Data,
                 };
                 *stage.sources.entry((slot, source)).or_default() += 1;
             }
@@ -73,7 +74,7 @@ pub fn tasks_json(graph: &TaskGraph) -> Value {
     };
     json!({
         "tasks": graph.len(),
-        "edges": graph.graph.edge_count(),
+        "edges": graph.edge_count(),
         "stages": stages.iter().map(stage).collect::<Vec<_>>(),
     })
 }

@@ -1,6 +1,6 @@
 use crate::term::ColumnId;
 
-/// Why a plan makes no task graph. Each is a bug of whoever made the plan: no user input causes one.
+/// Why a plan makes no task graph. Each but [`TooLarge`](LowerError::TooLarge) is a bug of whoever made the plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LowerError {
     /// A read of a leaf that the plan does not own: its futures could be gone at any time.
@@ -60,6 +60,14 @@ pub enum LowerError {
     NoPartial {
         /// Index into `Plan::post_order`.
         node: usize,
+    },
+    /// More tasks or edges than a graph can count.
+    #[error("the plan makes {tasks} tasks and {edges} edges or more; plan it over fewer partitions")]
+    TooLarge {
+        /// Tasks so far, with those of the stage that is too large.
+        tasks: usize,
+        /// Edges so far, with those of the stage that is too large.
+        edges: usize,
     },
     /// A result schema that is not that of the output.
     #[error("the plan gives {columns} columns under a schema of {fields} fields")]

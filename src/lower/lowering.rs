@@ -3,15 +3,15 @@ use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
 
-use super::piece::{Piece, Sources};
+use super::piece::Piece;
 use super::positions::{Positions, positional};
+use super::sources::Sources;
 use super::stages::Stages;
-use super::{FragmentOp, FragmentOutput, LowerError, TaskGraph, TaskId, TaskInput};
+use super::{FragmentOp, FragmentOutput, LowerError, TaskGraph, TaskId};
 use crate::expr::{MapPartitions, Scalar, SortKey};
 use crate::leaf::Leaf;
 use crate::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
 use crate::term::{AggregatePhase, ColumnId};
-use crate::token::{Token, Tokenizer};
 
 /// Cuts a plan into tasks.
 ///
@@ -33,7 +33,7 @@ pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
     for (at, node) in order.iter().enumerate() {
         let mut piece = lowering.node(at, node)?;
         if uses[at] > 1 && !piece.only_reads_tasks() {
-            piece = lowering.share(piece);
+            piece = lowering.share(piece)?;
         }
         lowering.pieces.push((Some(piece), uses[at]));
     }
@@ -75,7 +75,7 @@ impl Lowering<'_> {
                 Piece::start(FragmentOp::Empty, schema, Some(at), Vec::new(), 1, node.output.clone())
             }
             PlanOp::Exchange { to, merge } => self.exchange(at, node, to, merge)?,
-            PlanOp::Compute(PhysicalOp::Union) if node.partitioning == Partitioning::Any => self.union_any(at, node),
+            PlanOp::Compute(PhysicalOp::Union) if node.partitioning == Partitioning::Any => self.union_any(at, node)?,
             PlanOp::Compute(op) => self.compute(at, node, op)?,
         };
         // Only an operator whose columns are not written in the plan can differ from what the node gives.
@@ -99,28 +99,8 @@ impl Lowering<'_> {
         let all = columns.len() == width && columns.iter().enumerate().all(|(at, column)| at == *column);
         let input = FragmentOp::Input { slot: 0, columns: (!all).then(|| columns.to_vec()) };
         let (op, slots) = match leaf {
-            Leaf::FromDelayed(delayed) => {
-                let name: Arc<str> = delayed.name().into();
-                let sources = delayed.handles().iter().enumerate().map(|(partition, handle)| {
-                    vec![TaskInput::Future {
-                        handle: handle.clone(),
-                        leaf: name.clone(),
-                        partition,
-                        schema: delayed.schema().clone(),
-                        reading: delayed.reading().clone(),
-                    }]
-                });
-                (input, vec![Sources::Each(sources.collect())])
-            }
-            Leaf::Values(values) => {
-                let mut tokenizer = Tokenizer::new("values-leaf");
-                leaf.tokenize(&mut tokenizer, false);
-                let token = tokenizer.finish();
-                let sources = values.partitions().iter().enumerate().map(|(partition, data)| {
-                    vec![TaskInput::Data { data: data.clone(), token: partition_token(token, partition) }]
-                });
-                (input, vec![Sources::Each(sources.collect())])
-            }
+            Leaf::FromDelayed(delayed) => (input, vec![Sources::futures(delayed)]),
+            Leaf::Values(values) => (input, vec![Sources::data(values, leaf)]),
             Leaf::Scan(scan) => {
                 (FragmentOp::Scan { source: scan.source().clone(), columns: columns.to_vec() }, Vec::new())
             }
@@ -154,33 +134,32 @@ impl Lowering<'_> {
                     };
                     op = FragmentOp::MergeInput { slot: 0, keys: positions.sort_keys(merge)?, fetch };
                 }
-                let tasks = self.stages.cut(piece, FragmentOutput::Whole);
-                (Sources::All(port_of(&tasks, 0)), 1)
+                let tasks = self.stages.cut(piece, FragmentOutput::Whole)?;
+                (Sources::All(tasks.into()), 1)
             }
             Partitioning::Hashed(columns) => {
                 let ports = self.plan.target_partitions.max(1);
-                let output = match ports {
-                    1 => FragmentOutput::Whole,
-                    _ => FragmentOutput::Hashed { columns: positions.columns(columns)?, ports },
+                let columns = positions.columns(columns)?;
+                let sources = match ports {
+                    1 => Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into()),
+                    _ => Sources::Ports(self.stages.cut(piece, FragmentOutput::Hashed { columns, ports })?.into()),
                 };
-                let tasks = self.stages.cut(piece, output);
-                (Sources::Each((0..ports).map(|port| port_of(&tasks, port)).collect()), ports)
+                (sources, ports)
             }
         };
         Ok(Piece { open, ..Piece::start(op, schema, plan_node, vec![sources], partitions, layout) })
     }
 
     /// A union whose inputs keep their partitions: those of the first, then those of the second, ..
-    fn union_any(&mut self, at: usize, node: &PlanNode) -> Piece {
-        let mut sources = Vec::new();
+    fn union_any(&mut self, at: usize, node: &PlanNode) -> Result<Piece, LowerError> {
+        let mut tasks = Vec::new();
         for input in &node.inputs {
             let piece = self.take(input);
-            let tasks = self.stages.cut(piece, FragmentOutput::Whole);
-            sources.extend(tasks.into_iter().map(|task| vec![TaskInput::Task { task, port: 0 }]));
+            tasks.append(&mut self.stages.cut(piece, FragmentOutput::Whole)?);
         }
-        let (schema, partitions) = (self.schema_of(&node.output), sources.len());
+        let (schema, partitions) = (self.schema_of(&node.output), tasks.len());
         let op = FragmentOp::Input { slot: 0, columns: None };
-        Piece::start(op, schema, Some(at), vec![Sources::Each(sources)], partitions, node.output.clone())
+        Ok(Piece::start(op, schema, Some(at), vec![Sources::each(tasks)], partitions, node.output.clone()))
     }
 
     fn compute(&mut self, at: usize, node: &PlanNode, op: &PhysicalOp<ColumnId>) -> Result<Piece, LowerError> {
@@ -199,8 +178,8 @@ impl Lowering<'_> {
         // A function of the query's own runs beside the kernels, so it has a stage to itself.
         let alone = matches!(op, PhysicalOp::Extension { extension } if MapPartitions::of(&**extension).is_some());
         if alone {
-            pieces =
-                pieces.into_iter().map(|piece| if piece.only_reads() { piece } else { self.share(piece) }).collect();
+            let share = |piece: Piece| if piece.only_reads() { Ok(piece) } else { self.share(piece) };
+            pieces = pieces.into_iter().map(share).collect::<Result<_, _>>()?;
         }
         let layouts: Vec<Vec<ColumnId>> = pieces.iter().map(|piece| piece.layout.clone()).collect();
         let layouts: Vec<&[ColumnId]> = layouts.iter().map(Vec::as_slice).collect();
@@ -218,7 +197,7 @@ impl Lowering<'_> {
         piece.push(FragmentOp::Compute { op, argument_schema }, roots, schema, Some(at));
         piece.layout = layout;
         piece.open = keeps_open;
-        Ok(if alone { self.share(piece) } else { piece })
+        if alone { self.share(piece) } else { Ok(piece) }
     }
 
     /// Makes one piece of several, partition by partition. One of a single partition is made once and
@@ -237,8 +216,7 @@ impl Lowering<'_> {
                 1 if piece.only_reads_tasks() => aligned.push(piece),
                 1 => {
                     let (layout, schema, open) = (piece.layout.clone(), piece.schema().clone(), piece.open);
-                    let tasks = self.stages.cut(piece, FragmentOutput::Whole);
-                    let sources = vec![Sources::All(port_of(&tasks, 0))];
+                    let sources = vec![Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into())];
                     let op = FragmentOp::Input { slot: 0, columns: None };
                     aligned.push(Piece { open, ..Piece::start(op, schema, None, sources, 1, layout) });
                 }
@@ -261,18 +239,12 @@ impl Lowering<'_> {
     }
 
     /// Makes a node that several parents use a stage of its own, which runs once.
-    fn share(&mut self, piece: Piece) -> Piece {
+    fn share(&mut self, piece: Piece) -> Result<Piece, LowerError> {
         let (layout, schema, open) = (piece.layout.clone(), piece.schema().clone(), piece.open);
-        let tasks = self.stages.cut(piece, FragmentOutput::Whole);
+        let tasks = self.stages.cut(piece, FragmentOutput::Whole)?;
         let partitions = tasks.len();
-        let sources = tasks.into_iter().map(|task| vec![TaskInput::Task { task, port: 0 }]).collect();
-        // One partition may be read by many tasks.
-        let sources = match partitions {
-            1 => Sources::All(Vec::into_iter(sources).flatten().collect()),
-            _ => Sources::Each(sources),
-        };
         let op = FragmentOp::Input { slot: 0, columns: None };
-        Piece { open, ..Piece::start(op, schema, None, vec![sources], partitions, layout) }
+        Ok(Piece { open, ..Piece::start(op, schema, None, vec![Sources::each(tasks)], partitions, layout) })
     }
 
     fn rearrange(
@@ -300,7 +272,7 @@ impl Lowering<'_> {
             let positions = Positions::new("output", at, [piece.layout.as_slice()]).columns(&output)?;
             push_columns(&mut piece, positions, self.plan.schema.clone());
         }
-        Ok(self.stages.cut(piece, FragmentOutput::Whole))
+        self.stages.cut(piece, FragmentOutput::Whole)
     }
 
     /// The columns as `c0`, `c1`, .. Whether one can be null is the engine's to see.
@@ -365,15 +337,4 @@ pub fn partial_input(at: usize, node: &PlanNode) -> Result<&PlanNode, LowerError
         }
         _ => Err(LowerError::NoPartial { node: at }),
     }
-}
-
-fn port_of(tasks: &[TaskId], port: usize) -> Vec<TaskInput> {
-    tasks.iter().map(|task| TaskInput::Task { task: *task, port }).collect()
-}
-
-fn partition_token(leaf: Token, partition: usize) -> Token {
-    let mut tokenizer = Tokenizer::new("values-partition");
-    tokenizer.put_token(leaf);
-    tokenizer.put(&partition);
-    tokenizer.finish()
 }

@@ -4,20 +4,28 @@
 //! [`Fragment`], shared by the tasks of a stage, one per partition. A [`TaskGraph`] owns strong handles
 //! to the futures that its tasks read, so it runs when plan and expression are long gone (law L1).
 
+mod builder;
+mod dag;
 mod error;
 mod fragment;
 mod graph;
+mod leaf_input;
 mod lowering;
 mod piece;
 mod positions;
 mod priority;
+mod sources;
 mod stages;
+mod task;
 mod text;
 mod tokens;
 pub mod wire;
 
+pub use dag::{Input, SlotInputs, TaskDag};
 pub use error::LowerError;
 pub use fragment::{Fragment, FragmentNode, FragmentOp, FragmentOutput};
-pub use graph::{PortUse, Task, TaskGraph, TaskId, TaskInput};
+pub use graph::TaskGraph;
+pub use leaf_input::{DataInput, FutureInput, FutureLeaf, LeafInput, Source};
 pub use lowering::{layout_of, lower, partial_input};
 pub use positions::{Positions, positional};
+pub use task::{PortUse, Task, TaskId};

@@ -1,26 +1,8 @@
 use arrow_schema::SchemaRef;
 
-use super::{FragmentNode, FragmentOp, TaskInput};
+use super::sources::Sources;
+use super::{FragmentNode, FragmentOp};
 use crate::term::ColumnId;
-
-/// Where a slot's rows come from, for every partition of a stage.
-#[derive(Clone)]
-pub(super) enum Sources {
-    /// Each partition has its own.
-    Each(Vec<Vec<TaskInput>>),
-    /// Every partition reads all of them.
-    All(Vec<TaskInput>),
-}
-
-impl Sources {
-    /// What one partition reads.
-    pub(super) fn of(&self, partition: usize) -> Vec<TaskInput> {
-        match self {
-            Sources::Each(sources) => sources[partition].clone(),
-            Sources::All(sources) => sources.clone(),
-        }
-    }
-}
 
 /// A fragment in the making: operators that will run together, on one partition per task.
 #[derive(Clone)]

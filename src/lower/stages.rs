@@ -2,19 +2,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use petgraph::graph::DiGraph;
 
+use super::builder::{GraphBuilder, TaskInputs};
 use super::piece::Piece;
-use super::priority::set_priorities;
+use super::sources::Sources;
 use super::tokens::{fragment_token, task_token};
-use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, PortUse, Task, TaskGraph, TaskId, TaskInput};
+use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, LowerError, Task, TaskGraph, TaskId};
 use crate::leaf::FutureHandle;
 use crate::token::Token;
 
 /// The tasks made so far. Identical work is made once.
 #[derive(Default)]
 pub(super) struct Stages {
-    graph: DiGraph<Task, PortUse, u32>,
+    graph: GraphBuilder,
+    inputs: TaskInputs,
     by_token: HashMap<Token, TaskId>,
     aliases: Vec<(usize, usize)>,
     stages: usize,
@@ -22,7 +23,9 @@ pub(super) struct Stages {
 
 impl Stages {
     /// Makes the tasks of a finished piece, one per partition, in partition order.
-    pub(super) fn cut(&mut self, piece: Piece, output: FragmentOutput) -> Vec<TaskId> {
+    pub(super) fn cut(&mut self, piece: Piece, output: FragmentOutput) -> Result<Vec<TaskId>, LowerError> {
+        let edges = piece.slots.iter().map(Sources::edges).sum::<usize>();
+        self.graph.reserve(piece.partitions, edges.saturating_mul(piece.partitions))?;
         let token = fragment_token(&piece.nodes, &output);
         let label = label(&piece.nodes);
         let inputs = piece.slots.len();
@@ -30,27 +33,20 @@ impl Stages {
         let stage = self.stages;
         let mut tasks = Vec::with_capacity(piece.partitions);
         for partition in 0..piece.partitions {
-            let inputs: Vec<Vec<TaskInput>> = piece.slots.iter().map(|sources| sources.of(partition)).collect();
+            self.inputs.clear();
+            for sources in &piece.slots {
+                sources.put(partition, &mut self.inputs);
+                self.inputs.end_slot();
+            }
             let producer = |task: TaskId| self.graph[task].token;
-            let token = task_token(&fragment, partition, &inputs, producer, FutureHandle::generation);
+            let token = task_token(&fragment, partition, self.inputs.slots(), producer, FutureHandle::generation);
             if let Some(known) = self.by_token.get(&token) {
                 tasks.push(*known);
                 continue;
             }
             self.stages = stage + 1;
-            let slots = inputs.iter().enumerate();
-            let reads = slots.flat_map(|(slot, sources)| sources.iter().map(move |source| (slot, source)));
-            let edges: Vec<(TaskId, PortUse)> = reads
-                .filter_map(|(slot, source)| match source {
-                    TaskInput::Task { task, port } => Some((*task, PortUse { port: *port, slot })),
-                    _ => None,
-                })
-                .collect();
-            let task = Task { fragment: fragment.clone(), inputs, partition, stage, token, priority: 0 };
-            let id = self.graph.add_node(task);
-            for (producer, port_use) in edges {
-                self.graph.add_edge(producer, id, port_use);
-            }
+            let task = Task { fragment: fragment.clone(), partition, stage, token, priority: 0 };
+            let id = self.graph.push(task, &mut self.inputs);
             self.by_token.insert(token, id);
             tasks.push(id);
         }
@@ -60,13 +56,11 @@ impl Stages {
             let pairs = nodes.filter_map(|(known, new)| new.plan_node.zip(known.plan_node));
             self.aliases.extend(pairs.filter(|(new, known)| new != known));
         }
-        tasks
+        Ok(tasks)
     }
 
     pub(super) fn into_graph(self, outputs: Vec<TaskId>, schema: SchemaRef) -> TaskGraph {
-        let mut graph = TaskGraph { graph: self.graph, outputs, schema, aliases: self.aliases };
-        set_priorities(&mut graph);
-        graph
+        self.graph.finish(outputs, schema, self.aliases).prioritized()
     }
 }
 

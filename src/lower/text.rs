@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
 
-use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, Task, TaskGraph, TaskInput};
+use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, Source, TaskGraph, TaskId};
 use crate::expr::{Scalar, SortKey};
 use crate::optimize::PhysicalOp;
 
@@ -21,15 +21,14 @@ impl TaskGraph {
     /// ..
     /// ```
     pub fn to_text(&self) -> String {
-        let mut stages: BTreeMap<usize, Vec<&Task>> = BTreeMap::new();
-        for task in self.graph.node_weights() {
-            stages.entry(task.stage).or_default().push(task);
+        let mut stages: BTreeMap<usize, Vec<TaskId>> = BTreeMap::new();
+        for task in self.ids() {
+            stages.entry(self[task].stage).or_default().push(task);
         }
         let mut text = format!("{} in {}\n", count(self.len(), "task"), count(stages.len(), "stage"));
         for (stage, tasks) in stages {
-            let fragment = &tasks[0].fragment;
-            let result =
-                tasks.iter().any(|task| self.outputs.iter().any(|output| self.graph[*output].token == task.token));
+            let fragment = &self[tasks[0]].fragment;
+            let result = self.outputs.iter().any(|output| self[*output].stage == stage);
             let output = match &fragment.output {
                 FragmentOutput::Whole if result => " -> result".to_owned(),
                 FragmentOutput::Whole => String::new(),
@@ -39,7 +38,7 @@ impl TaskGraph {
             };
             let _ = writeln!(text, "\nstage {stage}: {}{output}", count(tasks.len(), "task"));
             for slot in 0..fragment.inputs {
-                let _ = writeln!(text, "  slot {slot}: {}", self.sources(&tasks, slot));
+                let _ = writeln!(text, "  slot {slot}: {}", self.sources_of(&tasks, slot));
             }
             write_nodes(&mut text, fragment);
         }
@@ -47,15 +46,13 @@ impl TaskGraph {
     }
 
     /// What the tasks of a stage read through a slot.
-    fn sources(&self, tasks: &[&Task], slot: usize) -> String {
+    fn sources_of(&self, tasks: &[TaskId], slot: usize) -> String {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for source in tasks.iter().flat_map(|task| &task.inputs[slot]) {
+        for source in tasks.iter().flat_map(|task| self.slots(*task).nth(slot)).flatten() {
             let name = match source {
-                TaskInput::Task { task, .. } => {
-                    format!("stage {}", self.graph[*task].stage)
-                }
-                TaskInput::Future { leaf, .. } => format!("`{leaf}`"),
-                TaskInput::Data { .. } => "values".to_owned(),
+                Source::Task { task, .. } => format!("stage {}", self[task].stage),
+                Source::Future(future) => format!("`{}`", future.leaf.name),
+                Source::Data(_) => "values".to_owned(),
             };
             *counts.entry(name).or_default() += 1;
         }

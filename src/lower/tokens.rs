@@ -1,6 +1,6 @@
 //! The identity of fragments and tasks: content alone, no column ids, no node numbers.
 
-use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, TaskId, TaskInput};
+use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, Source, TaskId};
 use crate::leaf::{FutureHandle, Generation};
 use crate::optimize::PhysicalOp;
 use crate::term::Side;
@@ -20,35 +20,35 @@ pub(super) fn fragment_token(nodes: &[FragmentNode], output: &FragmentOutput) ->
 }
 
 /// The token of a task. `producer` and `generation` give the identities of the tasks and futures it reads.
-pub(super) fn task_token(
+pub(super) fn task_token<'a>(
     fragment: &Fragment,
     partition: usize,
-    inputs: &[Vec<TaskInput>],
+    slots: impl ExactSizeIterator<Item = impl ExactSizeIterator<Item = Source<'a>>>,
     producer: impl Fn(TaskId) -> Token,
     generation: impl Fn(&FutureHandle) -> Generation,
 ) -> Token {
     let mut tokenizer = Tokenizer::new("task");
     tokenizer.put(fragment);
     tokenizer.put(&partition);
-    tokenizer.put_sequence(inputs.len());
-    for sources in inputs {
+    tokenizer.put_sequence(slots.len());
+    for sources in slots {
         tokenizer.put_sequence(sources.len());
         for source in sources {
             match source {
-                TaskInput::Task { task, port } => {
+                Source::Task { task, port } => {
                     tokenizer.put_record("task");
-                    tokenizer.put_token(producer(*task));
-                    tokenizer.put(port);
+                    tokenizer.put_token(producer(task));
+                    tokenizer.put(&port);
                 }
-                TaskInput::Future { handle, schema, reading, .. } => {
+                Source::Future(future) => {
                     tokenizer.put_record("future");
-                    tokenizer.put(&generation(handle));
-                    tokenizer.put(&**schema);
-                    tokenizer.put(reading);
+                    tokenizer.put(&generation(&future.handle));
+                    tokenizer.put(&*future.leaf.schema);
+                    tokenizer.put(&future.leaf.reading);
                 }
-                TaskInput::Data { token, .. } => {
+                Source::Data(data) => {
                     tokenizer.put_record("data");
-                    tokenizer.put_token(*token);
+                    tokenizer.put_token(data.token);
                 }
             }
         }

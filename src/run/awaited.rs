@@ -5,7 +5,7 @@ use arrow_schema::SchemaRef;
 use super::data::Rows;
 use super::{RunCause, TaskState};
 use crate::leaf::{FutureErrorKind, FutureHandle, Generation, NestedFutures, PartitionReader, ReadError};
-use crate::lower::TaskInput;
+use crate::lower::{FutureInput, FutureLeaf, LeafInput};
 
 /// What makes two reads of futures one: the same instance, promised and read alike.
 #[derive(PartialEq, Eq, Hash)]
@@ -37,8 +37,9 @@ pub(super) struct Place {
 
 impl Awaited {
     /// What a task's input waits for; `None` for inputs that are no futures.
-    pub(super) fn of(input: &TaskInput) -> Option<(ReadKey, impl FnOnce() -> Awaited)> {
-        let TaskInput::Future { handle, leaf, partition, schema, reading } = input else { return None };
+    pub(super) fn of(input: &LeafInput) -> Option<(ReadKey, impl FnOnce() -> Awaited)> {
+        let LeafInput::Future(FutureInput { handle, leaf, partition }) = input else { return None };
+        let FutureLeaf { name, schema, reading } = &**leaf;
         let key = ReadKey {
             generation: handle.generation(),
             schema: schema.clone(),
@@ -47,7 +48,7 @@ impl Awaited {
         };
         let make = || Awaited {
             handle: Some(handle.clone()),
-            place: Place { leaf: leaf.clone(), partition: *partition },
+            place: Place { leaf: name.clone(), partition: *partition },
             reader: Some(PartitionReader::new(handle.clone(), *partition, schema.clone(), reading.clone())),
             readers: Vec::new(),
             unread: 0,

@@ -54,8 +54,8 @@ impl Schedule {
             (_, None) => Err(Box::new(RunError { cause: RunCause::Cancelled, report })),
         });
         garbage.futures.append(&mut self.adopted);
+        garbage.inputs.extend(self.leaf_inputs.iter_mut().filter_map(Option::take));
         for task in 0..self.tasks.len() {
-            garbage.inputs.push(std::mem::take(&mut self.graph[task].inputs));
             garbage.rows.extend(self.tasks[task].ports.iter_mut().filter_map(|port| port.rows.take()));
         }
         for awaited in &mut self.awaited {
@@ -67,7 +67,7 @@ impl Schedule {
     }
 
     fn joined_rows(&self, node_rows: &BTreeMap<usize, u64>) -> u64 {
-        let nodes = self.graph.graph.node_weights().flat_map(|task| &task.fragment.nodes);
+        let nodes = self.graph.tasks().flat_map(|task| &task.fragment.nodes);
         let joins = nodes.filter(|node| is_join(&node.op)).filter_map(|node| node.plan_node);
         let joins: BTreeSet<usize> = joins.collect();
         joins.iter().filter_map(|join| node_rows.get(join)).sum()

@@ -7,14 +7,14 @@ use super::awaited::{Awaited, Place, ReadKey};
 use super::data::Rows;
 use super::{Outcome, RunCause, RunError, RunReport, TaskError, TaskEvent, TaskState};
 use crate::leaf::{FutureHandle, PartitionReader};
-use crate::lower::{FragmentOp, TaskGraph, TaskInput};
+use crate::lower::{FragmentOp, Input, LeafInput, TaskDag, TaskId};
 
 /// What has to be dropped once the lock is free: foreign code may run when data or futures go.
 #[derive(Default)]
 pub(super) struct Garbage {
     pub(super) rows: Vec<Rows>,
     pub(super) futures: Vec<FutureHandle>,
-    pub(super) inputs: Vec<Vec<Vec<TaskInput>>>,
+    pub(super) inputs: Vec<LeafInput>,
     pub(super) readers: Vec<PartitionReader>,
 }
 
@@ -49,7 +49,9 @@ pub(super) struct Ran {
 
 /// The state of a run: which tasks can start, and what is kept for whom.
 pub(super) struct Schedule {
-    pub(super) graph: TaskGraph,
+    pub(super) graph: TaskDag,
+    /// Those that some task has yet to read.
+    pub(super) leaf_inputs: Vec<Option<LeafInput>>,
     pub(super) tasks: Vec<Progress>,
     /// Producers before their consumers.
     pub(super) topological: Vec<usize>,
@@ -98,14 +100,16 @@ impl Schedule {
     /// The rows of all slots of a task whose inputs are there. Data at hand have no sizes yet.
     pub(super) fn inputs(&self, task: usize) -> Vec<Vec<Source>> {
         let mut futures = self.tasks[task].futures.iter();
-        let mut source = |source: &TaskInput| match source {
-            TaskInput::Task { task, port } => Source::Kept(self.tasks[task.index()].ports[*port].rows.clone()),
-            TaskInput::Future { .. } => {
-                Source::Kept(futures.next().and_then(|future| self.awaited[*future].rows.clone()))
-            }
-            TaskInput::Data { data, .. } => Source::AtHand(data.clone()),
+        let mut source = |input: Input| match input {
+            Input::Task { task, port } => Source::Kept(self.tasks[task.index()].ports[port].rows.clone()),
+            Input::Leaf(at) => match &self.leaf_inputs[at] {
+                Some(LeafInput::Data(input)) => Source::AtHand(input.data.clone()),
+                Some(LeafInput::Future(_)) | None => {
+                    Source::Kept(futures.next().and_then(|future| self.awaited[*future].rows.clone()))
+                }
+            },
         };
-        self.graph[task].inputs.iter().map(|slot| slot.iter().map(&mut source).collect()).collect()
+        self.graph.inputs(TaskId::new(task)).map(|slot| slot.map(&mut source).collect()).collect()
     }
 
     /// The data of a future has come, or it never will.
@@ -212,23 +216,19 @@ impl Schedule {
 
     /// Lets go of what a task has read: its futures at once, a port with its last reader.
     fn let_go(&mut self, task: usize, garbage: &mut Garbage) {
-        let inputs = std::mem::take(&mut self.graph[task].inputs);
-        for source in inputs.iter().flatten() {
-            match source {
-                TaskInput::Task { task, port } => {
-                    let port = &mut self.tasks[task.index()].ports[*port];
-                    port.unread -= 1;
-                    if port.unread == 0
-                        && let Some(rows) = port.rows.take()
-                    {
-                        self.kept_ports -= 1;
-                        self.kept_bytes -= rows.bytes;
-                        garbage.rows.push(rows);
-                    }
-                }
-                TaskInput::Future { .. } | TaskInput::Data { .. } => {}
+        let id = TaskId::new(task);
+        for (producer, port_use) in self.graph.reads(id) {
+            let port = &mut self.tasks[producer.index()].ports[port_use.port as usize];
+            port.unread -= 1;
+            if port.unread == 0
+                && let Some(rows) = port.rows.take()
+            {
+                self.kept_ports -= 1;
+                self.kept_bytes -= rows.bytes;
+                garbage.rows.push(rows);
             }
         }
+        garbage.inputs.extend(self.leaf_inputs[self.graph.leaf_inputs_of(id)].iter_mut().filter_map(Option::take));
         for future in std::mem::take(&mut self.tasks[task].futures) {
             let awaited = &mut self.awaited[future];
             awaited.unread -= 1;
@@ -237,7 +237,6 @@ impl Schedule {
                 garbage.rows.extend(awaited.rows.take());
             }
         }
-        garbage.inputs.push(inputs);
     }
 
     fn count_rows(&mut self, task: usize, node_rows: &[Option<u64>]) {

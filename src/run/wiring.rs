@@ -5,15 +5,15 @@ use super::awaited::Awaited;
 use super::report::stages_of;
 use super::schedule::{Port, Progress, Schedule};
 use super::{RunCause, RunReport};
-use crate::lower::{Task, TaskGraph, TaskInput};
+use crate::lower::{Input, TaskGraph, TaskId};
 
 impl Schedule {
     /// The schedule of a graph before anything has run.
     pub(super) fn new(graph: TaskGraph) -> Self {
-        let tasks: Vec<&Task> = graph.graph.node_weights().collect();
+        let (graph, leaf_inputs) = graph.into_parts();
         let stages = stages_of(&graph);
         let labels: HashMap<_, _> = stages.iter().map(|stage| (stage.stage, stage.label.clone())).collect();
-        let progress = tasks.iter().map(|task| Progress {
+        let progress = graph.tasks().map(|task| Progress {
             unmet: 0,
             consumers: Vec::new(),
             futures: Vec::new(),
@@ -25,13 +25,13 @@ impl Schedule {
         let mut schedule = Schedule {
             tasks: progress.collect(),
             topological: Vec::new(),
-            producers: vec![Vec::new(); tasks.len()],
+            producers: vec![Vec::new(); graph.len()],
             awaited: Vec::new(),
             by_read: HashMap::new(),
             adopted: Vec::new(),
             ready: BinaryHeap::new(),
             arrived: Vec::new(),
-            unfinished: tasks.len(),
+            unfinished: graph.len(),
             failure: None,
             stopping: false,
             kept_ports: 0,
@@ -40,6 +40,7 @@ impl Schedule {
             joins_counted: true,
             workers_left: 0,
             result: None,
+            leaf_inputs: leaf_inputs.into_iter().map(Some).collect(),
             graph,
         };
         match schedule.connect() {
@@ -56,23 +57,24 @@ impl Schedule {
     /// Counts what each task waits for, from its inputs alone.
     fn connect(&mut self) -> Result<(), String> {
         for at in 0..self.tasks.len() {
-            for source in self.graph[at].inputs.iter().flatten() {
-                if let Some((key, make)) = Awaited::of(source) {
-                    let next = self.awaited.len();
-                    let index = *self.by_read.entry(key).or_insert(next);
-                    if index == next {
-                        self.awaited.push(make());
-                    }
-                    self.awaited[index].readers.push(at);
-                    self.awaited[index].unread += 1;
-                    self.tasks[at].futures.push(index);
-                    self.tasks[at].unmet += 1;
-                }
+            for source in self.graph.inputs(TaskId::new(at)).flatten() {
                 match source {
-                    TaskInput::Task { task, port } => {
+                    Input::Leaf(leaf) => {
+                        let Some((key, make)) = self.leaf_inputs[leaf].as_ref().and_then(Awaited::of) else { continue };
+                        let next = self.awaited.len();
+                        let index = *self.by_read.entry(key).or_insert(next);
+                        if index == next {
+                            self.awaited.push(make());
+                        }
+                        self.awaited[index].readers.push(at);
+                        self.awaited[index].unread += 1;
+                        self.tasks[at].futures.push(index);
+                        self.tasks[at].unmet += 1;
+                    }
+                    Input::Task { task, port } => {
                         let producer = task.index();
                         let ports = self.tasks.get_mut(producer).map(|producer| &mut producer.ports);
-                        let Some(port) = ports.and_then(|ports| ports.get_mut(*port)) else {
+                        let Some(port) = ports.and_then(|ports| ports.get_mut(port)) else {
                             return Err(format!("task {at} reads port {port} of task {producer}, which is not there"));
                         };
                         port.unread += 1;
@@ -80,7 +82,6 @@ impl Schedule {
                         self.producers[at].push(producer);
                         self.tasks[at].unmet += 1;
                     }
-                    TaskInput::Future { .. } | TaskInput::Data { .. } => {}
                 }
             }
             self.producers[at].sort_unstable();

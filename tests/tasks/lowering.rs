@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use leafhold::expr::{AggregateCall, AggregateFunction, Scalar};
-use leafhold::lower::{FragmentOp, FragmentOutput, LowerError, TaskGraph, TaskInput, lower};
+use leafhold::lower::{FragmentOp, FragmentOutput, LowerError, Source, TaskGraph, lower};
 use leafhold::optimize::{Partitioning, PhysicalOp, PlanNode, PlanOp};
 use leafhold::term::{AggregatePhase, ColumnId};
 
 use crate::plans::{Builder, numbers};
 
 fn stages(graph: &TaskGraph) -> usize {
-    graph.graph.node_weights().map(|task| task.stage + 1).max().unwrap_or(0)
+    graph.tasks().map(|task| task.stage + 1).max().unwrap_or(0)
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn blockwise_chains_are_one_fragment() {
     let graph = lower(&builder.plan(&second)).unwrap();
     assert_eq!((graph.len(), stages(&graph)), (3, 1));
     let fragment = &graph[0].fragment;
-    assert!(graph.graph.node_weights().all(|task| Arc::ptr_eq(&task.fragment, fragment)));
+    assert!(graph.tasks().all(|task| Arc::ptr_eq(&task.fragment, fragment)));
     assert_eq!(fragment.label, "project > project");
     assert_eq!(fragment.nodes.iter().map(|node| node.plan_node).collect::<Vec<_>>(), [Some(0), Some(1), Some(2)]);
     assert_eq!(fragment.nodes[1].schema.field(0).name(), "c0");
@@ -36,10 +36,10 @@ fn hashed_exchange_has_a_port_per_partition() {
     assert_eq!((graph.len(), stages(&graph)), (5, 2));
     assert_eq!(graph[0].fragment.output, FragmentOutput::Hashed { columns: vec![0], ports: 3 });
     for (partition, output) in graph.outputs.iter().enumerate() {
-        let ports: Vec<_> = graph.task(*output).inputs[0]
-            .iter()
-            .map(|input| match input {
-                TaskInput::Task { task, port } => (task.index(), *port),
+        let ports: Vec<_> = graph
+            .sources(*output)
+            .map(|source| match source {
+                Source::Task { task, port } => (task.index(), port),
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -137,7 +137,7 @@ fn tokens_are_content() {
         let hashed = builder.hashed(&read);
         lower(&builder.plan(&hashed)).unwrap()
     };
-    let tokens = |graph: &TaskGraph| graph.graph.node_weights().map(|task| task.token).collect::<Vec<_>>();
+    let tokens = |graph: &TaskGraph| graph.tasks().map(|task| task.token).collect::<Vec<_>>();
     assert_eq!(tokens(&graph(0)), tokens(&graph(5)), "column ids are not content");
 }
 
@@ -148,7 +148,7 @@ fn priorities_go_depth_first() {
     let sorted: Vec<_> = reads.iter().map(|read| builder.sorted(read, None)).collect();
     let union = builder.union(&sorted.iter().collect::<Vec<_>>(), Partitioning::Any);
     let graph = lower(&builder.plan(&union)).unwrap();
-    let mut order: Vec<_> = graph.graph.node_indices().collect();
+    let mut order: Vec<_> = graph.ids().collect();
     order.sort_by_key(|task| std::cmp::Reverse(graph.task(*task).priority));
     // Each sort is merged before the next one begins.
     let labels: Vec<_> = order.iter().map(|task| graph.task(*task).fragment.label.as_str()).collect();

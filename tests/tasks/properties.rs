@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leafhold::lower::{Fragment, TaskGraph, TaskInput, lower};
+use leafhold::lower::{Fragment, LeafInput, TaskGraph, lower};
 use leafhold::optimize::Partitioning;
 use leafhold::run::{
     Executor, KernelError, Kernels, LocalExecutor, Observer, RunReport, SlotData, Submitted, TaskContext, TaskEvent,
@@ -152,9 +152,9 @@ fn check_events(graph: &TaskGraph, report: &RunReport, watch: &Watch, threads: u
     seen.sort();
     assert_eq!(seen, report.tasks.iter().map(|event| (event.task, event.state)).collect::<Vec<_>>());
     assert_eq!((watch.submitted.lock()[0].tasks, *watch.finished.lock()), (graph.len(), 1));
-    for (event, task) in report.tasks.iter().zip(graph.graph.node_weights()) {
-        let below = task.inputs.iter().flatten().filter_map(|input| input.producer());
-        let below: Vec<TaskState> = below.map(|task| report.tasks[task.index()].state).collect();
+    for (event, task) in report.tasks.iter().zip(graph.ids()) {
+        let below: Vec<TaskState> =
+            graph.producers(task).into_iter().map(|task| report.tasks[task.index()].state).collect();
         if event.started.is_some() {
             assert!(below.iter().all(|state| *state == TaskState::Ok), "it started, so its inputs were there");
             assert!(event.worker.is_some() && event.attempt == 1);
@@ -222,11 +222,12 @@ proptest! {
                 prop_assert!(cancel || error.report.count(TaskState::Failed) > 0);
             }
         }
-        let inputs = graph.graph.node_weights().flat_map(|task| task.inputs.iter().flatten());
-        let read: std::collections::BTreeSet<_> = inputs
+        let read: std::collections::BTreeSet<_> = graph
+            .leaf_inputs()
+            .iter()
             .filter_map(|input| match input {
-                TaskInput::Future { handle, .. } => Some(handle.generation()),
-                _ => None,
+                LeafInput::Future(future) => Some(future.handle.generation()),
+                LeafInput::Data(_) => None,
             })
             .collect();
         prop_assert_eq!(counts.live(), read.len(), "the graph holds what it reads, and nothing else");

@@ -7,7 +7,7 @@ use leafhold::explain::PlanText;
 use leafhold::expr::CoreFunctions;
 use leafhold::expr::wire::{NoCodec, ReadContext, WireError};
 use leafhold::leaf::{EngineId, FutureError, FutureErrorKind, FutureHandle, FutureResolver, PartitionData};
-use leafhold::lower::{Fragment, TaskGraph, TaskInput, lower};
+use leafhold::lower::{Fragment, Source, TaskGraph, lower};
 use leafhold::optimize::Plan;
 use leafhold::run::{
     Executor, FragmentError, KernelError, Kernels, LocalExecutor, SlotData, TaskContext, TaskOutput, run_fragment,
@@ -41,22 +41,22 @@ fn rows(graph: TaskGraph) -> Vec<Row> {
 }
 
 fn tokens(graph: &TaskGraph) -> Vec<leafhold::token::Token> {
-    graph.graph.node_weights().map(|task| task.token).collect()
+    graph.tasks().map(|task| task.token).collect()
 }
 
 /// Runs a graph the way a cluster does: every fragment from its bytes, every task alone.
 fn run_alone(graph: &TaskGraph) -> Vec<Row> {
     let bytes = |fragment: &Fragment| fragment.to_bytes(&NoCodec).unwrap();
     let mut ports: Vec<Vec<PartitionData>> = Vec::new();
-    for task in graph.graph.node_weights() {
+    for (id, task) in graph.ids().zip(graph.tasks()) {
         let fragment = Fragment::from_bytes(&bytes(&task.fragment), &ReadContext::new(&CoreFunctions)).unwrap();
         assert_eq!((fragment.token, &fragment.label), (task.fragment.token, &task.fragment.label));
-        let source = |source: &TaskInput| match source {
-            TaskInput::Task { task, port } => ports[task.index()][*port].clone(),
-            TaskInput::Future { handle, .. } => handle.wait().unwrap(),
-            TaskInput::Data { data, .. } => data.clone(),
+        let source = |source: Source<'_>| match source {
+            Source::Task { task, port } => ports[task.index()][port].clone(),
+            Source::Future(future) => future.handle.wait().unwrap(),
+            Source::Data(input) => input.data.clone(),
         };
-        let inputs = task.inputs.iter().map(|slot| slot.iter().map(source).collect()).collect();
+        let inputs = graph.slots(id).map(|slot| slot.map(source).collect()).collect();
         let context = TaskContext { partition: task.partition, ..TaskContext::default() };
         let output = run_fragment(&RowKernels::default(), &fragment, inputs, &context).unwrap();
         ports.push(output.ports.into_iter().map(Arc::new).collect());

@@ -143,7 +143,7 @@ fn huge_counts_are_refused() {
     assert_eq!(error, "the plan: 1099511627776 partitions; there may be 65536");
 
     let graph = lower(&plan).unwrap();
-    let fragment = &graph.graph.node_weights().next().unwrap().fragment;
+    let fragment = &graph.tasks().next().unwrap().fragment;
     let document: Value = serde_json::from_slice(&fragment.to_bytes(&NoCodec).unwrap()).unwrap();
     let with = |change: &dyn Fn(&mut Value)| {
         let mut document = document.clone();

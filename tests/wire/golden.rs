@@ -80,7 +80,7 @@ fn task_graphs() {
 #[test]
 fn fragments() {
     let graph = lower(&plan()).unwrap();
-    let fragment = &graph.graph.node_weights().last().unwrap().fragment;
+    let fragment = &graph.tasks().last().unwrap().fragment;
     let pinned = pin("fragment", &FragmentDocument::new(fragment, &NoCodec).unwrap());
     assert_eq!(Fragment::from_bytes(pinned.as_bytes(), &context()).unwrap().token, fragment.token);
 }

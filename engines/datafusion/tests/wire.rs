@@ -33,7 +33,7 @@ fn round_trip(expr: &Expr) -> TaskGraph {
     assert_eq!((&read.fired, &read.schema, read.ruleset), (&plan.fired, &plan.schema, plan.ruleset));
 
     let graph = lower(&plan).unwrap();
-    let tokens = |graph: &TaskGraph| graph.graph.node_weights().map(|task| task.token).collect::<Vec<_>>();
+    let tokens = |graph: &TaskGraph| graph.tasks().map(|task| task.token).collect::<Vec<_>>();
     assert_eq!(tokens(&lower(&read).unwrap()), tokens(&graph));
     let json = graph.to_json(&DataFusionCodec).unwrap();
     let read = TaskGraph::from_json(&json, &context()).unwrap();
@@ -118,7 +118,7 @@ fn tables_travel_by_path_and_version() {
     let graph = round_trip(&expr(&Session::new(catalog), "select s from n where k = 2"));
 
     // A worker that has only the bytes.
-    let scanning = graph.graph.node_weights().next().unwrap();
+    let scanning = graph.tasks().next().unwrap();
     let bytes = scanning.fragment.to_bytes(&DataFusionCodec).unwrap();
     let fragment = Fragment::from_bytes(&bytes, &context()).unwrap();
     let output = run_fragment(&DataFusionKernels, &fragment, vec![], &TaskContext::default()).unwrap();

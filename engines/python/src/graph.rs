@@ -3,7 +3,7 @@
 use leafhold::expr::wire::NoCodec;
 use leafhold::expr::{AggregateCall, AggregateFunction, Scalar, SortKey, Volatility, WindowCall, WindowFunction};
 use leafhold::leaf::NestedFutures;
-use leafhold::lower::{Fragment, FragmentOp, TaskGraph, TaskInput};
+use leafhold::lower::{DataInput, Fragment, FragmentOp, FutureInput, FutureLeaf, Source, TaskGraph, TaskId};
 use leafhold::optimize::PhysicalOp;
 use leafhold::token::{Token, Tokenizer};
 use pyo3::prelude::*;
@@ -36,7 +36,7 @@ impl PyTaskGraph {
         let mut by_token = std::collections::HashMap::new();
         let mut names: Vec<TaskName> = Vec::with_capacity(graph.len());
         // Lowering adds a task after those that it reads.
-        for task in graph.graph.node_weights() {
+        for (id, task) in graph.ids().zip(graph.tasks()) {
             let known = by_token.get(&task.fragment.token).copied();
             let (fragment, single) = match known {
                 Some(known) => known,
@@ -46,7 +46,7 @@ impl PyTaskGraph {
                     *by_token.entry(task.fragment.token).or_insert((fragments.len() - 1, is_single(&task.fragment)))
                 }
             };
-            let context = context(&task.inputs, &names, single.then_some(nonce));
+            let context = context(&graph, id, &names, single.then_some(nonce));
             let key = format!("leafhold-{}-{}", task.token, context.short());
             names.push(TaskName { key, single, fragment });
         }
@@ -79,9 +79,9 @@ impl PyTaskGraph {
     /// `("future", leaf, partition, schema, nested, handle, origin)` or `("data", table)`.
     fn tasks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let tasks = PyList::empty(py);
-        for (task, name) in self.graph.graph.node_weights().zip(&self.names) {
+        for ((id, task), name) in self.graph.ids().zip(self.graph.tasks()).zip(&self.names) {
             let inputs = PyList::empty(py);
-            for sources in &task.inputs {
+            for sources in self.graph.slots(id) {
                 let slot = PyList::empty(py);
                 for source in sources {
                     slot.append(self.source(py, source)?)?;
@@ -103,19 +103,20 @@ impl PyTaskGraph {
 }
 
 impl PyTaskGraph {
-    fn source<'py>(&self, py: Python<'py>, source: &TaskInput) -> PyResult<Bound<'py, PyAny>> {
+    fn source<'py>(&self, py: Python<'py>, source: Source<'_>) -> PyResult<Bound<'py, PyAny>> {
         let tuple = match source {
-            TaskInput::Task { task, port } => ("task", task.index(), *port).into_pyobject(py)?,
-            TaskInput::Future { handle, leaf, partition, schema, reading } => {
+            Source::Task { task, port } => ("task", task.index(), port).into_pyobject(py)?,
+            Source::Future(FutureInput { handle, leaf, partition }) => {
+                let FutureLeaf { name, schema, reading } = &**leaf;
                 let nested = match reading.nested {
                     NestedFutures::Await => "await",
                     NestedFutures::Adopt => "adopt",
                     NestedFutures::Reject => "reject",
                 };
                 let (schema, origin) = (arrow::schema(py, schema)?, reading.origin.clone().map(Origin));
-                ("future", &**leaf, *partition, schema, nested, Handle(handle.clone()), origin).into_pyobject(py)?
+                ("future", &**name, *partition, schema, nested, Handle(handle.clone()), origin).into_pyobject(py)?
             }
-            TaskInput::Data { data, .. } => {
+            Source::Data(DataInput { data, .. }) => {
                 let schema = match data.first() {
                     Some(first) => first.schema(),
                     None => self.graph.schema.clone(),
@@ -129,13 +130,13 @@ impl PyTaskGraph {
 
 /// What a task's name says beyond its token: how its leaves are called, which tasks it reads by name, and
 /// the run, when it belongs to one.
-fn context(inputs: &[Vec<TaskInput>], names: &[TaskName], nonce: Option<&str>) -> Token {
+fn context(graph: &TaskGraph, task: TaskId, names: &[TaskName], nonce: Option<&str>) -> Token {
     let mut tokenizer = Tokenizer::new("dask-task");
-    for source in inputs.iter().flatten() {
+    for source in graph.sources(task) {
         match source {
-            TaskInput::Task { task, .. } => tokenizer.put_str(&names[task.index()].key),
-            TaskInput::Future { leaf, partition, .. } => tokenizer.put(&(&**leaf, *partition)),
-            TaskInput::Data { .. } => tokenizer.put_unit(),
+            Source::Task { task, .. } => tokenizer.put_str(&names[task.index()].key),
+            Source::Future(future) => tokenizer.put(&(&*future.leaf.name, future.partition)),
+            Source::Data(_) => tokenizer.put_unit(),
         }
     }
     tokenizer.put(&nonce);

@@ -3,17 +3,19 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
-use petgraph::graph::DiGraph;
+use arrow_schema::Schema;
 use serde::{Deserialize, Serialize};
 
+use super::super::builder::{GraphBuilder, TaskInput, TaskInputs};
 use super::super::tokens::task_token;
-use super::super::{Fragment, FragmentOp, PortUse, Task, TaskGraph, TaskId, TaskInput};
+use super::super::{
+    DataInput, Fragment, FragmentOp, FutureInput, FutureLeaf, LeafInput, Source, Task, TaskGraph, TaskId,
+};
 use super::fragment::FragmentWire;
 use crate::expr::wire::{
     BatchesWire, Codec, FORMAT, Kind, ReadContext, Reading, SchemaWire, WireError, expect, from_json, record, to_json,
 };
-use crate::leaf::{self, FutureHandle, FutureRecord, Generation, NestedFutures, PartitionData};
+use crate::leaf::{self, FutureHandle, FutureRecord, Generation, NestedFutures};
 use crate::token::{Token, Tokenizer, tokenize_batch};
 
 /// A task graph as a document: see [the module](super). It is plain data for any format of serde's.
@@ -44,9 +46,6 @@ struct PromiseWire {
     #[serde(default)]
     cast: bool,
 }
-
-/// How a leaf is called, what it promised, and how it is read.
-type Promise = (Arc<str>, SchemaRef, leaf::Reading);
 
 /// A partition of data at hand.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -127,26 +126,17 @@ impl TasksDocument {
         let mut futures = Table::new();
         let mut data = Table::new();
         let mut tasks = Vec::with_capacity(graph.len());
-        for (at, task) in graph.graph.node_weights().enumerate() {
+        for (id, task) in graph.ids().zip(graph.tasks()) {
             let fragment = fragments.index(task.fragment.token, || FragmentWire::of(&task.fragment, codec))?;
-            let mut source = |source: &TaskInput| {
+            let mut source = |source: Source<'_>| {
                 Ok(match source {
-                    TaskInput::Task { task, .. } if task.index() >= at => {
-                        return Err(WireError::invalid(format!("task {at}"), "it reads a task that is not before it"));
-                    }
-                    TaskInput::Task { task, port } => SourceWire::Task { task: task.index(), port: *port },
-                    TaskInput::Future { handle, leaf, partition, schema, reading } => SourceWire::Future {
-                        future: futures.index(handle.generation(), || record(handle, leaf, *partition))?,
-                        leaf: leaves.index(
-                            (leaf.clone(), Arc::as_ptr(schema), reading.nested, reading.cast),
-                            || {
-                                let (nested, cast) = (reading.nested, reading.cast);
-                                Ok(PromiseWire { name: leaf.to_string(), schema: SchemaWire::of(schema), nested, cast })
-                            },
-                        )?,
+                    Source::Task { task, port } => SourceWire::Task { task: task.index(), port },
+                    Source::Future(FutureInput { handle, leaf, partition }) => SourceWire::Future {
+                        future: futures.index(handle.generation(), || record(handle, &leaf.name, *partition))?,
+                        leaf: leaves.index(Arc::as_ptr(leaf), || Ok(PromiseWire::of(leaf)))?,
                         partition: *partition,
                     },
-                    TaskInput::Data { data: batches, token } => {
+                    Source::Data(DataInput { data: batches, token }) => {
                         SourceWire::Data(data.index((Arc::as_ptr(batches), *token), || {
                             let content = content(batches);
                             Ok(DataWire { token: *token, content, batches: BatchesWire::of(batches, "data at hand")? })
@@ -154,7 +144,7 @@ impl TasksDocument {
                     }
                 })
             };
-            let inputs = task.inputs.iter().map(|slot| slot.iter().map(&mut source).collect::<Result<_, WireError>>());
+            let inputs = graph.slots(id).map(|slot| slot.map(&mut source).collect::<Result<_, WireError>>());
             tasks.push(TaskWire {
                 fragment,
                 inputs: inputs.collect::<Result<_, _>>()?,
@@ -187,32 +177,41 @@ impl TasksDocument {
         let reading = Reading::new(context);
         let schema = self.schema.read("the result")?;
         let fragments = self.fragments.into_iter().map(|fragment| fragment.read(&reading).map(Arc::new));
-        let promise = |promise: PromiseWire| {
-            let schema = promise.schema.read(&format!("leaf `{}`", promise.name))?;
-            let reading = leaf::Reading { nested: promise.nested, cast: promise.cast, origin: None };
-            Ok((Arc::from(promise.name), schema, reading))
-        };
         let mut tasks = Reader {
             fragments: fragments.collect::<Result<_, _>>()?,
-            leaves: self.leaves.into_iter().map(promise).collect::<Result<_, WireError>>()?,
+            leaves: self.leaves.into_iter().map(PromiseWire::read).collect::<Result<_, WireError>>()?,
             data: self.data.into_iter().enumerate().map(read_data).collect::<Result<_, _>>()?,
             futures: self.futures,
             reading: &reading,
             recorded: Vec::new(),
             generations: HashMap::new(),
             stages: HashMap::new(),
-            graph: DiGraph::new(),
+            inputs: TaskInputs::default(),
+            graph: GraphBuilder::default(),
         };
         for task in self.tasks {
             tasks.task(task)?;
         }
         let graph = tasks.graph;
-        let output = |output: usize| match output < graph.node_count() {
+        let output = |output: usize| match output < graph.len() {
             true => Ok(TaskId::new(output)),
             false => Err(WireError::invalid("the result", format!("there is no task {output}"))),
         };
         let outputs = self.outputs.into_iter().map(output).collect::<Result<_, _>>()?;
-        Ok(TaskGraph { graph, outputs, schema, aliases: self.aliases })
+        Ok(graph.finish(outputs, schema, self.aliases))
+    }
+}
+
+impl PromiseWire {
+    fn of(leaf: &FutureLeaf) -> Self {
+        let (nested, cast) = (leaf.reading.nested, leaf.reading.cast);
+        PromiseWire { name: leaf.name.to_string(), schema: SchemaWire::of(&leaf.schema), nested, cast }
+    }
+
+    fn read(self) -> Result<Arc<FutureLeaf>, WireError> {
+        let schema = self.schema.read(&format!("leaf `{}`", self.name))?;
+        let reading = leaf::Reading { nested: self.nested, cast: self.cast, origin: None };
+        Ok(Arc::new(FutureLeaf { name: self.name.into(), schema, reading }))
     }
 }
 
@@ -224,11 +223,11 @@ fn content(batches: &[RecordBatch]) -> Token {
     tokenizer.finish()
 }
 
-fn read_data((at, data): (usize, DataWire)) -> Result<(PartitionData, Token), WireError> {
+fn read_data((at, data): (usize, DataWire)) -> Result<DataInput, WireError> {
     let place = format!("data {at}");
     let batches = data.batches.read_any(&place)?;
     match content(&batches) == data.content {
-        true => Ok((Arc::new(batches), data.token)),
+        true => Ok(DataInput { data: Arc::new(batches), token: data.token }),
         false => Err(WireError::Altered { what: place }),
     }
 }
@@ -236,9 +235,9 @@ fn read_data((at, data): (usize, DataWire)) -> Result<(PartitionData, Token), Wi
 /// Puts a graph together, task by task.
 struct Reader<'a> {
     fragments: Vec<Arc<Fragment>>,
-    leaves: Vec<Promise>,
+    leaves: Vec<Arc<FutureLeaf>>,
     futures: Vec<FutureRecord>,
-    data: Vec<(PartitionData, Token)>,
+    data: Vec<DataInput>,
     reading: &'a Reading<'a>,
     /// The token of each task, by the document's own futures.
     recorded: Vec<Token>,
@@ -246,7 +245,8 @@ struct Reader<'a> {
     generations: HashMap<Generation, Generation>,
     /// The fragment of each stage.
     stages: HashMap<usize, usize>,
-    graph: DiGraph<Task, PortUse, u32>,
+    inputs: TaskInputs,
+    graph: GraphBuilder,
 }
 
 impl Reader<'_> {
@@ -263,32 +263,27 @@ impl Reader<'_> {
             let (found, expected) = (task.inputs.len(), fragment.inputs);
             return Err(invalid(format!("{found} slots instead of {expected}")));
         }
-        let mut inputs = Vec::with_capacity(task.inputs.len());
+        self.inputs.clear();
         for sources in &task.inputs {
-            let sources = sources.iter().map(|source| self.source(*source, &place));
-            inputs.push(sources.collect::<Result<Vec<_>, _>>()?);
+            for source in sources {
+                let source = self.source(*source, &place)?;
+                self.inputs.push(source);
+            }
+            self.inputs.end_slot();
         }
-        self.check_widths(&fragment, &inputs).map_err(&invalid)?;
+        self.check_widths(&fragment).map_err(&invalid)?;
         let generation = |handle: &FutureHandle| self.generations[&handle.generation()];
         let recorded = |task: TaskId| self.recorded[task.index()];
-        if task_token(&fragment, task.partition, &inputs, recorded, generation) != task.token {
+        if task_token(&fragment, task.partition, self.inputs.slots(), recorded, generation) != task.token {
             return Err(WireError::Altered { what: place });
         }
         let producer = |task: TaskId| self.graph[task].token;
-        let token = task_token(&fragment, task.partition, &inputs, producer, FutureHandle::generation);
-        let mut edges = Vec::new();
-        for (slot, sources) in inputs.iter().enumerate() {
-            for source in sources {
-                if let TaskInput::Task { task, port } = source {
-                    edges.push((*task, PortUse { port: *port, slot }));
-                }
-            }
-        }
+        let slots = self.inputs.slots();
+        let token = task_token(&fragment, task.partition, slots, producer, FutureHandle::generation);
+        let edges = task.inputs.iter().map(Vec::len).sum();
+        self.graph.reserve(1, edges).map_err(|error| invalid(error.to_string()))?;
         let TaskWire { partition, stage, priority, .. } = task;
-        let id = self.graph.add_node(Task { fragment, inputs, partition, stage, token, priority });
-        for (producer, port_use) in edges {
-            self.graph.add_edge(producer, id, port_use);
-        }
+        self.graph.push(Task { fragment, partition, stage, token, priority }, &mut self.inputs);
         self.recorded.push(task.token);
         Ok(())
     }
@@ -297,7 +292,7 @@ impl Reader<'_> {
         let missing = |what: &str, at: usize| WireError::invalid(place, format!("there is no {what} {at} to read"));
         Ok(match source {
             SourceWire::Task { task, port } => {
-                let producer = self.graph.node_weight(TaskId::new(task.min(u32::MAX as usize)));
+                let producer = self.graph.get(TaskId::new(task.min(u32::MAX as usize)));
                 let producer = producer.ok_or_else(|| missing("earlier task", task))?;
                 if port >= producer.fragment.output.ports() {
                     return Err(missing(&format!("port of task {task} of number"), port));
@@ -305,22 +300,21 @@ impl Reader<'_> {
                 TaskInput::Task { task: TaskId::new(task), port }
             }
             SourceWire::Future { leaf, partition, future } => {
-                let (leaf, schema, reading) = self.leaves.get(leaf).ok_or_else(|| missing("leaf", leaf))?;
+                let leaf = self.leaves.get(leaf).ok_or_else(|| missing("leaf", leaf))?;
                 let record = self.futures.get(future).ok_or_else(|| missing("future", future))?;
-                let handle = self.reading.future(record, leaf, partition)?;
+                let handle = self.reading.future(record, &leaf.name, partition)?;
                 self.generations.insert(handle.generation(), record.generation);
-                let (leaf, schema, reading) = (leaf.clone(), schema.clone(), reading.clone());
-                TaskInput::Future { handle, leaf, partition, schema, reading }
+                TaskInput::Leaf(LeafInput::Future(FutureInput { handle, leaf: leaf.clone(), partition }))
             }
             SourceWire::Data(at) => {
-                let (data, token) = self.data.get(at).cloned().ok_or_else(|| missing("data", at))?;
-                TaskInput::Data { data, token }
+                let data = self.data.get(at).cloned().ok_or_else(|| missing("data", at))?;
+                TaskInput::Leaf(LeafInput::Data(data))
             }
         })
     }
 
     /// Whether every source of a slot has the columns that the fragment reads of it.
-    fn check_widths(&self, fragment: &Fragment, inputs: &[Vec<TaskInput>]) -> Result<(), String> {
+    fn check_widths(&self, fragment: &Fragment) -> Result<(), String> {
         let width = |schema: &Schema| schema.fields().len();
         for node in &fragment.nodes {
             let (slot, columns) = match &node.op {
@@ -332,14 +326,14 @@ impl Reader<'_> {
                 Some(columns) => columns.iter().all(|column| *column < found),
                 None => width(&node.schema) == found,
             };
-            let fit = inputs[slot].iter().all(|source| match source {
-                TaskInput::Task { task, .. } => {
-                    self.graph[*task].fragment.nodes.last().is_some_and(|root| fits(width(&root.schema)))
+            let fit = |source: Source<'_>| match source {
+                Source::Task { task, .. } => {
+                    self.graph[task].fragment.nodes.last().is_some_and(|root| fits(width(&root.schema)))
                 }
-                TaskInput::Future { schema, .. } => fits(width(schema)),
-                TaskInput::Data { data, .. } => data.iter().all(|batch| fits(batch.num_columns())),
-            });
-            if !fit {
+                Source::Future(future) => fits(width(&future.leaf.schema)),
+                Source::Data(input) => input.data.iter().all(|batch| fits(batch.num_columns())),
+            };
+            if !self.inputs.slots().nth(slot).into_iter().flatten().all(fit) {
                 return Err(format!("slot {slot} reads columns that its sources do not have"));
             }
         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lower::TaskGraph;
+use crate::lower::TaskDag;
 
 /// A stage of a run: the tasks of one fragment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,10 +18,10 @@ pub struct Stage {
 }
 
 /// The stages of a graph, by number. Linear in the tasks.
-pub fn stages_of(graph: &TaskGraph) -> Vec<Stage> {
+pub fn stages_of(graph: &TaskDag) -> Vec<Stage> {
     let mut stages: Vec<Stage> = Vec::new();
     let mut places: Vec<Option<usize>> = Vec::new();
-    for task in graph.graph.node_weights() {
+    for task in graph.tasks() {
         if places.len() <= task.stage {
             places.resize(task.stage + 1, None);
         }
