@@ -106,9 +106,14 @@ impl RunCause {
         }
     }
 
-    /// The same as the event of a task has it.
+    /// The same as the event of a task has it, which knows stage and partition itself.
     pub fn task_error(&self) -> TaskError {
-        TaskError::new(self.kind(), self.to_string())
+        let message = match self {
+            RunCause::Kernel { source, .. } => source.to_string(),
+            RunCause::Panic { message, .. } => message.clone(),
+            cause => cause.to_string(),
+        };
+        TaskError::new(self.kind(), message)
     }
 }
 

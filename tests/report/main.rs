@@ -1,4 +1,14 @@
 //! The report of a run and its forms, over random reports and over those of real runs.
 
+mod chrome;
 mod json;
+mod json_lines;
+#[path = "../common/kernels.rs"]
+mod kernels;
+#[path = "../tasks/plans.rs"]
+#[allow(dead_code, reason = "shared with tests that use more of it")]
+mod plans;
 mod reports;
+mod runs;
+mod text;
+mod trace_format;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(error.to_string(), "ZeroDivisionError: division by zero");
 /// assert_eq!(error.trace.as_deref(), Some("File \"prices.py\", line 3"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[error("{kind}: {message}")]
 pub struct TaskError {
     /// What kind of error: the engine's name of it, as a Python exception's class, or one of Leafhold's (`compute`,

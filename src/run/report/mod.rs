@@ -4,23 +4,38 @@
 //! where and at which try ([`TaskAttempt`] for the earlier ones), and what went wrong ([`TaskError`]). It says what the
 //! run's [`Stage`]s are, which task waited for which ([`Flows`]), and which the end waited for. It is plain data: it
 //! holds no rows and no futures, and reads back from its JSON.
+//!
+//! | form | for | by |
+//! |---|---|---|
+//! | text | people | [`RunReport::to_text`] |
+//! | JSON lines, one event a line | programs; reads back | [`RunReport::to_json_lines`] |
+//! | trace-event JSON | Perfetto, `chrome://tracing` | [`RunReport::to_chrome_trace`] |
 
 mod attempt;
+mod chrome;
 mod critical_path;
 mod error;
 mod event;
 mod flows;
+mod json_lines;
+mod lanes;
 mod run_report;
 mod stage;
 mod state;
+mod summary;
+mod table;
 mod text;
 mod times;
+mod units;
 
 pub use attempt::TaskAttempt;
 pub use critical_path::critical_path;
 pub use error::TaskError;
 pub use event::TaskEvent;
 pub use flows::Flows;
+pub use json_lines::ReportReadError;
+pub use lanes::{Lane, Slice};
 pub use run_report::RunReport;
 pub use stage::{Stage, stages_of};
 pub use state::TaskState;
+pub use summary::Summary;

@@ -1,121 +1,154 @@
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::{RunReport, TaskEvent, TaskState};
+use indexmap::IndexMap;
+
+use super::table::{Column, plain, table};
+use super::units::{bytes, time};
+use super::{RunReport, Summary, TaskError, TaskEvent};
+
+/// How many lines a list may have before its middle is left out.
+const LIST: usize = 20;
 
 impl RunReport {
-    /// The report as a table by stage, with totals and the critical path.
+    /// The report for people: totals, a table by stage, the critical path, warnings, tries that did not count, and
+    /// every distinct error with its remote trace. Long lists are cut, and say so. Linear in the tasks.
+    ///
+    /// *Queued* is the time that tasks waited for a worker with everything there, *skew* how much longer the slowest
+    /// task of a stage ran than the mean one. Columns that say nothing in this run are left out.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
-        let total: Duration = self.tasks.iter().map(TaskEvent::duration).sum();
+        let total = Summary::of(&self.tasks);
         let _ = writeln!(
             text,
             "{} tasks ({}) in {} on {} workers; {} of work, peak {} in {} ports",
-            self.tasks.len(),
-            states(self.tasks.iter()),
+            total.tasks,
+            total.states_text(),
             time(self.wall),
             self.workers,
-            time(total),
+            time(total.work),
             bytes(self.peak_bytes),
             self.peak_ports,
         );
-        let mut rows = vec![HEADER.map(str::to_owned)];
-        let mut stages: BTreeMap<usize, Vec<&TaskEvent>> = BTreeMap::new();
-        self.tasks.iter().for_each(|event| stages.entry(event.stage).or_default().push(event));
-        rows.extend(stages.iter().map(|(stage, events)| stage_row(*stage, events)));
-        write_table(&mut text, &rows);
-        if !self.critical_path.is_empty() {
-            let steps = self.critical_path.iter().filter_map(|task| self.tasks.get(*task));
-            let length: Duration = steps.clone().map(TaskEvent::duration).sum();
-            let _ = writeln!(text, "critical path: {} of work", time(length));
-            for event in steps {
-                let started = event.started.unwrap_or(event.ended);
-                let _ = writeln!(
-                    text,
-                    "  at {:>9}  {:>9}  stage {} partition {}: {}",
-                    time(started),
-                    time(event.duration()),
-                    event.stage,
-                    event.partition,
-                    event.label
-                );
-            }
-        }
+        self.write_stages(&mut text);
+        self.write_critical_path(&mut text);
         for warning in &self.warnings {
-            let _ = writeln!(text, "warning: {warning}");
+            let _ = writeln!(text, "warning: {}", plain(&warning.to_string()));
         }
-        for event in self.tasks.iter().filter(|event| event.error.is_some()) {
-            if let Some(error) = &event.error {
-                let _ = writeln!(text, "{}: {}", event.state.name(), error.message);
-            }
-        }
+        self.write_retries(&mut text);
+        self.write_errors(&mut text);
         text
     }
-}
 
-const HEADER: [&str; 9] = ["stage", "tasks", "states", "time", "slowest", "skew", "rows", "bytes", "what"];
-
-fn stage_row(stage: usize, events: &[&TaskEvent]) -> [String; 9] {
-    let total: Duration = events.iter().map(|event| event.duration()).sum();
-    let slowest = events.iter().map(|event| event.duration()).max().unwrap_or_default();
-    let mean = total.as_secs_f64() / events.len() as f64;
-    [
-        stage.to_string(),
-        events.len().to_string(),
-        states(events.iter().copied()),
-        time(total),
-        time(slowest),
-        // How much longer the slowest task ran than the mean: 1.0 is even.
-        if mean > 0.0 { format!("{:.1}", slowest.as_secs_f64() / mean) } else { "-".to_owned() },
-        events.iter().map(|event| event.rows).sum::<u64>().to_string(),
-        bytes(events.iter().map(|event| event.bytes_out).sum()),
-        events[0].label.to_string(),
-    ]
-}
-
-fn states<'a>(events: impl Iterator<Item = &'a TaskEvent>) -> String {
-    let mut counts = [0; TaskState::ALL.len()];
-    for event in events {
-        counts[TaskState::ALL.iter().position(|state| *state == event.state).unwrap_or_default()] += 1;
+    fn write_stages(&self, text: &mut String) {
+        let mut columns = [
+            Column::right("stage"),
+            Column::right("tasks"),
+            Column::left("states"),
+            Column::right("time"),
+            Column::right("slowest"),
+            Column::right("skew"),
+            Column::right("queued"),
+            Column::right("transfer").optional(),
+            Column::right("retries").optional(),
+            Column::right("rows"),
+            Column::right("bytes"),
+            Column::left("what"),
+        ];
+        for (stage, (label, summary)) in self.summaries() {
+            let some = |is: bool, text: String| if is { text } else { "-".to_owned() };
+            let cells = [
+                stage.to_string(),
+                summary.tasks.to_string(),
+                summary.states_text(),
+                time(summary.work),
+                time(summary.slowest),
+                summary.skew().map_or_else(|| "-".to_owned(), |skew| format!("{skew:.1}")),
+                time(summary.queued),
+                some(summary.transfer > Duration::ZERO, time(summary.transfer)),
+                some(summary.retries > 0, summary.retries.to_string()),
+                summary.rows.to_string(),
+                bytes(summary.bytes),
+                plain(&label),
+            ];
+            columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
+        }
+        text.push_str(&table(&columns));
     }
-    let named = TaskState::ALL.iter().zip(counts).filter(|(_, count)| *count > 0);
-    named.map(|(state, count)| format!("{count} {}", state.name())).collect::<Vec<_>>().join(", ")
+
+    fn write_critical_path(&self, text: &mut String) {
+        let steps: Vec<&TaskEvent> = self.critical_path.iter().filter_map(|task| self.tasks.get(*task)).collect();
+        if steps.is_empty() {
+            return;
+        }
+        let work: Duration = steps.iter().map(|event| event.duration()).sum();
+        let queued: Duration = steps.iter().map(|event| event.queued()).sum();
+        let _ = writeln!(text, "critical path: {} of work, {} queued", time(work), time(queued));
+        let lines = steps.iter().map(|event| {
+            let started = event.started.unwrap_or(event.ended);
+            let (stage, partition, label) = (event.stage, event.partition, plain(&event.label));
+            let (started, took) = (time(started), time(event.duration()));
+            format!("  at {started:>9}  {took:>9}  stage {stage} partition {partition}: {label}\n")
+        });
+        write_list(text, lines);
+    }
+
+    fn write_retries(&self, text: &mut String) {
+        let lines = self.tasks.iter().flat_map(|event| {
+            event.attempts.iter().map(move |attempt| {
+                let worker = attempt.worker.as_deref().unwrap_or("no worker");
+                let (number, why) = (attempt.number, plain(&attempt.why));
+                format!("try {number} of stage {} partition {} on {worker}: {why}\n", event.stage, event.partition)
+            })
+        });
+        let lines: Vec<_> = lines.collect();
+        write_list(text, lines.into_iter());
+    }
+
+    fn write_errors(&self, text: &mut String) {
+        // Tasks that fail for one reason stand together, under the first of them.
+        let mut errors: IndexMap<(&str, &TaskError), (&TaskEvent, usize)> = IndexMap::new();
+        for event in &self.tasks {
+            if let Some(error) = &event.error {
+                errors.entry((event.state.name(), error)).or_insert((event, 0)).1 += 1;
+            }
+        }
+        let blocks = errors.iter().map(|((state, error), (first, tasks))| {
+            let mut block =
+                format!("{state} ({}): stage {} partition {}", plain(&error.kind), first.stage, first.partition);
+            if let Some(worker) = &first.worker {
+                let _ = write!(block, " on {}", plain(worker));
+            }
+            if *tasks > 1 {
+                let _ = write!(block, " and {} more", tasks - 1);
+            }
+            let _ = write!(block, ": {}", indented(&error.message, "  "));
+            block.push('\n');
+            if let Some(trace) = &error.trace {
+                let _ = writeln!(block, "    {}", indented(trace, "    "));
+            }
+            block
+        });
+        let blocks: Vec<_> = blocks.collect();
+        write_list(text, blocks.into_iter());
+    }
 }
 
-fn write_table(text: &mut String, rows: &[[String; 9]]) {
-    let mut widths = [0; 9];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+/// Writes the first and the last of many.
+fn write_list(text: &mut String, items: impl ExactSizeIterator<Item = String>) {
+    let count = items.len();
+    for (at, item) in items.enumerate() {
+        match count > LIST && (LIST / 2..count - LIST / 2).contains(&at) {
+            false => text.push_str(&item),
+            true if at == LIST / 2 => {
+                let _ = writeln!(text, "  .. {} more ..", count - LIST);
+            }
+            true => {}
         }
     }
-    for row in rows {
-        let cells = row.iter().zip(widths).enumerate().map(|(at, (cell, width))| match at {
-            // Words to the left, numbers to the right.
-            2 => format!("{cell:<width$}"),
-            8 => cell.clone(),
-            _ => format!("{cell:>width$}"),
-        });
-        let line = cells.collect::<Vec<_>>().join("  ");
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
 }
 
-fn time(duration: Duration) -> String {
-    match duration.as_secs_f64() {
-        seconds if seconds >= 10.0 => format!("{seconds:.1} s"),
-        seconds if seconds >= 1.0 => format!("{seconds:.2} s"),
-        seconds if seconds >= 0.001 => format!("{:.1} ms", seconds * 1e3),
-        seconds => format!("{:.0} us", seconds * 1e6),
-    }
-}
-
-fn bytes(count: u64) -> String {
-    match count as f64 {
-        count if count >= 1e9 => format!("{:.1} GB", count / 1e9),
-        count if count >= 1e6 => format!("{:.1} MB", count / 1e6),
-        count if count >= 1e3 => format!("{:.1} kB", count / 1e3),
-        count => format!("{count:.0} B"),
-    }
+/// Lines after the first are set in; what a terminal would obey is shown instead.
+fn indented(text: &str, by: &str) -> String {
+    text.trim_end().lines().map(plain).collect::<Vec<_>>().join(&format!("\n{by}"))
 }

@@ -1,0 +1,174 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::counters::counters;
+use super::trace_event::{Args, TaskArgs, TraceEvent};
+use crate::run::report::Slice;
+use crate::run::{RunReport, TaskEvent};
+
+/// The process that stands for the driver; those of the workers' hosts follow.
+const DRIVER: usize = 1;
+/// The driver's thread with the run as a whole.
+const RUN: usize = 1;
+/// The driver's thread with the tasks that never ran.
+const NEVER_RAN: usize = 2;
+
+/// Where an event goes: by time; then by task, so that producers come before consumers; then a slice before the
+/// arrows that end in it, and these before those that begin in it.
+type Order = (Duration, usize, u8);
+
+const SLICE: u8 = 0;
+const ARRIVES: u8 = 1;
+const LEAVES: u8 = 2;
+
+/// Where the slices of the tries that counted are: process, thread, slice.
+type Places = HashMap<usize, (usize, usize, Slice)>;
+
+impl RunReport {
+    /// The report in the trace-event format, for [Perfetto](https://ui.perfetto.dev) and `chrome://tracing`.
+    ///
+    /// Hosts are processes and workers are threads, each with its tasks as slices (`X`), earlier tries included; one
+    /// that did several at a time has several threads. Arrows (`s`, `f`) lead from producers to consumers, as far as
+    /// [`flows`](RunReport::flows) has them. Tasks that never ran are instants (`i`) at the driver, whose counters (`C`)
+    /// say how many tasks ran and how many waited for a worker. Times are in microseconds from the start of the run.
+    /// An arrow that would lead back in time, as estimated clocks of several machines may have it, is left out.
+    ///
+    /// ```
+    /// use leafhold::run::RunReport;
+    ///
+    /// let trace = RunReport::default().to_chrome_trace();
+    /// let trace: serde_json::Value = serde_json::from_str(&trace)?;
+    /// assert_eq!(trace["traceEvents"][0]["ph"], "M");
+    /// # Ok::<_, serde_json::Error>(())
+    /// ```
+    pub fn to_chrome_trace(&self) -> String {
+        let mut trace = Trace::default();
+        trace.name("process_name", DRIVER, 0, "driver");
+        trace.name("thread_name", DRIVER, RUN, "run");
+        let (tasks, workers, peak_bytes) = (self.tasks.len(), self.workers, self.peak_bytes);
+        let args = Args::Run { tasks, workers, peak_bytes };
+        let dur = Some(self.wall);
+        let run =
+            TraceEvent { ph: "X", name: "run", cat: "run", pid: DRIVER, tid: RUN, dur, args, ..Default::default() };
+        trace.add(SLICE, 0, run);
+        self.add_unstarted(&mut trace);
+        let places = self.add_lanes(&mut trace);
+        self.add_flows(&mut trace, &places);
+        for (ts, running, queued) in counters(&self.tasks, self.wall) {
+            let args = Args::Counts { running, queued };
+            let counts = TraceEvent { ph: "C", name: "tasks", pid: DRIVER, ts, args, ..Default::default() };
+            trace.add(SLICE, usize::MAX, counts);
+        }
+        trace.into_text()
+    }
+
+    fn add_unstarted(&self, trace: &mut Trace) {
+        for event in self.tasks.iter().filter(|event| event.started.is_none()) {
+            if !trace.never_ran {
+                trace.never_ran = true;
+                trace.name("thread_name", DRIVER, NEVER_RAN, "tasks that never ran");
+            }
+            let (name, cat, ts) = (name(event), event.state.name(), event.ended);
+            let args = Args::Task(Box::new(TaskArgs::new(event, false)));
+            let (pid, tid) = (DRIVER, NEVER_RAN);
+            let instant = TraceEvent { ph: "i", s: "t", name, cat, pid, tid, ts, args, ..Default::default() };
+            trace.add(SLICE, event.task, instant);
+        }
+    }
+
+    fn add_lanes(&self, trace: &mut Trace) -> Places {
+        let mut critical = vec![false; self.tasks.len()];
+        self.critical_path.iter().filter(|task| **task < self.tasks.len()).for_each(|task| critical[*task] = true);
+        let lanes = self.lanes();
+        let (mut pid, mut tid) = (DRIVER, 0);
+        let mut places = Places::new();
+        for (at, lane) in lanes.iter().enumerate() {
+            tid += 1;
+            if at == 0 || lanes[at - 1].host != lane.host {
+                (pid, tid) = (pid + 1, 1);
+                trace.name("process_name", pid, 0, lane.host.as_deref().unwrap_or("workers"));
+            }
+            trace.name("thread_name", pid, tid, &lane.name());
+            for slice in &lane.slices {
+                let event = &self.tasks[slice.task];
+                if slice.attempt.is_none() {
+                    places.insert(slice.task, (pid, tid, *slice));
+                }
+                let (cat, args) = describe(event, slice, critical[slice.task]);
+                let (name, ts, dur) = (name(event), slice.started, Some(slice.ended - slice.started));
+                let slice_event = TraceEvent { ph: "X", name, cat, pid, tid, ts, dur, args, ..Default::default() };
+                trace.add(SLICE, slice.task, slice_event);
+            }
+        }
+        places
+    }
+
+    fn add_flows(&self, trace: &mut Trace, places: &Places) {
+        for (id, (producer, consumer)) in self.flows.pairs.iter().enumerate() {
+            let (producer, consumer) = (*producer as usize, *consumer as usize);
+            let (Some((from_pid, from_tid, from)), Some((to_pid, to_tid, to))) =
+                (places.get(&producer), places.get(&consumer))
+            else {
+                continue;
+            };
+            // An end belongs to the slice around it, which no longer is around its own end.
+            let leaves = from.ended.saturating_sub(Duration::from_nanos(1)).max(from.started);
+            if (leaves, producer) >= (to.started, consumer) {
+                continue;
+            }
+            let arrow = |ph, pid: &usize, tid: &usize, ts| {
+                let (name, cat, id) = ("rows", "flow", Some(id));
+                TraceEvent { ph, name, cat, pid: *pid, tid: *tid, ts, id, ..Default::default() }
+            };
+            trace.add(LEAVES, producer, arrow("s", from_pid, from_tid, leaves));
+            trace.add(ARRIVES, consumer, TraceEvent { bp: "e", ..arrow("f", to_pid, to_tid, to.started) });
+        }
+    }
+}
+
+fn name(event: &TaskEvent) -> &str {
+    if event.label.is_empty() { "task" } else { &event.label }
+}
+
+fn describe<'a>(event: &'a TaskEvent, slice: &Slice, critical: bool) -> (&'static str, Args<'a>) {
+    match slice.attempt.map(|at| &event.attempts[at]) {
+        None => (event.state.name(), Args::Task(Box::new(TaskArgs::new(event, critical)))),
+        Some(attempt) => {
+            let (task, stage, partition) = (event.task, event.stage, event.partition);
+            ("given-up", Args::GivenUp { task, stage, partition, attempt: attempt.number, why: &attempt.why })
+        }
+    }
+}
+
+/// Events that are written, and where each goes.
+#[derive(Default)]
+struct Trace {
+    names: Vec<String>,
+    events: Vec<(Order, String)>,
+    never_ran: bool,
+}
+
+impl Trace {
+    /// Names a process or a thread.
+    fn name(&mut self, what: &'static str, pid: usize, tid: usize, name: &str) {
+        let args = Args::Name { name };
+        self.names.push(text(&TraceEvent { ph: "M", name: what, pid, tid, args, ..Default::default() }));
+    }
+
+    fn add(&mut self, kind: u8, task: usize, event: TraceEvent<'_>) {
+        self.events.push(((event.ts, task, kind), text(&event)));
+    }
+
+    /// One event a line.
+    fn into_text(mut self) -> String {
+        self.events.sort_by_key(|(order, _)| *order);
+        let lines = self.names.iter().chain(self.events.iter().map(|(_, line)| line));
+        let lines: Vec<&str> = lines.map(String::as_str).collect();
+        format!("{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n{}\n]}}\n", lines.join(",\n"))
+    }
+}
+
+/// Strings and numbers alone: this cannot fail.
+fn text(event: &TraceEvent<'_>) -> String {
+    serde_json::to_string(event).unwrap_or_default()
+}

@@ -1,0 +1,78 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{RunReport, TaskEvent, TaskState};
+
+/// What the tasks of a stage, or of a run, amount to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// How many tasks there are.
+    pub tasks: usize,
+    /// How many tasks ended in each state: index with `state as usize`.
+    pub states: [usize; TaskState::ALL.len()],
+    /// How many tasks ran.
+    pub ran: usize,
+    /// How long they ran, all together.
+    pub work: Duration,
+    /// How long the slowest one ran.
+    pub slowest: Duration,
+    /// How long they waited for a worker, all together.
+    pub queued: Duration,
+    /// What it took to move their data, all together.
+    pub transfer: Duration,
+    /// Tries that did not count.
+    pub retries: usize,
+    /// Rows that they gave.
+    pub rows: u64,
+    /// Bytes that they gave.
+    pub bytes: u64,
+}
+
+impl Summary {
+    /// The sum over some events.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a TaskEvent>) -> Self {
+        let mut summary = Summary::default();
+        events.into_iter().for_each(|event| summary.add(event));
+        summary
+    }
+
+    fn add(&mut self, event: &TaskEvent) {
+        self.tasks += 1;
+        self.states[event.state as usize] += 1;
+        self.ran += usize::from(event.started.is_some());
+        self.work += event.duration();
+        self.slowest = self.slowest.max(event.duration());
+        self.queued += event.queued();
+        self.transfer += event.transfer;
+        self.retries += event.attempts.len();
+        // Reports also come from elsewhere: a sum must not overflow.
+        self.rows = self.rows.saturating_add(event.rows);
+        self.bytes = self.bytes.saturating_add(event.bytes_out);
+    }
+
+    /// How much longer the slowest task ran than the mean of those that ran: 1.0 is even. `None` where nothing took
+    /// any time.
+    pub fn skew(&self) -> Option<f64> {
+        let work = self.work.as_secs_f64();
+        (work > 0.0).then(|| self.slowest.as_secs_f64() * self.ran as f64 / work)
+    }
+
+    /// How many tasks ended in each state, in words: `3 ok, 1 failed`.
+    pub fn states_text(&self) -> String {
+        let counts = TaskState::ALL.iter().map(|state| (state, self.states[*state as usize]));
+        let named = counts.filter(|(_, count)| *count > 0);
+        named.map(|(state, count)| format!("{count} {}", state.name())).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl RunReport {
+    /// What each stage amounts to, by number, with its label.
+    pub fn summaries(&self) -> BTreeMap<usize, (Arc<str>, Summary)> {
+        let mut stages: BTreeMap<usize, (Arc<str>, Summary)> = BTreeMap::new();
+        for event in &self.tasks {
+            stages.entry(event.stage).or_insert_with(|| (event.label.clone(), Summary::default())).1.add(event);
+        }
+        stages
+    }
+}

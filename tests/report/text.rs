@@ -1,0 +1,117 @@
+//! Reports for people.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leafhold::run::{RunReport, TaskAttempt, TaskError, TaskEvent, TaskState};
+use proptest::prelude::*;
+
+use crate::reports::report;
+use crate::runs::{failed, shuffled};
+
+fn event(task: usize, state: TaskState) -> TaskEvent {
+    let ms = Duration::from_millis;
+    let ran = matches!(state, TaskState::Ok | TaskState::Failed);
+    TaskEvent {
+        task,
+        stage: task / 2,
+        partition: task % 2,
+        label: ["read > filter", "hash-join"][task / 2].into(),
+        state,
+        worker: ran.then(|| "local-0".into()),
+        host: None,
+        attempt: u32::from(ran),
+        attempts: Vec::new(),
+        submitted: Duration::ZERO,
+        ready: ran.then(|| ms(10 * task as u64)),
+        started: ran.then(|| ms(10 * task as u64 + 2)),
+        ended: ms(10 * task as u64 + 4 + 3 * (task as u64 % 2)),
+        transfer: Duration::ZERO,
+        rows: 7,
+        bytes_in: 56,
+        bytes_out: 1_500,
+        peak_memory: None,
+        error: None,
+    }
+}
+
+#[test]
+fn a_report_is_a_table_with_path_retries_and_errors() {
+    let mut tasks = vec![
+        event(0, TaskState::Ok),
+        event(1, TaskState::Ok),
+        event(2, TaskState::Failed),
+        event(3, TaskState::UpstreamFailed),
+    ];
+    let error = TaskError::new("ZeroDivisionError", "division by zero\nat row 3").with_trace("line 1\n  line 2\n");
+    tasks[2].error = Some(Arc::new(error));
+    tasks[2].attempt = 2;
+    tasks[2].transfer = Duration::from_micros(1_500);
+    tasks[2].attempts.push(TaskAttempt {
+        number: 1,
+        worker: Some("worker-1".into()),
+        host: None,
+        started: None,
+        ended: Duration::from_millis(20),
+        why: "the worker is gone (signal 9)".into(),
+    });
+    let mut report = RunReport {
+        tasks,
+        workers: 2,
+        wall: Duration::from_millis(60),
+        peak_bytes: 3_000,
+        peak_ports: 2,
+        ..Default::default()
+    };
+    report.link(|task| [None, None, Some(1), Some(2)][task].into_iter());
+    let expected = "\
+4 tasks (2 ok, 1 failed, 1 upstream-failed) in 60.0 ms on 2 workers; 9.0 ms of work, peak 3.0 kB in 2 ports
+stage  tasks  states                         time  slowest  skew  queued  transfer  retries  rows   bytes  what
+    0      2  2 ok                         7.0 ms   5.0 ms   1.4  4.0 ms         -        -    14  3.0 kB  read > filter
+    1      2  1 failed, 1 upstream-failed  2.0 ms   2.0 ms   1.0  2.0 ms    1.5 ms        1    14  3.0 kB  hash-join
+critical path: 7.0 ms of work, 4.0 ms queued
+  at   12.0 ms     5.0 ms  stage 0 partition 1: read > filter
+  at   22.0 ms     2.0 ms  stage 1 partition 0: hash-join
+try 1 of stage 1 partition 0 on worker-1: the worker is gone (signal 9)
+failed (ZeroDivisionError): stage 1 partition 0 on local-0: division by zero
+  at row 3
+    line 1
+      line 2
+";
+    assert_eq!(report.to_text(), expected);
+}
+
+#[test]
+fn errors_of_many_tasks_stand_once() {
+    let mut report = failed();
+    let joins = report.count(TaskState::Failed);
+    assert!(joins >= 1, "the first failure stops the run");
+    let error = report.tasks.iter().find_map(|event| event.error.clone()).unwrap();
+    report.tasks.iter_mut().for_each(|event| event.error = None);
+    report.tasks[..3].iter_mut().for_each(|event| event.error = Some(error.clone()));
+    report.tasks[..3].iter_mut().for_each(|event| event.state = TaskState::Failed);
+    let text = report.to_text();
+    assert!(text.contains("and 2 more: the join </script> failed\n  in two lines\n"), "{text}");
+    assert_eq!(text.matches("in two lines").count(), 1);
+}
+
+#[test]
+fn long_lists_are_cut() {
+    let mut report = shuffled();
+    let event = report.tasks[0].clone();
+    report.tasks = (0..1_000).map(|task| TaskEvent { task, ..event.clone() }).collect();
+    report.critical_path = (0..1_000).collect();
+    let text = report.to_text();
+    assert!(text.contains("  .. 980 more ..\n"), "{text}");
+    assert!(text.lines().count() < 30);
+}
+
+proptest! {
+    #[test]
+    fn nothing_in_a_report_reaches_the_terminal_as_a_command(report in report(0..20)) {
+        let text = report.to_text();
+        prop_assert!(text.chars().all(|at| at == '\n' || !at.is_control()), "{text:?}");
+        let head = format!("{} tasks", report.tasks.len());
+        prop_assert!(text.starts_with(&head));
+    }
+}
