@@ -126,6 +126,7 @@ fn plan(leaves: Vec<Leaf>) -> Plan {
         columns: columns.into(),
         leaves,
         target_partitions: 4,
+        fan_in: 16,
         shape: tokenize("shape"),
         ruleset: tokenize("rules"),
         fired: IndexMap::from([("push-a".to_owned(), 2), ("merge-b".to_owned(), 1)]),

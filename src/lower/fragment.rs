@@ -95,6 +95,32 @@ pub enum FragmentOutput {
 }
 
 impl Fragment {
+    /// After how many rows of a slot its further sources change nothing: those of a slot that only a limit
+    /// reads. Sources count from the first on, so that the answer does not depend on which is done first; a task
+    /// may then run without the others, and what nobody else reads need not be computed. O(nodes).
+    pub fn enough(&self, slot: usize) -> Option<u64> {
+        let reads = |node: &FragmentNode| match &node.op {
+            FragmentOp::Input { slot: read, .. } | FragmentOp::MergeInput { slot: read, .. } => *read == slot,
+            _ => false,
+        };
+        let only = |found: &mut dyn Iterator<Item = usize>| found.next().filter(|_| found.next().is_none());
+        let mut at = only(&mut (0..self.nodes.len()).filter(|at| reads(&self.nodes[*at])))?;
+        if !matches!(self.nodes[at].op, FragmentOp::Input { .. }) {
+            return None;
+        }
+        loop {
+            at = only(&mut (at + 1..self.nodes.len()).filter(|user| self.nodes[*user].inputs.contains(&at)))?;
+            match &self.nodes[at].op {
+                // As many rows as it gets.
+                FragmentOp::Compute { op: PhysicalOp::Project { .. }, .. } => {}
+                FragmentOp::Compute { op: PhysicalOp::Limit { offset, fetch: Some(fetch) }, .. } => {
+                    return Some(offset.saturating_add(*fetch));
+                }
+                _ => return None,
+            }
+        }
+    }
+
     /// Whether every table that it scans has this partition; what is wrong, if one has not.
     pub(crate) fn check_partition(&self, partition: usize) -> Result<(), String> {
         for node in &self.nodes {

@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
 
+use super::exchange::limits_of_exchanges;
 use super::piece::Piece;
 use super::positions::{Positions, positional};
 use super::sources::Sources;
 use super::stages::Stages;
 use super::{FragmentOp, FragmentOutput, LowerError, TaskGraph, TaskId};
-use crate::expr::{MapPartitions, Scalar, SortKey};
+use crate::expr::{MapPartitions, Scalar};
 use crate::leaf::Leaf;
 use crate::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
 use crate::term::{AggregatePhase, ColumnId};
@@ -28,8 +29,10 @@ pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
     let order = plan.post_order();
     let index = order.iter().enumerate().map(|(at, node)| (Arc::as_ptr(node), at)).collect();
     let mut uses = vec![0; order.len()];
-    let mut lowering = Lowering { plan, index, pieces: Vec::with_capacity(order.len()), stages: Stages::default() };
+    let (pieces, stages, limits) = (Vec::with_capacity(order.len()), Stages::default(), HashMap::new());
+    let mut lowering = Lowering { plan, index, pieces, stages, limits };
     order.iter().flat_map(|node| &node.inputs).for_each(|input| uses[lowering.at(input)] += 1);
+    lowering.limits = limits_of_exchanges(&order, |node| uses[lowering.at(node)]);
     for (at, node) in order.iter().enumerate() {
         let mut piece = lowering.node(at, node)?;
         if uses[at] > 1 && !piece.only_reads_tasks() {
@@ -43,13 +46,15 @@ pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
     Ok(lowering.stages.into_graph(outputs, plan.schema.clone()))
 }
 
-struct Lowering<'a> {
-    plan: &'a Plan,
+pub(super) struct Lowering<'a> {
+    pub(super) plan: &'a Plan,
     /// The place of each node in post-order.
     index: HashMap<*const PlanNode, usize>,
     /// What each node became, until its last parent has taken it.
     pieces: Vec<(Option<Piece>, usize)>,
-    stages: Stages,
+    pub(super) stages: Stages,
+    /// How many rows are needed of an exchange that only a limit reads.
+    pub(super) limits: HashMap<*const PlanNode, u64>,
 }
 
 impl Lowering<'_> {
@@ -58,7 +63,7 @@ impl Lowering<'_> {
     }
 
     /// The piece of an input, for one of its parents.
-    fn take(&mut self, input: &Arc<PlanNode>) -> Piece {
+    pub(super) fn take(&mut self, input: &Arc<PlanNode>) -> Piece {
         let at = self.at(input);
         let (piece, uses) = &mut self.pieces[at];
         *uses -= 1;
@@ -108,60 +113,6 @@ impl Lowering<'_> {
         Ok(Piece::start(op, schema, Some(at), slots, leaf.partitions(), node.output.clone()))
     }
 
-    fn exchange(
-        &mut self,
-        at: usize,
-        node: &PlanNode,
-        to: &Partitioning<ColumnId>,
-        merge: &[SortKey<ColumnId>],
-    ) -> Result<Piece, LowerError> {
-        expect_inputs(at, node, 1)?;
-        let piece = self.take(&node.inputs[0]);
-        let positions = Positions::new("exchange", at, [piece.layout.as_slice()]);
-        let (layout, schema, open) = (piece.layout.clone(), piece.schema().clone(), piece.open);
-        let mut plan_node = None;
-        let mut op = FragmentOp::Input { slot: 0, columns: None };
-        let (sources, partitions) = match to {
-            // Rows that may lie anyhow, and rows that already lie in one partition, stay.
-            Partitioning::Any => return Ok(piece),
-            Partitioning::Single if piece.partitions == 1 => return Ok(piece),
-            Partitioning::Single | Partitioning::Replicated => {
-                if !merge.is_empty() {
-                    plan_node = Some(at);
-                    let fetch = match &node.inputs[0].op {
-                        PlanOp::Compute(PhysicalOp::Sort { fetch, .. }) => *fetch,
-                        _ => None,
-                    };
-                    op = FragmentOp::MergeInput { slot: 0, keys: positions.sort_keys(merge)?, fetch };
-                }
-                let tasks = self.stages.cut(piece, FragmentOutput::Whole)?;
-                (Sources::All(tasks.into()), 1)
-            }
-            Partitioning::Hashed(columns) => {
-                let ports = self.plan.target_partitions.max(1);
-                let columns = positions.columns(columns)?;
-                let sources = match ports {
-                    1 => Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into()),
-                    _ => Sources::Ports(self.stages.cut(piece, FragmentOutput::Hashed { columns, ports })?.into()),
-                };
-                (sources, ports)
-            }
-        };
-        Ok(Piece { open, ..Piece::start(op, schema, plan_node, vec![sources], partitions, layout) })
-    }
-
-    /// A union whose inputs keep their partitions: those of the first, then those of the second, ..
-    fn union_any(&mut self, at: usize, node: &PlanNode) -> Result<Piece, LowerError> {
-        let mut tasks = Vec::new();
-        for input in &node.inputs {
-            let piece = self.take(input);
-            tasks.append(&mut self.stages.cut(piece, FragmentOutput::Whole)?);
-        }
-        let (schema, partitions) = (self.schema_of(&node.output), tasks.len());
-        let op = FragmentOp::Input { slot: 0, columns: None };
-        Ok(Piece::start(op, schema, Some(at), vec![Sources::each(tasks)], partitions, node.output.clone()))
-    }
-
     fn compute(&mut self, at: usize, node: &PlanNode, op: &PhysicalOp<ColumnId>) -> Result<Piece, LowerError> {
         match op {
             PhysicalOp::Union | PhysicalOp::Extension { .. } => {}
@@ -171,7 +122,7 @@ impl Lowering<'_> {
             _ => expect_inputs(at, node, 1)?,
         }
         let partial = match op {
-            PhysicalOp::Aggregate { phase: AggregatePhase::Final, .. } => Some(partial_input(at, node)?),
+            PhysicalOp::Aggregate { phase, .. } if phase.reads_states() => Some(partial_input(at, node)?),
             _ => None,
         };
         let mut pieces: Vec<Piece> = node.inputs.iter().map(|input| self.take(input)).collect();
@@ -191,7 +142,7 @@ impl Lowering<'_> {
             }
             _ => self.schema_of(&layout),
         };
-        let keeps_open = matches!(op, PhysicalOp::Aggregate { phase: AggregatePhase::Partial, .. });
+        let keeps_open = matches!(op, PhysicalOp::Aggregate { phase, .. } if phase.gives_states());
         let (mut piece, roots) = self.together(op.name(), at, pieces)?;
         let argument_schema = partial.map(|partial| self.schema_of(&partial.output));
         piece.push(FragmentOp::Compute { op, argument_schema }, roots, schema, Some(at));
@@ -276,7 +227,7 @@ impl Lowering<'_> {
     }
 
     /// The columns as `c0`, `c1`, .. Whether one can be null is the engine's to see.
-    fn schema_of(&self, layout: &[ColumnId]) -> SchemaRef {
+    pub(super) fn schema_of(&self, layout: &[ColumnId]) -> SchemaRef {
         let field = |(at, column): (usize, &ColumnId)| {
             Field::new(format!("c{at}"), self.plan.column(*column).data_type.clone(), true)
         };
@@ -290,7 +241,7 @@ fn push_columns(piece: &mut Piece, positions: Vec<usize>, schema: SchemaRef) {
     piece.push(FragmentOp::Compute { op, argument_schema: None }, vec![root], schema, None);
 }
 
-fn expect_inputs(node: usize, plan_node: &PlanNode, expected: usize) -> Result<(), LowerError> {
+pub(super) fn expect_inputs(node: usize, plan_node: &PlanNode, expected: usize) -> Result<(), LowerError> {
     match plan_node.inputs.len() {
         found if found == expected => Ok(()),
         found => Err(LowerError::Inputs { operator: plan_node.op.name(), node, expected, found }),
@@ -306,7 +257,7 @@ pub fn layout_of(op: &PhysicalOp<usize>, node: &PlanNode, inputs: &[&[ColumnId]]
             true => inputs.concat(),
             false => inputs[0].to_vec(),
         },
-        PhysicalOp::Aggregate { phase: AggregatePhase::Partial, group, .. } => {
+        PhysicalOp::Aggregate { phase, group, .. } if phase.gives_states() => {
             group.iter().map(|position| inputs[0][*position]).collect()
         }
         PhysicalOp::Project { .. }
@@ -322,13 +273,15 @@ pub fn layout_of(op: &PhysicalOp<usize>, node: &PlanNode, inputs: &[&[ColumnId]]
     }
 }
 
-/// The input of the partial aggregate that a final one completes: the calls are written over its columns.
+/// The input of the partial aggregate whose states a node reads: its calls are written over these columns.
 ///
 /// # Errors
 /// When there is no partial aggregate below the node.
 pub fn partial_input(at: usize, node: &PlanNode) -> Result<&PlanNode, LowerError> {
     let mut below = node.inputs.first().ok_or(LowerError::NoPartial { node: at })?;
-    while matches!(below.op, PlanOp::Exchange { .. }) {
+    let combines =
+        |op: &PlanOp| matches!(op, PlanOp::Compute(PhysicalOp::Aggregate { phase: AggregatePhase::Combine, .. }));
+    while matches!(below.op, PlanOp::Exchange { .. }) || combines(&below.op) {
         below = below.inputs.first().ok_or(LowerError::NoPartial { node: at })?;
     }
     match &below.op {

@@ -7,6 +7,7 @@
 mod builder;
 mod dag;
 mod error;
+mod exchange;
 mod fragment;
 mod graph;
 mod leaf_input;

@@ -14,6 +14,8 @@ pub(super) enum Sources {
     All(Arc<[TaskId]>),
     /// A partition reads the port of its own number of all of these.
     Ports(Arc<[TaskId]>),
+    /// So many partitions divide these among them, in order, and read port 0 of theirs.
+    Groups(Arc<[TaskId]>, usize),
     /// A partition reads the future at its position.
     Futures(FromDelayed, Arc<FutureLeaf>),
     /// A partition reads the data at its position. With the leaf's identity.
@@ -42,11 +44,12 @@ impl Sources {
         Sources::Data(values.clone(), tokenizer.finish())
     }
 
-    /// How many tasks a partition reads.
-    pub(super) fn edges(&self) -> usize {
+    /// How many reads of tasks so many partitions make.
+    pub(super) fn edges(&self, partitions: usize) -> usize {
         match self {
-            Sources::Each(_) => 1,
-            Sources::All(tasks) | Sources::Ports(tasks) => tasks.len(),
+            Sources::Each(_) => partitions,
+            Sources::All(tasks) | Sources::Ports(tasks) => tasks.len().saturating_mul(partitions),
+            Sources::Groups(tasks, _) => tasks.len(),
             Sources::Futures(..) | Sources::Data(..) => 0,
         }
     }
@@ -58,6 +61,11 @@ impl Sources {
             Sources::All(tasks) => tasks.iter().for_each(|task| inputs.push(TaskInput::Task { task: *task, port: 0 })),
             Sources::Ports(tasks) => {
                 tasks.iter().for_each(|task| inputs.push(TaskInput::Task { task: *task, port: partition }));
+            }
+            Sources::Groups(tasks, groups) => {
+                let bound = |group: usize| group * tasks.len() / groups;
+                let own = &tasks[bound(partition)..bound(partition + 1)];
+                own.iter().for_each(|task| inputs.push(TaskInput::Task { task: *task, port: 0 }));
             }
             Sources::Futures(leaf, shared) => {
                 let handle = leaf.handles()[partition].clone();

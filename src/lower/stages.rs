@@ -24,8 +24,8 @@ pub(super) struct Stages {
 impl Stages {
     /// Makes the tasks of a finished piece, one per partition, in partition order.
     pub(super) fn cut(&mut self, piece: Piece, output: FragmentOutput) -> Result<Vec<TaskId>, LowerError> {
-        let edges = piece.slots.iter().map(Sources::edges).sum::<usize>();
-        self.graph.reserve(piece.partitions, edges.saturating_mul(piece.partitions))?;
+        let edges = piece.slots.iter().map(|sources| sources.edges(piece.partitions));
+        self.graph.reserve(piece.partitions, edges.fold(0, usize::saturating_add))?;
         let token = fragment_token(&piece.nodes, &output);
         let label = label(&piece.nodes);
         let inputs = piece.slots.len();
@@ -55,6 +55,24 @@ impl Stages {
             let nodes = self.graph[*first].fragment.nodes.iter().zip(&fragment.nodes);
             let pairs = nodes.filter_map(|(known, new)| new.plan_node.zip(known.plan_node));
             self.aliases.extend(pairs.filter(|(new, known)| new != known));
+        }
+        Ok(tasks)
+    }
+
+    /// Makes at most `fan_in` tasks of many, by a tree of tasks of at most as many inputs. `nodes` reduce what
+    /// lies in slot 0; what is reduced in parts and then again must be what is reduced at once.
+    pub(super) fn reduce(
+        &mut self,
+        mut tasks: Vec<TaskId>,
+        nodes: &[FragmentNode],
+        fan_in: usize,
+    ) -> Result<Vec<TaskId>, LowerError> {
+        let fan_in = fan_in.max(2);
+        while tasks.len() > fan_in {
+            let groups = tasks.len().div_ceil(fan_in);
+            let slots = vec![Sources::Groups(tasks.into(), groups)];
+            let piece = Piece { nodes: nodes.to_vec(), slots, partitions: groups, layout: Vec::new(), open: false };
+            tasks = self.cut(piece, FragmentOutput::Whole)?;
         }
         Ok(tasks)
     }

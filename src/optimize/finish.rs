@@ -11,9 +11,7 @@ use super::cost::Movement;
 use super::extract::{Best, Candidate, Choice, Extraction, Goal};
 use super::plan::{Partitioning, PhysicalOp, PlanNode, PlanOp};
 use crate::expr::{Scalar, SortKey, Window};
-use crate::term::{
-    AggregateId, AggregatePhase, AlternativeOp, ColumnId, ColumnSet, Required, ScalarId, SortId, Terms, UnnestSpec,
-};
+use crate::term::{AggregateId, AlternativeOp, ColumnId, ColumnSet, Required, ScalarId, SortId, Terms, UnnestSpec};
 
 /// Builds the physical tree of an extraction whose root gives at least these columns. No recursion.
 pub fn finish(terms: &Terms, extraction: &Extraction, output: &[ColumnId]) -> Arc<PlanNode> {
@@ -189,9 +187,9 @@ fn read_by(terms: &Terms, candidate: &Candidate, at: usize, own: &ColumnSet) -> 
             let content = terms.aggregate(spec);
             content.group.iter().for_each(|column| columns.insert(*column));
             let kept = calls(terms, spec, own);
-            match phase {
-                AggregatePhase::Final => kept.iter().for_each(|(to, _)| columns.insert(*to)),
-                _ => kept.iter().flat_map(|(_, call)| call.scalars()).for_each(|scalar| read(&mut columns, scalar)),
+            match phase.reads_states() {
+                true => kept.iter().for_each(|(to, _)| columns.insert(*to)),
+                false => kept.iter().flat_map(|(_, call)| call.scalars()).for_each(|scalar| read(&mut columns, scalar)),
             }
         }
         AlternativeOp::Sort { keys, .. } => {
@@ -381,7 +379,7 @@ impl Builder<'_> {
                 let op = PhysicalOp::Aggregate { phase, group, aggregates };
                 let made = node(PlanOp::Compute(op), output, partitioning, inputs);
                 // States are the engine's: nothing may come between the two halves but an exchange.
-                if phase == AggregatePhase::Partial { made } else { self.pruned(made) }
+                if phase.gives_states() { made } else { self.pruned(made) }
             }
             AlternativeOp::Sort { keys, fetch } => {
                 let keys = self.sort_keys(keys);

@@ -42,6 +42,6 @@ pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use counts::Budgets;
 pub use observer::Place;
 pub use plan::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};
-pub use planner::{DEFAULT_PARTITIONS, PlanError, Planner};
+pub use planner::{DEFAULT_FAN_IN, DEFAULT_PARTITIONS, PlanError, Planner};
 pub use resolve::{Resolved, resolve};
 pub use shape::plan_shape;

@@ -242,6 +242,8 @@ pub struct Plan {
     pub leaves: Vec<Leaf>,
     /// How many partitions hashed exchanges make.
     pub target_partitions: usize,
+    /// How many partitions one task merges at most; more are merged by a tree of tasks.
+    pub fan_in: usize,
     /// The shape token: the same in every run.
     pub shape: Token,
     /// The token of the rule set.

@@ -46,6 +46,9 @@ pub enum PlanError {
     /// A number of partitions that makes no sense.
     #[error("cannot plan for {0} partitions; use 1 or more")]
     Partitions(usize),
+    /// A fan-in over which no tree gets narrower.
+    #[error("a task cannot merge at most {0} partitions; use 2 or more")]
+    FanIn(usize),
 }
 
 /// Turns expressions into plans. Everything that may influence a plan is in here or in the
@@ -70,6 +73,7 @@ pub struct Planner {
     phases: Arc<Phases>,
     cost: Arc<dyn CostModel>,
     target_partitions: usize,
+    fan_in: usize,
     budgets: Budgets,
 }
 
@@ -95,6 +99,9 @@ impl Phases {
 /// the same query has the same plan on every machine.
 pub const DEFAULT_PARTITIONS: usize = 4;
 
+/// How many partitions one task merges when nobody says otherwise.
+pub const DEFAULT_FAN_IN: usize = 16;
+
 impl Planner {
     /// A planner with the shipped rules and default prices.
     pub fn new(functions: Arc<dyn Functions>) -> Self {
@@ -105,6 +112,7 @@ impl Planner {
             rules,
             cost: Arc::new(DefaultCost),
             target_partitions: DEFAULT_PARTITIONS,
+            fan_in: DEFAULT_FAN_IN,
             budgets: Budgets::default(),
         }
     }
@@ -125,6 +133,13 @@ impl Planner {
     /// The same planner for so many partitions.
     pub fn with_target_partitions(mut self, partitions: usize) -> Self {
         self.target_partitions = partitions;
+        self
+    }
+
+    /// The same planner whose plans merge at most so many partitions in one task: aggregates, limits and sorted
+    /// partitions over more are reduced by a tree of tasks.
+    pub fn with_fan_in(mut self, fan_in: usize) -> Self {
+        self.fan_in = fan_in;
         self
     }
 
@@ -220,6 +235,7 @@ impl Planner {
         let joined = decorrelate(&mut terms, query.root, observer);
         let refused = match self.target_partitions {
             0 => Err(PlanError::Partitions(0)),
+            _ if self.fan_in < 2 => Err(PlanError::FanIn(self.fan_in)),
             _ => supported(&terms, joined),
         };
         if let Err(error) = refused {
@@ -301,6 +317,7 @@ impl Planner {
             columns,
             leaves,
             target_partitions: self.target_partitions,
+            fan_in: self.fan_in,
             ruleset: self.rules.token(),
             fired,
             caps,

@@ -33,8 +33,22 @@ pub enum AggregatePhase {
     Single,
     /// From rows to states, within each partition. The state columns are the engine's.
     Partial,
+    /// From states to fewer states: lowering puts it between the halves where many partitions meet in one.
+    Combine,
     /// From states to results.
     Final,
+}
+
+impl AggregatePhase {
+    /// Whether its input has states instead of rows. Its calls are written over the input of the partial phase.
+    pub fn reads_states(self) -> bool {
+        matches!(self, AggregatePhase::Combine | AggregatePhase::Final)
+    }
+
+    /// Whether its columns are the keys and then the engine's states.
+    pub fn gives_states(self) -> bool {
+        matches!(self, AggregatePhase::Partial | AggregatePhase::Combine)
+    }
 }
 
 /// A physical operator over interned payloads.
@@ -140,6 +154,7 @@ impl std::fmt::Display for AggregatePhase {
         f.write_str(match self {
             AggregatePhase::Single => "single",
             AggregatePhase::Partial => "partial",
+            AggregatePhase::Combine => "combine",
             AggregatePhase::Final => "final",
         })
     }

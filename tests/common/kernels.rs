@@ -1,14 +1,14 @@
 //! Kernels over rows of integers: enough for the shapes that plans take. Each test program uses a part.
 #![allow(dead_code)]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
-use arrow_schema::Schema;
+use arrow_schema::{DataType, Field, Schema};
 use leafhold::expr::{BinaryOp, Scalar, ScalarOp};
 use leafhold::lower::{Fragment, FragmentOp, FragmentOutput};
 use leafhold::optimize::PhysicalOp;
@@ -86,6 +86,21 @@ impl RowKernels {
                 let pairs = inputs[0].iter().flat_map(|a| inputs[1].iter().map(move |b| (a, b)));
                 pairs.filter(|(a, b)| matches(a, b)).map(|(a, b)| [a.clone(), b.clone()].concat()).collect()
             }
+            // Sums; a state is the sum so far.
+            PhysicalOp::Aggregate { phase, group, aggregates } => {
+                let mut groups: BTreeMap<Row, Row> = BTreeMap::new();
+                for row in inputs.remove(0) {
+                    let sums = groups.entry(group.iter().map(|at| row[*at]).collect()).or_default();
+                    sums.resize(aggregates.len(), 0);
+                    for (at, call) in aggregates.iter().enumerate() {
+                        sums[at] += match phase.reads_states() {
+                            true => row[group.len() + at],
+                            false => compute(&call.args[0], &row),
+                        };
+                    }
+                }
+                groups.into_iter().map(|(keys, sums)| [keys, sums].concat()).collect()
+            }
             op => return Err(KernelError::Unsupported { operator: op.name().into(), reason: "a test".into() }),
         })
     }
@@ -135,6 +150,11 @@ impl Kernels for RowKernels {
         }
         let node_rows = results.iter().map(|rows| Some(rows.len() as u64)).collect();
         let (schema, rows) = (&fragment.nodes.last().unwrap().schema, results.pop().unwrap());
+        // States are columns beyond those that the fragment knows.
+        let state = |at: usize| Field::new(format!("c{at}"), DataType::Int64, true);
+        let known = schema.fields().iter().map(|field| field.as_ref().clone());
+        let width = rows.first().map_or(0, Vec::len);
+        let schema = &Arc::new(Schema::new(known.chain((schema.fields().len()..width).map(state)).collect::<Vec<_>>()));
         let ports = match &fragment.output {
             FragmentOutput::Whole => vec![rows],
             FragmentOutput::Hashed { columns, ports } => {

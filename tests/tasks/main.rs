@@ -6,5 +6,6 @@ mod liveness;
 mod lowering;
 mod plans;
 mod properties;
+mod reductions;
 mod running;
 mod wire;

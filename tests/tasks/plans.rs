@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use leafhold::expr::{JoinKind, Scalar, SortKey};
+use leafhold::expr::{AggregateCall, AggregateFunction, JoinKind, Scalar, SortKey};
 use leafhold::leaf::{
     EngineId, FromDelayed, FutureError, FutureHandle, FutureStatus, InstanceId, Leaf, LocalFuture, PartitionData,
     Promise, RemoteFuture, Values,
 };
 use leafhold::optimize::{Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp, plan_shape};
-use leafhold::term::{ColumnId, Side};
+use leafhold::term::{AggregatePhase, ColumnId, Side};
 use leafhold::token::tokenize;
 
 use crate::kernels::{Row, batch_of};
@@ -150,6 +150,27 @@ impl Builder {
         Builder::node(op, &[&sort], input.output.clone(), Partitioning::Single)
     }
 
+    fn over(op: PhysicalOp<ColumnId>, input: &Node, output: Vec<ColumnId>) -> Node {
+        Builder::node(PlanOp::Compute(op), &[input], output, input.partitioning.clone())
+    }
+
+    /// Some rows, in no order: from one partition.
+    pub fn limit(&self, input: &Node, offset: u64, fetch: u64) -> Node {
+        let single = self.exchange(input, Partitioning::Single);
+        Builder::over(PhysicalOp::Limit { offset, fetch: Some(fetch) }, &single, input.output.clone())
+    }
+
+    /// The sum of the second column for each value of the first, in two phases, whole in one partition.
+    pub fn sums(&mut self, input: &Node) -> Node {
+        let (group, sum) = (vec![input.output[0]], self.fresh(1)[0]);
+        let call = AggregateCall::new(AggregateFunction::Sum, [Scalar::column(input.output[1])]);
+        let half = |phase| PhysicalOp::Aggregate { phase, group: group.clone(), aggregates: vec![call.clone()] };
+        let output = vec![input.output[0], sum];
+        let partial = Builder::over(half(AggregatePhase::Partial), input, output.clone());
+        let single = self.exchange(&partial, Partitioning::Single);
+        Builder::over(half(AggregatePhase::Final), &single, output)
+    }
+
     /// Joins on the first columns; gives the left side's first and the right side's second column.
     pub fn join(&self, left: &Node, right: &Node) -> Node {
         let keys = vec![(Scalar::column(left.output[0]), Scalar::column(right.output[0]))];
@@ -180,6 +201,7 @@ impl Builder {
             columns: self.columns,
             leaves: self.leaves,
             target_partitions: 3,
+            fan_in: 16,
             ruleset: tokenize("rules"),
             fired: Default::default(),
             caps: Default::default(),

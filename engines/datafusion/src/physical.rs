@@ -200,7 +200,7 @@ impl Conversion<'_> {
         let inputs = (0..expected).map(|which| self.input(node, at, which, expected)).collect::<Result<Vec<_>>>()?;
         let layouts: Vec<&[ColumnId]> = inputs.iter().map(|input| input.layout.as_slice()).collect();
         let partial = match op {
-            PhysicalOp::Aggregate { phase: AggregatePhase::Final, .. } => {
+            PhysicalOp::Aggregate { phase, .. } if phase.reads_states() => {
                 Some(partial_input(at, node).map_err(contradiction)?)
             }
             _ => None,
@@ -212,7 +212,7 @@ impl Conversion<'_> {
         let arguments = partial.map(|partial| numbered(&self.schema_of(&partial.output)));
         let below = inputs.iter().map(|input| input.operator.clone()).collect();
         let operator = compute(&op, arguments, below, fusable, &self.schema_of(&layout), &self.task)?;
-        let open = matches!(op, PhysicalOp::Aggregate { phase: AggregatePhase::Partial, .. });
+        let open = matches!(op, PhysicalOp::Aggregate { phase, .. } if phase.gives_states());
         Ok(Made { operator, layout, open, shared: false })
     }
 

@@ -7,7 +7,6 @@ use crate::expr::wire::WireError;
 use crate::expr::{WindowCall, element};
 use crate::optimize::PhysicalOp;
 use crate::optimize::wire::MOST_PARTITIONS;
-use crate::term::AggregatePhase;
 
 /// Checks a node over the nodes before it.
 pub(super) fn check_node(
@@ -54,12 +53,12 @@ pub(super) fn check_node(
                     (2, joined(kind.gives_right()))
                 }
                 PhysicalOp::Aggregate { phase, group, aggregates } => {
-                    if (*phase == AggregatePhase::Final) != argument_schema.is_some() {
-                        return invalid("a final aggregate, and no other operator, has a schema of arguments".into());
+                    if phase.reads_states() != argument_schema.is_some() {
+                        return invalid("an aggregate over states, and no other, has a schema of arguments".into());
                     }
-                    match phase {
-                        AggregatePhase::Partial => (1, group.len()),
-                        AggregatePhase::Single | AggregatePhase::Final => (1, group.len() + aggregates.len()),
+                    match phase.gives_states() {
+                        true => (1, group.len()),
+                        false => (1, group.len() + aggregates.len()),
                     }
                 }
                 PhysicalOp::Union => {

@@ -212,7 +212,7 @@ impl PhysicalScope<usize, usize> for Scope<'_> {
     fn argument(&self, phase: AggregatePhase, position: usize) -> Result<(usize, ScalarType), WireError> {
         match phase {
             AggregatePhase::Single | AggregatePhase::Partial => self.column(position),
-            AggregatePhase::Final => column(position, self.arguments, self.place),
+            AggregatePhase::Combine | AggregatePhase::Final => column(position, self.arguments, self.place),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::shape::plan_shape;
-use super::super::{CapUse, Partitioning, Plan, PlanColumn, PlanNode, PlanOp};
+use super::super::{CapUse, DEFAULT_FAN_IN, Partitioning, Plan, PlanColumn, PlanNode, PlanOp};
 use super::{MOST_PARTITIONS, PhysicalScope, PhysicalWire};
 use crate::expr::ScalarType;
 use crate::expr::wire::{
@@ -32,6 +32,8 @@ pub struct PlanDocument {
     /// Inputs before the nodes that use them; the last one is the root.
     nodes: Vec<NodeWire>,
     target_partitions: usize,
+    #[serde(default = "default_fan_in", skip_serializing_if = "is_default_fan_in")]
+    fan_in: usize,
     fired: Vec<(String, u64)>,
     caps: Vec<(String, CapUse)>,
     size: u64,
@@ -119,6 +121,7 @@ impl PlanDocument {
             leaves: plan.leaves.iter().map(|leaf| LeafWire::of(leaf, codec)).collect::<Result<_, _>>()?,
             nodes,
             target_partitions: plan.target_partitions,
+            fan_in: plan.fan_in,
             fired: plan.fired.iter().map(|(rule, times)| (rule.clone(), *times)).collect(),
             caps: plan.caps.iter().map(|(cap, used)| (cap.clone(), used.clone())).collect(),
             size: plan.size,
@@ -132,6 +135,9 @@ impl PlanDocument {
     pub fn read(self, context: &ReadContext<'_>) -> Result<Plan, WireError> {
         expect(self.leafhold, self.kind, Kind::Plan)?;
         check_partitions(self.target_partitions)?;
+        if self.fan_in < 2 {
+            return Err(WireError::invalid("the plan", format!("a fan-in of {}; it is 2 or more", self.fan_in)));
+        }
         let reading = Reading::new(context);
         let column = |(at, (name, data_type)): (usize, (String, TypeWire))| {
             Ok(PlanColumn { name: name.into(), data_type: data_type.read(&format!("column {at}"))? })
@@ -166,6 +172,7 @@ impl PlanDocument {
             columns,
             leaves,
             target_partitions: self.target_partitions,
+            fan_in: self.fan_in,
             shape: self.shape,
             ruleset: self.ruleset,
             fired: self.fired.into_iter().collect(),
@@ -173,6 +180,14 @@ impl PlanDocument {
             size: self.size,
         })
     }
+}
+
+fn default_fan_in() -> usize {
+    DEFAULT_FAN_IN
+}
+
+fn is_default_fan_in(fan_in: &usize) -> bool {
+    *fan_in == DEFAULT_FAN_IN
 }
 
 fn identity(leaves: &[Leaf]) -> Token {

@@ -29,6 +29,7 @@ pub(super) fn aggregate(
         AggregatePhase::Single if partitioned => AggregateMode::SinglePartitioned,
         AggregatePhase::Single => AggregateMode::Single,
         AggregatePhase::Partial => AggregateMode::Partial,
+        AggregatePhase::Combine => AggregateMode::PartialReduce,
         AggregatePhase::Final if partitioned => AggregateMode::FinalPartitioned,
         AggregatePhase::Final => AggregateMode::Final,
     };
@@ -41,7 +42,7 @@ pub(super) fn aggregate(
     let calls = aggregates.iter().enumerate().map(|(at, call)| function(at, call, &argument_schema, started));
     let calls = calls.collect::<Result<Vec<_>>>()?;
     let filters = aggregates.iter().map(|call| match &call.filter {
-        Some(filter) if phase != AggregatePhase::Final => Ok(Some(physical(filter, &argument_schema, started)?)),
+        Some(filter) if !phase.reads_states() => Ok(Some(physical(filter, &argument_schema, started)?)),
         _ => Ok(None),
     });
     let filters = filters.collect::<Result<Vec<_>>>()?;
