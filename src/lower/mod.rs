@@ -6,6 +6,7 @@
 
 mod builder;
 mod dag;
+mod determinism;
 mod error;
 mod exchange;
 mod fragment;

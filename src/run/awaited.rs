@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
-use super::data::Rows;
+use super::store::Rows;
 use super::{RunCause, TaskState};
 use crate::leaf::{FutureErrorKind, FutureHandle, Generation, NestedFutures, PartitionReader, ReadError};
-use crate::lower::{FutureInput, FutureLeaf, LeafInput};
+use crate::lower::{FutureInput, FutureLeaf};
 
 /// What makes two reads of futures one: the same instance, promised and read alike.
 #[derive(PartialEq, Eq, Hash)]
@@ -22,9 +22,6 @@ pub(super) struct Awaited {
     pub(super) place: Place,
     /// Until it has come to its end; a worker has it while it reads on.
     pub(super) reader: Option<PartitionReader>,
-    /// The tasks that read it, once for each time they do.
-    pub(super) readers: Vec<usize>,
-    pub(super) unread: usize,
     pub(super) rows: Option<Rows>,
 }
 
@@ -36,9 +33,9 @@ pub(super) struct Place {
 }
 
 impl Awaited {
-    /// What a task's input waits for; `None` for inputs that are no futures.
-    pub(super) fn of(input: &LeafInput) -> Option<(ReadKey, impl FnOnce() -> Awaited)> {
-        let LeafInput::Future(FutureInput { handle, leaf, partition }) = input else { return None };
+    /// What the reader of a future waits for.
+    pub(super) fn of(input: &FutureInput) -> (ReadKey, Awaited) {
+        let FutureInput { handle, leaf, partition } = input;
         let FutureLeaf { name, schema, reading } = &**leaf;
         let key = ReadKey {
             generation: handle.generation(),
@@ -46,15 +43,13 @@ impl Awaited {
             nested: reading.nested,
             cast: reading.cast,
         };
-        let make = || Awaited {
+        let awaited = Awaited {
             handle: Some(handle.clone()),
             place: Place { leaf: name.clone(), partition: *partition },
             reader: Some(PartitionReader::new(handle.clone(), *partition, schema.clone(), reading.clone())),
-            readers: Vec::new(),
-            unread: 0,
             rows: None,
         };
-        Some((key, make))
+        (key, awaited)
     }
 }
 

@@ -1,75 +1,101 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use super::schedule::{Garbage, Schedule, is_join};
-use super::{Outcome, RunCause, RunError, TaskEvent, TaskState};
+use smallvec::SmallVec;
+
+use super::schedule::{Aftermath, Schedule, is_join};
+use super::store::{Held, Use};
+use super::{Outcome, RunCause, RunError, RunReport, TaskState};
+use crate::leaf::PartitionData;
 
 impl Schedule {
-    /// Ends what has not ended, and makes the result. Returns the events of the tasks that never ran.
-    pub(super) fn finish(
-        &mut self,
-        started: SystemTime,
-        now: Duration,
-        workers: usize,
-        garbage: &mut Garbage,
-    ) -> Vec<TaskEvent> {
-        let mut events = Vec::new();
-        // A graph that is no graph has no order; then nothing ran.
-        let order = match self.topological.len() == self.tasks.len() {
-            true => self.topological.clone(),
-            false => (0..self.tasks.len()).collect(),
-        };
-        for task in order.into_iter().filter(|task| self.tasks[*task].event.is_none()).collect::<Vec<_>>() {
-            let failed = |producer: &usize| self.tasks[*producer].event.as_ref().is_some_and(|e| e.state.is_failure());
-            let state = match self.producers[task].iter().any(failed) {
-                true => TaskState::UpstreamFailed,
-                false => TaskState::Cancelled,
-            };
-            let event = self.unstarted(task, state, now, None);
-            events.push(self.end(task, event));
-        }
+    /// Closes the books of a run that is over, and makes the result.
+    pub(super) fn finish(&mut self, started: SystemTime, now: Duration, workers: usize, after: &mut Aftermath) {
         let mut report = std::mem::take(&mut self.report);
-        report.tasks = self.tasks.iter_mut().filter_map(|task| task.event.take()).collect();
+        let events = std::mem::take(&mut self.events);
+        report.tasks = Vec::with_capacity(events.len());
+        for (task, event) in events.into_iter().enumerate() {
+            // A graph that is none had no protocol: nothing of it ran.
+            let event = event.unwrap_or_else(|| {
+                let event = self.unstarted(task, TaskState::Cancelled, now);
+                after.events.extend(self.told.then(|| event.clone()));
+                event
+            });
+            report.tasks.push(event);
+        }
         report.started = started;
         report.wall = now;
         report.workers = workers;
+        report.peak_ports = self.store.peak_ports;
+        report.peak_bytes = self.store.peak_bytes;
         for (alias, known) in &self.graph.aliases {
             if let Some(rows) = report.node_rows.get(known).copied() {
                 report.node_rows.insert(*alias, rows);
             }
         }
         report.c_out = self.joins_counted.then(|| self.joined_rows(&report.node_rows));
-        report.link(|task| self.producers[task].iter().copied());
-        let outputs = self.graph.outputs.iter().map(|output| self.tasks[output.index()].ports[0].rows.as_ref());
-        let partitions: Option<Vec<_>> = match self.failure {
-            None => outputs.map(|rows| rows.map(|rows| rows.data.clone())).collect(),
-            Some(_) => None,
-        };
-        let schema = self.graph.schema.clone();
+        self.link(&mut report);
+        let partitions = self.partitions(after);
         self.result = Some(match (partitions, self.failure.take()) {
-            (Some(partitions), _) if report.is_ok() => {
-                Ok(Outcome { schema, partitions, adopted: std::mem::take(&mut self.adopted), report })
+            (Some(partitions), None) if report.is_ok() => {
+                let (schema, adopted) = (self.graph.schema.clone(), std::mem::take(&mut self.adopted));
+                Ok(Outcome { schema, partitions, adopted, report })
             }
             (_, Some((_, cause))) => Err(Box::new(RunError { cause, report })),
             (_, None) => Err(Box::new(RunError { cause: RunCause::Cancelled, report })),
         });
-        garbage.futures.append(&mut self.adopted);
-        garbage.inputs.extend(self.leaf_inputs.iter_mut().filter_map(Option::take));
-        for task in 0..self.tasks.len() {
-            garbage.rows.extend(self.tasks[task].ports.iter_mut().filter_map(|port| port.rows.take()));
-        }
+        after.futures.append(&mut self.adopted);
+        after.leaves.append(&mut self.leaves);
         for awaited in &mut self.awaited {
-            garbage.futures.extend(awaited.handle.take());
-            garbage.readers.extend(awaited.reader.take());
-            garbage.rows.extend(awaited.rows.take());
+            after.futures.extend(awaited.handle.take());
+            after.readers.extend(awaited.reader.take());
+            after.rows.extend(awaited.rows.take());
         }
-        events
+    }
+
+    fn link(&self, report: &mut RunReport) {
+        report.link(|task| {
+            // Most tasks read few others.
+            let mut producers: SmallVec<[usize; 8]> = match self.life.topology().tasks() {
+                0 => SmallVec::new(),
+                _ => self.life.topology().producers(task).collect(),
+            };
+            producers.sort_unstable();
+            producers.dedup();
+            producers.into_iter()
+        });
+    }
+
+    /// What the results are, if all of them are there. The protocol has let go of everything else.
+    fn partitions(&mut self, after: &mut Aftermath) -> Option<Vec<PartitionData>> {
+        if self.failure.is_some() || self.life.topology().tasks() != self.graph.len() {
+            return None;
+        }
+        let outputs = self.graph.outputs.iter().map(|output| {
+            let port = self.life.topology().port(output.index(), 0);
+            match self.store.get(port)? {
+                Held::Rows(rows) => Some(rows.data.clone()),
+                Held::Spilled(_) => None,
+            }
+        });
+        let partitions = outputs.collect();
+        for output in 0..self.graph.outputs.len() {
+            let task = self.graph.outputs[output].index();
+            after.held.extend(self.store.release(self.life.topology().port(task, 0), Use::Result));
+        }
+        partitions
     }
 
     fn joined_rows(&self, node_rows: &BTreeMap<usize, u64>) -> u64 {
-        let nodes = self.graph.tasks().flat_map(|task| &task.fragment.nodes);
-        let joins = nodes.filter(|node| is_join(&node.op)).filter_map(|node| node.plan_node);
-        let joins: BTreeSet<usize> = joins.collect();
+        let mut seen = vec![false; self.labels.len()];
+        let mut joins = BTreeSet::new();
+        for task in self.graph.tasks() {
+            // All tasks of a stage share their nodes.
+            if !std::mem::replace(&mut seen[task.stage], true) {
+                let nodes = task.fragment.nodes.iter().filter(|node| is_join(&node.op));
+                joins.extend(nodes.filter_map(|node| node.plan_node));
+            }
+        }
         joins.iter().filter_map(|join| node_rows.get(join)).sum()
     }
 }

@@ -1,6 +1,6 @@
 use arrow_schema::ArrowError;
 
-use super::{KernelError, RunReport, TaskError};
+use super::{KernelError, RunReport, SpillError, TaskError};
 use crate::leaf::{FutureError, FutureErrorKind, ReadError, inside};
 use crate::lower::LowerError;
 
@@ -67,6 +67,32 @@ pub enum RunCause {
         /// The panic's message.
         message: String,
     },
+    /// The worker that ran a task went away, and no retries are left.
+    #[error("{label} (stage {stage}, partition {partition}): the worker {worker} is gone: {cause}")]
+    Lost {
+        /// What the task does.
+        label: String,
+        /// Its stage.
+        stage: usize,
+        /// Its partition.
+        partition: usize,
+        /// Who ran it last.
+        worker: String,
+        /// What is known of why.
+        cause: String,
+    },
+    /// Rows found no room in memory, and none outside of it.
+    #[error("{label} (stage {stage}, partition {partition}): {source}")]
+    Spill {
+        /// What the task does that needed the room.
+        label: String,
+        /// Its stage.
+        stage: usize,
+        /// Its partition.
+        partition: usize,
+        /// The disk's error.
+        source: SpillError,
+    },
     /// Somebody cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,
@@ -99,6 +125,8 @@ impl RunCause {
                 KernelError::Cancelled => "cancelled",
             },
             RunCause::Panic { .. } => "panic",
+            RunCause::Lost { .. } => "worker-lost",
+            RunCause::Spill { .. } => "spill",
             RunCause::Cancelled => "cancelled",
             RunCause::Threads(_) => "threads",
             RunCause::Worker(_) => "worker",

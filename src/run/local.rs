@@ -1,104 +1,101 @@
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime};
+use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
-use super::schedule::Schedule;
-use super::worker::Shared;
-use super::{Canceller, Executor, Kernels, Observer, Outcome, Run, RunCause, RunError, RunReport, Running, Submitted};
+use super::{
+    Attempt, Envelope, Executor, ExecutorOptions, Kernels, Measured, Observer, Run, Worker, WorkerLost, WorkerPool,
+    Workers, run_fragment,
+};
 use crate::lower::TaskGraph;
 
-/// Runs task graphs on threads of this process.
+/// Runs task graphs on threads of this process, over an engine's kernels.
 ///
 /// A task starts when its inputs are there, larger priority first. A port of a task is dropped as soon
 /// as its last reader is done, a future as soon as the last task that reads it is. A panic in a kernel
-/// fails its task and nothing else. Threads live as long as their run.
+/// fails its task and nothing else. Runs share the threads, and so do clones of the executor; rows of a finished task
+/// that somebody still holds are not computed again.
 #[derive(Clone)]
 pub struct LocalExecutor {
-    kernels: Arc<dyn Kernels>,
-    threads: usize,
-    observers: Vec<Arc<dyn Observer>>,
+    pool: Arc<WorkerPool>,
+    options: ExecutorOptions,
 }
 
 impl LocalExecutor {
     /// An executor of an engine's kernels on so many threads, at least one.
     pub fn new(kernels: Arc<dyn Kernels>, threads: usize) -> Self {
-        LocalExecutor { kernels, threads: threads.max(1), observers: Vec::new() }
+        let pool = WorkerPool::new(Threads { kernels, threads: threads.max(1) });
+        LocalExecutor { pool, options: ExecutorOptions::default() }
+    }
+
+    /// Runs with these options from here on; clones that were made before keep theirs.
+    pub fn with_options(mut self, options: ExecutorOptions) -> Self {
+        self.options = options;
+        self
     }
 
     /// Adds an observer of every run.
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observers.push(observer);
+        self.options = self.options.with_observer(observer);
+        self
+    }
+
+    /// Tries a task again whose worker went away, so many times. A thread of this process does not go away: this is for
+    /// [`with_failures_retried`](ExecutorOptions::with_failures_retried).
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.options = self.options.with_retries(retries);
+        self
+    }
+
+    /// Bounds the bytes that are kept for readers: see [`ExecutorOptions::memory_limit`].
+    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
+        self.options = self.options.with_memory_limit(bytes);
         self
     }
 }
 
 impl Executor for LocalExecutor {
     fn submit(&self, graph: TaskGraph) -> Run {
-        let schedule = Schedule::new(graph);
-        let submitted = Submitted { tasks: schedule.tasks.len(), stages: schedule.report.stages.clone() };
-        let started = SystemTime::now();
-        let shared = Arc::new(Shared {
-            kernels: self.kernels.clone(),
-            observers: self.observers.clone(),
-            schedule: Mutex::new(schedule),
-            wake: Condvar::new(),
-            cancelled: Arc::new(AtomicBool::new(false)),
-            start: Instant::now(),
+        self.pool.submit(graph, &self.options)
+    }
+}
+
+/// What makes workers of threads.
+struct Threads {
+    kernels: Arc<dyn Kernels>,
+    threads: usize,
+}
+
+impl Workers for Threads {
+    fn slots(&self) -> usize {
+        self.threads
+    }
+
+    fn name(&self, slot: usize) -> String {
+        format!("local-{slot}")
+    }
+
+    fn worker(&self, slot: usize) -> Box<dyn Worker> {
+        Box::new(ThisThread { kernels: self.kernels.clone(), name: self.name(slot).into() })
+    }
+}
+
+/// Runs attempts where it is called.
+struct ThisThread {
+    kernels: Arc<dyn Kernels>,
+    name: Arc<str>,
+}
+
+impl Worker for ThisThread {
+    fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
+        let started = attempt.clock.now();
+        let result = run_fragment(&*self.kernels, attempt.fragment, attempt.inputs, &attempt.context);
+        let measured = Measured {
+            worker: self.name.clone(),
+            host: None,
             started,
-        });
-        shared.observe(|observer| observer.on_submit(&submitted));
-        // Before a worker starts: it must find no handle in our hands when it lets go of a future.
-        let awaited = shared.schedule.lock().awaited();
-        awaited.into_iter().enumerate().for_each(|(index, handle)| shared.await_done(index, &handle));
-        let mut threads = Vec::with_capacity(self.threads);
-        // Counted before the first one starts, so that no worker takes itself for the last.
-        shared.schedule.lock().workers_left = self.threads;
-        let mut refused = None;
-        for at in 0..self.threads {
-            let (worker, name, workers) = (shared.clone(), Arc::<str>::from(format!("local-{at}")), self.threads);
-            let thread = std::thread::Builder::new().name(format!("leafhold-{at}"));
-            match thread.spawn(move || worker.work(&name, workers)) {
-                Ok(thread) => threads.push(thread),
-                Err(error) => refused = Some(error.to_string()),
-            }
-        }
-        if let Some(reason) = refused {
-            if threads.is_empty() {
-                shared.schedule.lock().fail(0, RunCause::Threads(reason));
-            }
-            (threads.len()..self.threads).for_each(|_| shared.leave(threads.len()));
-        }
-        Run::new(LocalRun { shared, threads })
-    }
-}
-
-struct LocalRun {
-    shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Running for LocalRun {
-    fn canceller(&self) -> Canceller {
-        let run = Arc::downgrade(&self.shared);
-        Canceller::new(move || {
-            if let Some(run) = run.upgrade() {
-                run.cancel();
-            }
-        })
-    }
-
-    fn wait(&mut self) -> Result<Outcome, Box<RunError>> {
-        for thread in self.threads.drain(..) {
-            // Panics of kernels, engines and observers are caught where they happen.
-            if thread.join().is_err() {
-                tracing::error!("a worker of a run panicked");
-            }
-        }
-        let result = self.shared.schedule.lock().result.take();
-        let lost = RunCause::Worker("the books were never closed".to_owned());
-        result.unwrap_or_else(|| Err(Box::new(RunError { cause: lost, report: RunReport::default() })))
+            ended: attempt.clock.now(),
+            transfer: Duration::ZERO,
+            peak_memory: None,
+        };
+        Ok(Envelope { result, measured, trace: None })
     }
 }

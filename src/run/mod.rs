@@ -5,13 +5,14 @@
 //! [`collect`] does all of it for a plan, [`persist`] in the background, into new futures. Whatever happens, the [`RunReport`] has exactly one
 //! [`TaskEvent`] per planned task, and a run that fails returns it inside its [`RunError`].
 
+mod active;
 mod attempt;
 mod awaited;
 mod closing;
 mod collect;
-mod data;
 mod envelope;
 mod error;
+mod execution;
 mod executor;
 mod fragment;
 mod kernels;
@@ -22,12 +23,16 @@ mod native;
 mod observer;
 mod options;
 mod persist;
+mod pool;
+mod ready;
 mod recovery;
 pub mod report;
+mod reuse;
+mod reusing;
 mod schedule;
+mod store;
 mod warning;
 mod wiring;
-mod worker;
 mod workers;
 
 pub use attempt::{Attempt, RunClock};
@@ -42,6 +47,8 @@ pub use native::{partition_function, run_partition_function};
 pub use observer::{Observer, Submitted};
 pub use options::ExecutorOptions;
 pub use persist::{PersistError, PersistOptions, PersistRun, Persisted, persist};
+pub use pool::WorkerPool;
 pub use report::{RunReport, TaskAttempt, TaskError, TaskEvent, TaskState};
+pub use store::{ReadSeek, SpillError, SpillFolder, SpillTarget, TemporaryFolder};
 pub use warning::RunWarning;
 pub use workers::{Worker, Workers};

@@ -1,10 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Observer;
+use super::{Observer, SpillTarget, TemporaryFolder};
 
 /// How an executor runs graphs, whoever its workers are.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ExecutorOptions {
     /// Who watches.
     pub observers: Vec<Arc<dyn Observer>>,
@@ -15,6 +15,21 @@ pub struct ExecutorOptions {
     /// Bytes of rows that may be kept for readers at a time, over all runs. Beyond, they go to a temporary folder; and
     /// tasks that only make more wait while there are others.
     pub memory_limit: Option<u64>,
+    /// Where rows go for which there is no room.
+    pub spill: Arc<dyn SpillTarget>,
+}
+
+impl Default for ExecutorOptions {
+    /// No observers, no retries, no bound; rows would go where the system keeps temporary files.
+    fn default() -> Self {
+        ExecutorOptions {
+            observers: Vec::new(),
+            retries: 0,
+            retry_failures: false,
+            memory_limit: None,
+            spill: Arc::new(TemporaryFolder::default()),
+        }
+    }
 }
 
 impl ExecutorOptions {
@@ -41,6 +56,12 @@ impl ExecutorOptions {
         self.memory_limit = Some(bytes);
         self
     }
+
+    /// Has rows go elsewhere for which there is no room.
+    pub fn with_spill_target(mut self, target: impl SpillTarget) -> Self {
+        self.spill = Arc::new(target);
+        self
+    }
 }
 
 impl fmt::Debug for ExecutorOptions {
@@ -50,6 +71,6 @@ impl fmt::Debug for ExecutorOptions {
             .field("retries", &self.retries)
             .field("retry_failures", &self.retry_failures)
             .field("memory_limit", &self.memory_limit)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -1,77 +1,131 @@
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::awaited::{Awaited, Place, ReadKey};
-use super::data::Rows;
-use super::{Outcome, RunCause, RunError, RunReport, TaskError, TaskEvent, TaskState};
-use crate::leaf::{FutureHandle, PartitionReader};
-use crate::lower::{FragmentOp, Input, LeafInput, TaskDag, TaskId};
+use super::awaited::{Awaited, Place};
+use super::lifecycle::{Answer, Effect, Ignored, Lifecycle, Message, Resource};
+use super::ready::{Pressure, ReadyQueue};
+use super::report::TaskAttempt;
+use super::store::{Held, Rows, SpilledRows, Store, Use, Victim};
+use super::{Outcome, RunCause, RunError, RunReport, SlotData, TaskError, TaskEvent, TaskState};
+use crate::leaf::{FutureHandle, PartitionData, PartitionReader};
+use crate::lower::{Fragment, FragmentOp, Input, TaskDag, TaskId};
 
-/// What has to be dropped once the lock is free: foreign code may run when data or futures go.
+/// What is left to do when the lock is free: foreign code may run when data or futures go, and when observers hear.
 #[derive(Default)]
-pub(super) struct Garbage {
+pub(super) struct Aftermath {
+    pub(super) held: Vec<Held>,
     pub(super) rows: Vec<Rows>,
     pub(super) futures: Vec<FutureHandle>,
-    pub(super) inputs: Vec<LeafInput>,
     pub(super) readers: Vec<PartitionReader>,
+    pub(super) leaves: Vec<Leaf>,
+    pub(super) events: Vec<TaskEvent>,
+    /// Whoever runs a task should stop.
+    pub(super) stop: bool,
 }
 
-/// One port of a task that is done.
-#[derive(Default)]
-pub(super) struct Port {
-    pub(super) rows: Option<Rows>,
-    pub(super) unread: usize,
+/// What a task reads that no other task gives.
+pub(super) enum Leaf {
+    /// One of [`Schedule::awaited`].
+    Future(u32),
+    /// Batches of the graph.
+    Data(PartitionData),
+    /// The task that read it has ended.
+    Gone,
 }
 
-/// What is known of a task.
-pub(super) struct Progress {
-    /// The inputs that are not there yet.
-    pub(super) unmet: usize,
-    /// The tasks that read it, once for each time they do.
-    pub(super) consumers: Vec<usize>,
-    pub(super) ports: Vec<Port>,
-    /// Where its futures are in [`Schedule::awaited`], in the order of its inputs.
-    pub(super) futures: Vec<usize>,
-    pub(super) label: Arc<str>,
-    pub(super) ready: Option<Duration>,
-    pub(super) event: Option<TaskEvent>,
+/// What somebody with time on his hands can do for a run.
+pub(super) enum Job {
+    /// The run is to be cancelled.
+    Cancel,
+    /// A future is done: its data are to be read.
+    Arrival(usize, PartitionReader, Place),
+    /// A task is to be run.
+    Attempt(Assignment),
 }
 
-/// What a worker measured of a task that it ran.
-pub(super) struct Ran {
-    pub(super) worker: Arc<str>,
-    pub(super) started: Duration,
-    pub(super) ended: Duration,
+/// One attempt of a task, with what it reads as far as it is in memory.
+pub(super) struct Assignment {
+    pub(super) task: usize,
+    pub(super) number: u32,
+    pub(super) fragment: Arc<Fragment>,
+    pub(super) stage: usize,
+    pub(super) partition: usize,
+    /// Whether the caller gets what it gives.
+    pub(super) is_output: bool,
+    pub(super) inputs: Vec<SlotData>,
     pub(super) bytes_in: u64,
+    /// Data of the graph among the inputs, whose bytes nobody has counted: slot and source.
+    pub(super) uncounted: Vec<(usize, usize)>,
+    /// Rows to read back first: slot and source.
+    pub(super) spilled: Vec<(usize, usize, Arc<SpilledRows>)>,
 }
 
-/// The state of a run: which tasks can start, and what is kept for whom.
+/// What is known of an attempt that is over.
+#[derive(Default)]
+pub(super) struct Ran {
+    pub(super) worker: Option<Arc<str>>,
+    pub(super) host: Option<Arc<str>>,
+    pub(super) started: Option<Duration>,
+    pub(super) ended: Duration,
+    pub(super) transfer: Duration,
+    pub(super) peak_memory: Option<u64>,
+    pub(super) rows: u64,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) error: Option<Arc<TaskError>>,
+    /// The stack where the error was raised.
+    pub(super) trace: Option<String>,
+}
+
+/// How an attempt came out.
+pub(super) enum Finished {
+    /// The rows of each port, and of each node as far as they were counted.
+    Ok(Vec<Held>, Vec<Option<u64>>),
+    /// It raised an error.
+    Failed(RunCause),
+    /// It was asked to stop.
+    Cancelled,
+    /// Whoever ran it is gone.
+    Lost(RunCause),
+}
+
+/// The state of a run: the protocol, and the data, errors and events that belong to its numbers.
 pub(super) struct Schedule {
     pub(super) graph: TaskDag,
-    /// Those that some task has yet to read.
-    pub(super) leaf_inputs: Vec<Option<LeafInput>>,
-    pub(super) tasks: Vec<Progress>,
-    /// Producers before their consumers.
-    pub(super) topological: Vec<usize>,
-    pub(super) producers: Vec<Vec<usize>>,
+    pub(super) life: Lifecycle,
+    pub(super) store: Store,
+    pub(super) memory_limit: Option<u64>,
+    pub(super) retry_failures: bool,
+    /// Whether anybody wants to hear of events as they happen.
+    pub(super) told: bool,
+    pub(super) leaves: Vec<Leaf>,
+    /// The futures of the protocol, in its numbers.
     pub(super) awaited: Vec<Awaited>,
-    pub(super) by_read: HashMap<ReadKey, usize>,
     /// Futures that the result has to keep.
     pub(super) adopted: Vec<FutureHandle>,
-    pub(super) ready: BinaryHeap<(i64, Reverse<usize>)>,
+    pub(super) ready: ReadyQueue,
+    pub(super) ready_at: Vec<Option<Duration>>,
     /// Futures that are done, and whose data nobody has looked at.
     pub(super) arrived: Vec<usize>,
-    pub(super) unfinished: usize,
-    /// The first failure, by task; and whether no further task may start.
+    pub(super) cancel_asked: bool,
+    pub(super) events: Vec<Option<TaskEvent>>,
+    /// Attempts that did not count, of tasks that had some.
+    pub(super) attempts: HashMap<usize, Vec<TaskAttempt>>,
+    /// What the tasks of a stage do.
+    pub(super) labels: Vec<Arc<str>>,
+    /// The first failure, by task.
     pub(super) failure: Option<(usize, RunCause)>,
-    pub(super) stopping: bool,
-    pub(super) kept_ports: usize,
-    pub(super) kept_bytes: u64,
     pub(super) report: RunReport,
     pub(super) joins_counted: bool,
-    pub(super) workers_left: usize,
+    /// Tasks whose rows depend on their token alone.
+    pub(super) reusable: Vec<bool>,
+    pub(super) effects: Vec<Effect>,
+    /// How many are doing something for this run.
+    pub(super) hands: usize,
+    pub(super) closing: bool,
+    /// Whether the protocol says nothing of this run: the graph is none, or something panicked that never should.
+    pub(super) broken: bool,
     pub(super) result: Option<Result<Outcome, Box<RunError>>>,
 }
 
@@ -81,35 +135,103 @@ impl Schedule {
         self.awaited.iter().filter_map(|awaited| awaited.handle.clone()).collect()
     }
 
-    /// Whether a worker can go home.
+    /// Whether nothing will happen any more: then the books are to be closed, once nobody has a hand in it.
     pub(super) fn is_over(&self) -> bool {
-        self.stopping || self.unfinished == 0
+        self.life.is_over() || self.broken
     }
 
-    /// The task to run next.
-    pub(super) fn next(&mut self) -> Option<usize> {
-        self.ready.pop().map(|(_, Reverse(task))| task)
+    /// How much there is to do.
+    pub(super) fn jobs(&self, used: u64) -> usize {
+        match self.is_over() {
+            true => usize::from(self.hands == 0 && !self.closing),
+            false if self.life.is_stopping() => 0,
+            false => usize::from(self.cancel_asked) + self.arrived.len() + self.ready.len(self.pressure(used)),
+        }
     }
 
-    /// Who reads the future behind an arrival, unless it is read to its end.
-    pub(super) fn arrival(&mut self, index: usize) -> Option<(PartitionReader, Place)> {
-        let awaited = &mut self.awaited[index];
-        awaited.reader.take().map(|reader| (reader, awaited.place.clone()))
+    /// What to do next, if anything. Whoever takes it has a hand in the run, until it says otherwise.
+    pub(super) fn take(&mut self, used: u64) -> Option<Job> {
+        if self.is_over() || self.life.is_stopping() {
+            return None;
+        }
+        // Bad news first: it saves work.
+        if std::mem::take(&mut self.cancel_asked) {
+            return Some(Job::Cancel);
+        }
+        while let Some(index) = self.arrived.pop() {
+            let awaited = &mut self.awaited[index];
+            if let Some(reader) = awaited.reader.take() {
+                return Some(Job::Arrival(index, reader, awaited.place.clone()));
+            }
+        }
+        while let Some(task) = self.ready.pop(self.pressure(used)) {
+            if let Ok(number) = self.life.submit(task) {
+                return Some(Job::Attempt(self.assignment(task, number)));
+            }
+        }
+        None
     }
 
-    /// The rows of all slots of a task whose inputs are there. Data at hand have no sizes yet.
-    pub(super) fn inputs(&self, task: usize) -> Vec<Vec<Source>> {
-        let mut futures = self.tasks[task].futures.iter();
-        let mut source = |input: Input| match input {
-            Input::Task { task, port } => Source::Kept(self.tasks[task.index()].ports[port].rows.clone()),
-            Input::Leaf(at) => match &self.leaf_inputs[at] {
-                Some(LeafInput::Data(input)) => Source::AtHand(input.data.clone()),
-                Some(LeafInput::Future(_)) | None => {
-                    Source::Kept(futures.next().and_then(|future| self.awaited[*future].rows.clone()))
-                }
+    fn pressure(&self, used: u64) -> Pressure {
+        match self.memory_limit {
+            Some(limit) if used >= limit => match self.life.working() {
+                0 => Pressure::Idle,
+                _ => Pressure::Busy,
             },
-        };
-        self.graph.inputs(TaskId::new(task)).map(|slot| slot.map(&mut source).collect()).collect()
+            _ => Pressure::None,
+        }
+    }
+
+    fn assignment(&self, task: usize, number: u32) -> Assignment {
+        let id = TaskId::new(task);
+        let node = self.graph.task(id);
+        let (mut bytes_in, mut uncounted, mut spilled) = (0, Vec::new(), Vec::new());
+        let mut inputs: Vec<SlotData> = Vec::with_capacity(node.fragment.inputs);
+        for (slot, sources) in self.graph.inputs(id).enumerate() {
+            let mut data = Vec::with_capacity(sources.len());
+            for source in sources {
+                let rows = match source {
+                    Input::Task { task, port } => {
+                        match self.store.get(self.life.topology().port(task.index(), port)) {
+                            Some(Held::Rows(rows)) => Some(rows),
+                            Some(Held::Spilled(rows)) => {
+                                spilled.push((slot, data.len(), rows.clone()));
+                                data.push(PartitionData::default());
+                                None
+                            }
+                            // Its producer was skipped.
+                            None => None,
+                        }
+                    }
+                    Input::Leaf(at) => match &self.leaves[at] {
+                        Leaf::Future(future) => self.awaited[*future as usize].rows.as_ref(),
+                        Leaf::Data(batches) => {
+                            uncounted.push((slot, data.len()));
+                            data.push(batches.clone());
+                            None
+                        }
+                        Leaf::Gone => None,
+                    },
+                };
+                if let Some(rows) = rows {
+                    bytes_in += rows.bytes;
+                    data.push(rows.data.clone());
+                }
+            }
+            inputs.push(data);
+        }
+        Assignment {
+            task,
+            number,
+            fragment: node.fragment.clone(),
+            stage: node.stage,
+            partition: node.partition,
+            is_output: self.life.is_output(task),
+            inputs,
+            bytes_in,
+            uncounted,
+            spilled,
+        }
     }
 
     /// The data of a future has come, or it never will.
@@ -118,130 +240,225 @@ impl Schedule {
         index: usize,
         result: Result<(Rows, Vec<FutureHandle>), (TaskState, RunCause)>,
         now: Duration,
-    ) -> Vec<TaskEvent> {
-        let readers = self.awaited[index].readers.clone();
+        after: &mut Aftermath,
+    ) {
         match result {
             Ok((rows, adopted)) => {
+                if self.receive(Message::Resolved { future: index }).is_err() {
+                    after.rows.push(rows);
+                    after.futures.extend(adopted);
+                    return;
+                }
                 self.awaited[index].rows = Some(rows);
                 self.adopted.extend(adopted);
-                readers.into_iter().for_each(|reader| self.meet(reader, now));
-                Vec::new()
+                self.apply(now, None, after);
             }
             Err((state, cause)) => {
-                let mut events = Vec::new();
-                let error = Arc::new(cause.task_error());
-                for reader in readers {
-                    if self.tasks[reader].event.is_none() {
-                        let event = self.unstarted(reader, state, now, Some(error.clone()));
-                        events.push(self.end(reader, event));
-                    }
-                    self.fail(reader, cause.clone());
+                let first = self.life.topology().readers(Resource::Future(index)).first().copied();
+                let message = Message::FutureFailed { future: index, lost: state == TaskState::Lost };
+                if self.receive(message).is_ok() {
+                    let error = Some(Arc::new(cause.task_error()));
+                    self.fail(first.unwrap_or(0) as usize, cause);
+                    self.apply(now, Some(Ran { ended: now, error, ..Ran::default() }), after);
                 }
-                events
             }
         }
     }
 
-    /// A task gave its rows.
-    pub(super) fn succeed(
+    /// An attempt is over. One that was given up before counts for nothing.
+    pub(super) fn complete(
         &mut self,
         task: usize,
-        ran: Ran,
-        ports: Vec<Rows>,
-        node_rows: &[Option<u64>],
-        garbage: &mut Garbage,
-    ) -> TaskEvent {
+        attempt: u32,
+        mut ran: Ran,
+        finished: Finished,
+        after: &mut Aftermath,
+    ) {
         let now = ran.ended;
-        let mut event = self.started(task, TaskState::Ok, ran, None);
-        event.rows = ports.iter().map(|port| port.rows).sum();
-        event.bytes_out = ports.iter().map(|port| port.bytes).sum();
-        for (port, rows) in ports.into_iter().enumerate() {
-            match self.tasks[task].ports[port].unread {
-                0 => garbage.rows.push(rows),
-                _ => {
-                    self.kept_ports += 1;
-                    self.kept_bytes += rows.bytes;
-                    self.tasks[task].ports[port].rows = Some(rows);
+        let answer = |answer| Message::Answered { task, attempt, answer };
+        match finished {
+            Finished::Ok(ports, node_rows) => {
+                ran.rows = ports.iter().map(Held::rows).sum();
+                ran.bytes_out = ports.iter().map(Held::bytes).sum();
+                if self.receive(answer(Answer::Ok)).is_err() {
+                    after.held.extend(ports);
+                    return;
+                }
+                for (port, held) in ports.into_iter().enumerate() {
+                    match self.life.reads_left(Resource::Port { task, port }) {
+                        0 => after.held.push(held),
+                        _ => self.keep(task, port, held),
+                    }
+                }
+                self.count_rows(task, &node_rows);
+            }
+            Finished::Failed(cause) => {
+                let error = cause.task_error();
+                ran.error = Some(Arc::new(match ran.trace.take() {
+                    Some(trace) => error.with_trace(trace),
+                    None => error,
+                }));
+                if self.receive(answer(Answer::Failed { retry: self.retry_failures })).is_ok() {
+                    self.fail_unless_retried(task, cause);
+                }
+            }
+            Finished::Cancelled => {
+                // An answer to a request that the protocol has yet to hear of.
+                if std::mem::take(&mut self.cancel_asked) {
+                    self.cancel(now, after);
+                }
+                let _ = self.receive(answer(Answer::Cancelled));
+            }
+            Finished::Lost(cause) => {
+                ran.error = Some(Arc::new(cause.task_error()));
+                if self.receive(Message::Lost { task, attempt }).is_ok() {
+                    self.fail_unless_retried(task, cause);
                 }
             }
         }
-        self.report.peak_ports = self.report.peak_ports.max(self.kept_ports);
-        self.report.peak_bytes = self.report.peak_bytes.max(self.kept_bytes);
-        self.count_rows(task, node_rows);
-        self.let_go(task, garbage);
-        for consumer in std::mem::take(&mut self.tasks[task].consumers) {
-            self.meet(consumer, now);
-        }
-        self.end(task, event)
+        self.apply(now, Some(ran), after);
     }
 
-    /// A task that ran gave nothing. A task that was told to stop is no failure.
-    pub(super) fn give_up(
-        &mut self,
-        task: usize,
-        ran: Ran,
-        cause: Option<RunCause>,
-        garbage: &mut Garbage,
-    ) -> TaskEvent {
-        let state = if cause.is_some() { TaskState::Failed } else { TaskState::Cancelled };
-        let event = self.started(task, state, ran, cause.as_ref().map(|cause| Arc::new(cause.task_error())));
-        self.let_go(task, garbage);
-        let event = self.end(task, event);
-        if let Some(cause) = cause {
-            self.fail(task, cause);
-        }
-        event
+    /// Nothing more is to start.
+    pub(super) fn cancel(&mut self, now: Duration, after: &mut Aftermath) {
+        // Asked twice, or too late: then nothing follows.
+        let _ = self.receive(Message::Cancel);
+        self.apply(now, None, after);
     }
 
-    /// No further task may start; of several causes the one of the first task counts.
+    /// Of several causes the one of the first task counts.
     pub(super) fn fail(&mut self, task: usize, cause: RunCause) {
-        self.stopping = true;
         if self.failure.as_ref().is_none_or(|(first, _)| task < *first) {
             self.failure = Some((task, cause));
         }
     }
 
-    /// One more input of a task is there.
-    fn meet(&mut self, task: usize, now: Duration) {
-        self.tasks[task].unmet -= 1;
-        if self.tasks[task].unmet == 0 && self.tasks[task].event.is_none() {
-            self.make_ready(task, now);
+    fn fail_unless_retried(&mut self, task: usize, cause: RunCause) {
+        if self.life.phase(task).has_ended() {
+            self.fail(task, cause);
         }
     }
 
-    pub(super) fn make_ready(&mut self, task: usize, now: Duration) {
-        self.tasks[task].ready = Some(now);
-        self.ready.push((self.graph[task].priority, Reverse(task)));
+    fn receive(&mut self, message: Message) -> Result<(), Ignored> {
+        self.life.receive(message, &mut self.effects)
     }
 
-    /// Lets go of what a task has read: its futures at once, a port with its last reader.
-    fn let_go(&mut self, task: usize, garbage: &mut Garbage) {
-        let id = TaskId::new(task);
-        for (producer, port_use) in self.graph.reads(id) {
-            let port = &mut self.tasks[producer.index()].ports[port_use.port as usize];
-            port.unread -= 1;
-            if port.unread == 0
-                && let Some(rows) = port.rows.take()
+    pub(super) fn keep(&mut self, task: usize, port: usize, held: Held) {
+        let purpose = match self.life.is_output(task) {
+            true => Use::Result,
+            false => Use::Readers(match self.memory_limit {
+                Some(_) => self.next_use(task, port),
+                None => 0,
+            }),
+        };
+        self.store.put(self.life.topology().port(task, port), held, purpose);
+    }
+
+    /// The priority of the next reader of a port.
+    pub(super) fn next_use(&self, task: usize, port: usize) -> i64 {
+        let readers = self.life.topology().readers(Resource::Port { task, port }).iter();
+        readers.map(|reader| self.graph[*reader as usize].priority).max().unwrap_or(i64::MIN)
+    }
+
+    /// The rows that should make room.
+    pub(super) fn victim(&mut self) -> Option<Victim> {
+        self.store.victim()
+    }
+
+    /// Does what follows from the messages since the last call. `ran` is the attempt that they were about.
+    pub(super) fn apply(&mut self, now: Duration, mut ran: Option<Ran>, after: &mut Aftermath) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Ready { task } => {
+                    self.ready_at[task] = Some(now);
+                    let reads_tasks =
+                        self.memory_limit.is_none() || self.life.topology().producers(task).next().is_some();
+                    self.ready.push(task, self.graph[task].priority, reads_tasks);
+                }
+                Effect::Again { task, attempt } => self.note_attempt(task, attempt, ran.as_ref()),
+                Effect::Ended { task, state, attempt, .. } => {
+                    self.end(task, state, attempt, now, ran.as_mut(), after);
+                    let leaves = self.graph.leaf_inputs_of(TaskId::new(task));
+                    after.leaves.extend(self.leaves[leaves].iter_mut().map(|leaf| std::mem::replace(leaf, Leaf::Gone)));
+                }
+                Effect::Release(Resource::Port { task, port }) => {
+                    let purpose = if self.life.is_output(task) { Use::Result } else { Use::Readers(0) };
+                    after.held.extend(self.store.release(self.life.topology().port(task, port), purpose));
+                }
+                Effect::Release(Resource::Future(index)) => {
+                    let awaited = &mut self.awaited[index];
+                    after.readers.extend(awaited.reader.take());
+                    after.rows.extend(awaited.rows.take());
+                    after.futures.extend(awaited.handle.take());
+                }
+                Effect::Stop => {
+                    after.stop = true;
+                    self.ready.clear();
+                }
+                Effect::Over => {}
+            }
+        }
+        self.effects = effects;
+    }
+
+    /// Records the one event of a task. An attempt is behind it, if it ran, was lost, or its future failed.
+    fn end(
+        &mut self,
+        task: usize,
+        state: TaskState,
+        attempt: u32,
+        now: Duration,
+        ran: Option<&mut Ran>,
+        after: &mut Aftermath,
+    ) {
+        let mut event = self.unstarted(task, state, now);
+        event.attempt = attempt;
+        if let Some(attempts) = self.attempts.remove(&task) {
+            event.attempts = attempts;
+        }
+        match (state, ran) {
+            (TaskState::Ok | TaskState::Failed | TaskState::Lost | TaskState::Cancelled, Some(ran))
+                if ran.worker.is_some() && attempt > 0 =>
             {
-                self.kept_ports -= 1;
-                self.kept_bytes -= rows.bytes;
-                garbage.rows.push(rows);
+                event.worker = ran.worker.take();
+                event.host = ran.host.take();
+                event.started = ran.started;
+                event.transfer = ran.transfer;
+                event.peak_memory = ran.peak_memory;
+                event.rows = ran.rows;
+                event.bytes_in = ran.bytes_in;
+                event.bytes_out = ran.bytes_out;
+                event.error = ran.error.take();
             }
-        }
-        garbage.inputs.extend(self.leaf_inputs[self.graph.leaf_inputs_of(id)].iter_mut().filter_map(Option::take));
-        for future in std::mem::take(&mut self.tasks[task].futures) {
-            let awaited = &mut self.awaited[future];
-            awaited.unread -= 1;
-            if awaited.unread == 0 {
-                garbage.futures.extend(awaited.handle.take());
-                garbage.rows.extend(awaited.rows.take());
+            (TaskState::Failed | TaskState::Lost, Some(ran)) => event.error = ran.error.clone(),
+            (TaskState::Cached, Some(ran)) => {
+                event.rows = ran.rows;
+                event.bytes_out = ran.bytes_out;
+                self.uncounted_joins(task);
             }
+            _ => {}
         }
+        if self.told {
+            after.events.push(event.clone());
+        }
+        self.events[task] = Some(event);
+    }
+
+    fn note_attempt(&mut self, task: usize, number: u32, ran: Option<&Ran>) {
+        let Some(ran) = ran else { return };
+        self.attempts.entry(task).or_default().push(TaskAttempt {
+            number,
+            worker: ran.worker.clone(),
+            host: ran.host.clone(),
+            started: ran.started,
+            ended: ran.ended,
+            why: ran.error.as_ref().map_or_else(String::new, |error| error.message.clone()),
+        });
     }
 
     fn count_rows(&mut self, task: usize, node_rows: &[Option<u64>]) {
-        let fragment = self.graph[task].fragment.clone();
-        for (at, node) in fragment.nodes.iter().enumerate() {
+        for (at, node) in self.graph[task].fragment.nodes.iter().enumerate() {
             match (node_rows.get(at).copied().flatten(), node.plan_node) {
                 (Some(rows), Some(plan_node)) => *self.report.node_rows.entry(plan_node).or_default() += rows,
                 (None, _) if is_join(&node.op) => self.joins_counted = false,
@@ -250,43 +467,28 @@ impl Schedule {
         }
     }
 
-    /// Records the one event of a task.
-    pub(super) fn end(&mut self, task: usize, event: TaskEvent) -> TaskEvent {
-        debug_assert!(self.tasks[task].event.is_none(), "a task ends once");
-        self.tasks[task].event = Some(event.clone());
-        self.unfinished -= 1;
-        event
-    }
-
-    fn started(&self, task: usize, state: TaskState, ran: Ran, error: Option<Arc<TaskError>>) -> TaskEvent {
-        TaskEvent {
-            worker: Some(ran.worker),
-            attempt: 1,
-            started: Some(ran.started),
-            bytes_in: ran.bytes_in,
-            ..self.unstarted(task, state, ran.ended, error)
+    /// Nobody counts the rows of joins whose result was there already.
+    fn uncounted_joins(&mut self, task: usize) {
+        if self.graph[task].fragment.nodes.iter().any(|node| is_join(&node.op)) {
+            self.joins_counted = false;
         }
     }
 
-    pub(super) fn unstarted(
-        &self,
-        task: usize,
-        state: TaskState,
-        now: Duration,
-        error: Option<Arc<TaskError>>,
-    ) -> TaskEvent {
+    /// The event of a task that never started.
+    pub(super) fn unstarted(&self, task: usize, state: TaskState, now: Duration) -> TaskEvent {
+        let node = &self.graph[task];
         TaskEvent {
             task,
-            stage: self.graph[task].stage,
-            partition: self.graph[task].partition,
-            label: self.tasks[task].label.clone(),
+            stage: node.stage,
+            partition: node.partition,
+            label: self.labels[node.stage].clone(),
             state,
             worker: None,
             host: None,
             attempt: 0,
             attempts: Vec::new(),
             submitted: Duration::ZERO,
-            ready: self.tasks[task].ready,
+            ready: self.ready_at[task],
             started: None,
             ended: now,
             transfer: Duration::ZERO,
@@ -294,17 +496,9 @@ impl Schedule {
             bytes_in: 0,
             bytes_out: 0,
             peak_memory: None,
-            error,
+            error: None,
         }
     }
-}
-
-/// What a task reads from one source.
-pub(super) enum Source {
-    /// What another task or a future gave; it is there before the task starts.
-    Kept(Option<Rows>),
-    /// Data of the graph.
-    AtHand(crate::leaf::PartitionData),
 }
 
 pub(super) fn is_join(op: &FragmentOp) -> bool {

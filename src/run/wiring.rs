@@ -1,114 +1,116 @@
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::awaited::Awaited;
+use super::awaited::{Awaited, ReadKey};
+use super::lifecycle::{Lifecycle, Resource, Topology, TopologyError};
+use super::ready::ReadyQueue;
 use super::report::stages_of;
-use super::schedule::{Port, Progress, Schedule};
-use super::{RunCause, RunReport};
-use crate::lower::{Input, TaskGraph, TaskId};
+use super::reuse::Reuse;
+use super::schedule::{Aftermath, Leaf, Schedule};
+use super::store::{Memory, Store};
+use super::{ExecutorOptions, RunCause, RunReport};
+use crate::lower::{Input, LeafInput, TaskDag, TaskGraph};
 
 impl Schedule {
-    /// The schedule of a graph before anything has run.
-    pub(super) fn new(graph: TaskGraph) -> Self {
+    /// The schedule of a graph before anything has run. What the graph holds too much of is left to the aftermath.
+    pub(super) fn new(
+        graph: TaskGraph,
+        options: &ExecutorOptions,
+        memory: Arc<Memory>,
+        reuse: &Reuse,
+        after: &mut Aftermath,
+    ) -> Self {
         let (graph, leaf_inputs) = graph.into_parts();
         let stages = stages_of(&graph);
-        let labels: HashMap<_, _> = stages.iter().map(|stage| (stage.stage, stage.label.clone())).collect();
-        let progress = graph.tasks().map(|task| Progress {
-            unmet: 0,
-            consumers: Vec::new(),
-            futures: Vec::new(),
-            ports: (0..task.fragment.output.ports()).map(|_| Port::default()).collect(),
-            label: labels[&task.stage].clone(),
-            ready: None,
-            event: None,
-        });
+        let mut labels: Vec<Arc<str>> = vec!["".into(); stages.last().map_or(0, |last| last.stage + 1)];
+        stages.iter().for_each(|stage| labels[stage.stage] = stage.label.clone());
+        let mut wiring = Wiring::default();
+        let leaves = leaf_inputs.into_iter().map(|input| wiring.leaf(input, after)).collect();
+        let (topology, contradiction) = match wiring.connect(&graph, &leaves) {
+            Ok(topology) => (topology, None),
+            Err(error) => (Topology::default(), Some(error)),
+        };
+        let tasks = graph.len();
         let mut schedule = Schedule {
-            tasks: progress.collect(),
-            topological: Vec::new(),
-            producers: vec![Vec::new(); graph.len()],
-            awaited: Vec::new(),
-            by_read: HashMap::new(),
+            store: Store::new(topology.all_ports(), memory, options.memory_limit.is_some()),
+            life: Lifecycle::new(topology, options.retries),
+            memory_limit: options.memory_limit,
+            retry_failures: options.retry_failures,
+            told: !options.observers.is_empty(),
+            leaves,
+            awaited: wiring.awaited,
             adopted: Vec::new(),
-            ready: BinaryHeap::new(),
+            ready: ReadyQueue::default(),
+            ready_at: vec![None; tasks],
             arrived: Vec::new(),
-            unfinished: graph.len(),
+            cancel_asked: false,
+            events: (0..tasks).map(|_| None).collect(),
+            attempts: HashMap::new(),
+            labels,
             failure: None,
-            stopping: false,
-            kept_ports: 0,
-            kept_bytes: 0,
             report: RunReport { stages, ..RunReport::default() },
             joins_counted: true,
-            workers_left: 0,
+            reusable: Vec::new(),
+            effects: Vec::new(),
+            hands: 0,
+            closing: false,
+            broken: contradiction.is_some(),
             result: None,
-            leaf_inputs: leaf_inputs.into_iter().map(Some).collect(),
             graph,
         };
-        match schedule.connect() {
-            Ok(()) => {
-                let sources: Vec<usize> =
-                    (0..schedule.tasks.len()).filter(|at| schedule.tasks[*at].unmet == 0).collect();
-                sources.into_iter().for_each(|task| schedule.make_ready(task, Duration::ZERO));
+        match contradiction {
+            // Then no task of the graph is one of the protocol: closing tells of them.
+            Some(error) => schedule.failure = Some((0, RunCause::Graph(error.to_string()))),
+            None => {
+                let mut effects = std::mem::take(&mut schedule.effects);
+                schedule.life.start(&mut effects);
+                schedule.effects = effects;
+                schedule.apply(Duration::ZERO, None, after);
+                schedule.find_again(reuse, after);
             }
-            Err(reason) => schedule.fail(0, RunCause::Graph(reason)),
         }
         schedule
     }
+}
 
-    /// Counts what each task waits for, from its inputs alone.
-    fn connect(&mut self) -> Result<(), String> {
-        for at in 0..self.tasks.len() {
-            for source in self.graph.inputs(TaskId::new(at)).flatten() {
-                match source {
-                    Input::Leaf(leaf) => {
-                        let Some((key, make)) = self.leaf_inputs[leaf].as_ref().and_then(Awaited::of) else { continue };
-                        let next = self.awaited.len();
-                        let index = *self.by_read.entry(key).or_insert(next);
-                        if index == next {
-                            self.awaited.push(make());
-                        }
-                        self.awaited[index].readers.push(at);
-                        self.awaited[index].unread += 1;
-                        self.tasks[at].futures.push(index);
-                        self.tasks[at].unmet += 1;
-                    }
-                    Input::Task { task, port } => {
-                        let producer = task.index();
-                        let ports = self.tasks.get_mut(producer).map(|producer| &mut producer.ports);
-                        let Some(port) = ports.and_then(|ports| ports.get_mut(port)) else {
-                            return Err(format!("task {at} reads port {port} of task {producer}, which is not there"));
-                        };
-                        port.unread += 1;
-                        self.tasks[producer].consumers.push(at);
-                        self.producers[at].push(producer);
-                        self.tasks[at].unmet += 1;
-                    }
+#[derive(Default)]
+struct Wiring {
+    awaited: Vec<Awaited>,
+    by_read: HashMap<ReadKey, usize>,
+}
+
+impl Wiring {
+    /// Two reads of one future wait for it once.
+    fn leaf(&mut self, input: LeafInput, after: &mut Aftermath) -> Leaf {
+        match input {
+            LeafInput::Data(input) => Leaf::Data(input.data),
+            LeafInput::Future(input) => {
+                let (key, make) = Awaited::of(&input);
+                let next = self.awaited.len();
+                let index = *self.by_read.entry(key).or_insert(next);
+                match index == next {
+                    true => self.awaited.push(make),
+                    false => after.futures.push(input.handle),
                 }
-            }
-            self.producers[at].sort_unstable();
-            self.producers[at].dedup();
-        }
-        for output in &self.graph.outputs {
-            let port = self.tasks.get_mut(output.index()).and_then(|task| task.ports.first_mut());
-            port.ok_or_else(|| format!("task {} should give the result, and is not there", output.index()))?.unread +=
-                1;
-        }
-        let mut unmet: Vec<usize> = self.producers.iter().map(Vec::len).collect();
-        let mut next: Vec<usize> = (0..unmet.len()).filter(|task| unmet[*task] == 0).collect();
-        while let Some(task) = next.pop() {
-            self.topological.push(task);
-            let mut consumers = self.tasks[task].consumers.clone();
-            consumers.sort_unstable();
-            consumers.dedup();
-            for consumer in consumers {
-                unmet[consumer] -= 1;
-                if unmet[consumer] == 0 {
-                    next.push(consumer);
-                }
+                Leaf::Future(index as u32)
             }
         }
-        match self.topological.len() == self.tasks.len() {
-            true => Ok(()),
-            false => Err("its tasks wait for each other in a circle".to_owned()),
+    }
+
+    fn connect(&self, graph: &TaskDag, leaves: &Vec<Leaf>) -> Result<Topology, TopologyError> {
+        let mut builder = Topology::builder();
+        let futures: Vec<Resource> = self.awaited.iter().map(|_| builder.future()).collect();
+        for id in graph.ids() {
+            let reads = graph.inputs(id).flatten().filter_map(|input| match input {
+                Input::Task { task, port } => Some(Resource::Port { task: task.index(), port }),
+                Input::Leaf(at) => match &leaves[at] {
+                    Leaf::Future(future) => Some(futures[*future as usize]),
+                    Leaf::Data(_) | Leaf::Gone => None,
+                },
+            });
+            builder.task(graph[id].fragment.output.ports(), reads);
         }
+        builder.finish(graph.outputs.iter().map(|output| output.index()))
     }
 }

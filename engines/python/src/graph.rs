@@ -1,10 +1,8 @@
 //! Task graphs, as Python's executors read them.
 
 use leafhold::expr::wire::NoCodec;
-use leafhold::expr::{AggregateCall, AggregateFunction, Scalar, SortKey, Volatility, WindowCall, WindowFunction};
 use leafhold::leaf::NestedFutures;
-use leafhold::lower::{DataInput, Fragment, FragmentOp, FutureInput, FutureLeaf, Source, TaskGraph, TaskId};
-use leafhold::optimize::PhysicalOp;
+use leafhold::lower::{DataInput, FutureInput, FutureLeaf, Source, TaskGraph, TaskId};
 use leafhold::token::{Token, Tokenizer};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -43,7 +41,9 @@ impl PyTaskGraph {
                 None => {
                     let bytes = task.fragment.to_bytes(&NoCodec).map_err(|error| error::wire(py, &error))?;
                     fragments.push(PyBytes::new(py, &bytes).unbind());
-                    *by_token.entry(task.fragment.token).or_insert((fragments.len() - 1, is_single(&task.fragment)))
+                    *by_token
+                        .entry(task.fragment.token)
+                        .or_insert((fragments.len() - 1, !task.fragment.is_deterministic()))
                 }
             };
             let context = context(&graph, id, &names, single.then_some(nonce));
@@ -141,52 +141,4 @@ fn context(graph: &TaskGraph, task: TaskId, names: &[TaskName], nonce: Option<&s
     }
     tokenizer.put(&nonce);
     tokenizer.finish()
-}
-
-/// Whether two runs of a fragment over the same rows may differ. What cannot be read may.
-fn is_single(fragment: &Fragment) -> bool {
-    fragment.nodes.iter().any(|node| match &node.op {
-        FragmentOp::Input { .. } | FragmentOp::Scan { .. } | FragmentOp::Empty => false,
-        FragmentOp::MergeInput { keys, .. } => keys.iter().any(unstable_key),
-        FragmentOp::Compute { op, .. } => match op {
-            PhysicalOp::Filter { predicate } => unstable(predicate),
-            PhysicalOp::Project { columns } => columns.iter().any(unstable),
-            PhysicalOp::HashJoin { keys, residual, .. } => {
-                keys.iter().any(|(left, right)| unstable(left) || unstable(right)) || residual.iter().any(unstable)
-            }
-            PhysicalOp::NestedLoopJoin { condition, .. } | PhysicalOp::MarkJoin { condition, .. } => {
-                condition.iter().any(unstable)
-            }
-            PhysicalOp::Window { window, calls } => {
-                window.partition_by.iter().any(unstable)
-                    || window.order_by.iter().any(unstable_key)
-                    || calls.iter().any(unstable_window_call)
-            }
-            PhysicalOp::Aggregate { aggregates, .. } => aggregates.iter().any(unstable_call),
-            PhysicalOp::Sort { keys, .. } => keys.iter().any(unstable_key),
-            PhysicalOp::Unnest { .. } | PhysicalOp::Limit { .. } | PhysicalOp::Union => false,
-            PhysicalOp::Extension { .. } => true,
-        },
-    })
-}
-
-fn unstable(scalar: &Scalar<usize>) -> bool {
-    scalar.volatility() != Volatility::Immutable
-}
-
-fn unstable_key(key: &SortKey<usize>) -> bool {
-    unstable(&key.scalar)
-}
-
-fn unstable_function(function: &AggregateFunction) -> bool {
-    matches!(function, AggregateFunction::Other(function) if function.volatility != Volatility::Immutable)
-}
-
-fn unstable_window_call(call: &WindowCall<usize>) -> bool {
-    let own = matches!(&call.function, WindowFunction::Aggregate(function) if unstable_function(function));
-    own || call.args.iter().any(unstable) || call.filter.iter().any(unstable)
-}
-
-fn unstable_call(call: &AggregateCall<usize>) -> bool {
-    unstable_function(&call.function) || call.args.iter().any(unstable) || call.filter.iter().any(unstable)
 }

@@ -223,6 +223,16 @@ impl Lifecycle {
         self.tasks[task].attempt
     }
 
+    /// How many reads of a port or a future are still to come, the result's among them.
+    pub fn reads_left(&self, resource: Resource) -> usize {
+        self.topology.number(resource).map_or(0, |number| (self.unread[number as usize] & !THERE) as usize)
+    }
+
+    /// Whether the result reads a task.
+    pub fn is_output(&self, task: usize) -> bool {
+        self.tasks[task].is_output
+    }
+
     /// The graph.
     pub fn topology(&self) -> &Topology {
         &self.topology

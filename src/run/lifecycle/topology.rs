@@ -263,7 +263,7 @@ impl Topology {
         }
     }
 
-    fn number(&self, resource: Resource) -> Option<u32> {
+    pub(super) fn number(&self, resource: Resource) -> Option<u32> {
         match resource {
             Resource::Port { task, port } => {
                 let (from, to) = (*self.ports_from.get(task)?, *self.ports_from.get(task + 1)?);

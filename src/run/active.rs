@@ -1,0 +1,279 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::SystemTime;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::awaited::Place;
+use super::pool::Shared;
+use super::schedule::{Aftermath, Job, Schedule};
+use super::store::{Rows, SpillLog};
+use super::{Observer, Outcome, RunCause, RunClock, RunError, Worker};
+use crate::leaf::{FutureHandle, PartitionReader, ReadStep, panic_text};
+
+/// A run on the threads of a pool.
+pub(super) struct ActiveRun {
+    pub(super) pool: Arc<Shared>,
+    pub(super) observers: Vec<Arc<dyn Observer>>,
+    pub(super) schedule: Mutex<Schedule>,
+    /// Heard by whoever waits for the end, when it has come or only the books are to be closed.
+    pub(super) end: Condvar,
+    /// How many jobs there are: what threads look at who look for one.
+    pub(super) jobs: AtomicUsize,
+    pub(super) closed: AtomicBool,
+    /// Nanoseconds that threads have worked for it: who has had least is next.
+    pub(super) work: AtomicU64,
+    pub(super) cancelled: Arc<AtomicBool>,
+    pub(super) spill: SpillLog,
+    pub(super) memory_limit: Option<u64>,
+    pub(super) clock: RunClock,
+    /// When the run started, by the calendar; times in events are taken from `clock`.
+    pub(super) started: SystemTime,
+}
+
+/// Tells the run that a future is done. Whoever drops it unheard tells the same, so an engine that
+/// loses the callback cannot make a run wait for ever.
+struct Arrival {
+    run: Weak<ActiveRun>,
+    index: usize,
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if let Some(run) = self.run.upgrade() {
+            let mut schedule = run.schedule.lock();
+            schedule.arrived.push(self.index);
+            run.publish(&schedule);
+            drop(schedule);
+            run.wake();
+        }
+    }
+}
+
+impl ActiveRun {
+    /// Takes a job. Whoever does has a hand in the run until [`perform`](ActiveRun::perform) gives no further one.
+    pub(super) fn take(&self) -> Option<Job> {
+        let mut schedule = self.schedule.lock();
+        let job = schedule.take(self.memory_used());
+        schedule.hands += usize::from(job.is_some());
+        self.publish(&schedule);
+        job
+    }
+
+    /// Does a job; and gives the next one of this run, if there is one and `stay` says so.
+    pub(super) fn perform(
+        self: &Arc<Self>,
+        job: Job,
+        worker: &mut dyn Worker,
+        after: &mut Aftermath,
+        stay: bool,
+    ) -> Option<Job> {
+        let begun = self.clock.now();
+        let next = match job {
+            Job::Cancel => self.locked(after, stay, |schedule, after| schedule.cancel(self.clock.now(), after)),
+            Job::Arrival(index, reader, place) => self.receive(index, reader, place, after, stay),
+            Job::Attempt(assignment) => self.execute(assignment, worker, after, stay),
+        };
+        self.work.fetch_add((self.clock.now() - begun).as_nanos() as u64, Ordering::Relaxed);
+        if next.is_none() {
+            self.let_go();
+        }
+        next
+    }
+
+    /// Changes the schedule, and takes the next job in the same breath; then does what is left to do without the lock.
+    pub(super) fn locked(
+        &self,
+        after: &mut Aftermath,
+        stay: bool,
+        change: impl FnOnce(&mut Schedule, &mut Aftermath),
+    ) -> Option<Job> {
+        let mut schedule = self.schedule.lock();
+        change(&mut schedule, after);
+        let next = if stay { schedule.take(self.memory_used()) } else { None };
+        self.publish(&schedule);
+        drop(schedule);
+        self.settle(after);
+        self.wake();
+        next
+    }
+
+    /// Lets go of what is not needed any more, before anybody hears of it.
+    pub(super) fn settle(&self, after: &mut Aftermath) {
+        if std::mem::take(&mut after.stop) {
+            self.cancelled.store(true, Ordering::Relaxed);
+        }
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            after.held.clear();
+            after.rows.clear();
+            after.leaves.clear();
+            after.readers.clear();
+            after.futures.clear();
+        }));
+        if let Err(panic) = dropped {
+            self.fail(RunCause::Worker(panic_text(&*panic)));
+        }
+        for event in after.events.drain(..) {
+            self.observe(|observer| observer.on_event(&event));
+        }
+    }
+
+    /// The run fails for a reason that lies outside of its tasks.
+    pub(super) fn fail(&self, cause: RunCause) {
+        let mut schedule = self.schedule.lock();
+        schedule.fail(0, cause);
+        schedule.cancel_asked = true;
+        self.publish(&schedule);
+        drop(schedule);
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.wake();
+        self.end.notify_all();
+    }
+
+    /// Asks everything to stop.
+    pub(super) fn cancel(&self) {
+        let mut schedule = self.schedule.lock();
+        schedule.cancel_asked = true;
+        self.publish(&schedule);
+        drop(schedule);
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.wake();
+        self.end.notify_all();
+    }
+
+    /// Whoever had a hand in the run has none any more; the last one closes the books.
+    fn let_go(&self) {
+        let mut schedule = self.schedule.lock();
+        schedule.hands -= 1;
+        self.close_if_over(schedule);
+    }
+
+    /// Closes the books if the run is over and nobody else has a hand in it, or does so already.
+    pub(super) fn close_if_over(&self, mut schedule: parking_lot::MutexGuard<'_, Schedule>) {
+        if !schedule.is_over() || schedule.hands > 0 || std::mem::replace(&mut schedule.closing, true) {
+            self.publish(&schedule);
+            return;
+        }
+        let mut after = Aftermath::default();
+        schedule.finish(self.started, self.clock.now(), self.pool.threads(), &mut after);
+        let result = schedule.result.take();
+        drop(schedule);
+        self.settle(&mut after);
+        self.spill.close();
+        if let (Some(result), false) = (&result, self.observers.is_empty()) {
+            let report = match result {
+                Ok(outcome) => &outcome.report,
+                Err(error) => &error.report,
+            };
+            self.observe(|observer| observer.on_finish(report));
+        }
+        self.pool.forget(self);
+        let mut schedule = self.schedule.lock();
+        schedule.result = result;
+        self.publish(&schedule);
+        drop(schedule);
+        self.closed.store(true, Ordering::SeqCst);
+        self.end.notify_all();
+    }
+
+    /// Waits for the end. Whoever waits closes the books, should nobody else come to it.
+    pub(super) fn wait(&self) -> Result<Outcome, Box<RunError>> {
+        let mut after = Aftermath::default();
+        loop {
+            let mut schedule = self.schedule.lock();
+            if let Some(result) = schedule.result.take() {
+                return result;
+            }
+            if schedule.cancel_asked && !schedule.is_over() {
+                schedule.cancel_asked = false;
+                schedule.hands += 1;
+                schedule.cancel(self.clock.now(), &mut after);
+                drop(schedule);
+                self.settle(&mut after);
+                self.let_go();
+            } else if schedule.is_over() && schedule.hands == 0 && !schedule.closing {
+                self.close_if_over(schedule);
+            } else {
+                self.end.wait(&mut schedule);
+            }
+        }
+    }
+
+    /// Whether the books are closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Something panicked that never should: the run ends as it is.
+    pub(super) fn break_off(&self, panic: String) {
+        let mut schedule = self.schedule.lock();
+        schedule.fail(0, RunCause::Worker(panic));
+        schedule.broken = true;
+        self.cancelled.store(true, Ordering::Relaxed);
+        schedule.hands -= 1;
+        self.close_if_over(schedule);
+    }
+
+    /// Says how much there is to do.
+    pub(super) fn publish(&self, schedule: &Schedule) {
+        self.jobs.store(schedule.jobs(self.memory_used()), Ordering::SeqCst);
+    }
+
+    pub(super) fn wake(&self) {
+        let jobs = self.jobs.load(Ordering::SeqCst);
+        if jobs > 0 {
+            self.pool.wake(jobs);
+        }
+    }
+
+    pub(super) fn memory_used(&self) -> u64 {
+        self.pool.memory.used()
+    }
+
+    /// Reads a future that is done: law L5 says that tasks start only if it is what was promised. Where
+    /// further futures are inside, their arrivals go on with it (law L4); no worker waits.
+    fn receive(
+        self: &Arc<Self>,
+        index: usize,
+        mut reader: PartitionReader,
+        place: Place,
+        after: &mut Aftermath,
+        stay: bool,
+    ) -> Option<Job> {
+        let step = catch_unwind(AssertUnwindSafe(|| reader.advance()));
+        let result = match step {
+            Ok(ReadStep::Waits(next)) => {
+                self.schedule.lock().awaited[index].reader = Some(reader);
+                self.await_done(index, &next);
+                return self.locked(after, stay, |_, _| ());
+            }
+            Ok(ReadStep::Done(Ok(delivered))) => Ok((Rows::new(delivered.data), delivered.adopted)),
+            Ok(ReadStep::Done(Err(error))) => Err(place.failure(error)),
+            Err(panic) => Err(place.failure(reader.panicked(&panic_text(&*panic)))),
+        };
+        // From here on, the last task that reads the future lets it go.
+        drop(reader);
+        self.locked(after, stay, |schedule, after| schedule.arrive(index, result, self.clock.now(), after))
+    }
+
+    /// Asks a future to say when it is done. Its callback knows the run weakly: a future that never comes
+    /// keeps nothing alive. Should the engine panic, the arrival is dropped, and its data is asked for.
+    pub(super) fn await_done(self: &Arc<Self>, index: usize, handle: &FutureHandle) {
+        let arrival = Arrival { run: Arc::downgrade(self), index };
+        let _ = catch_unwind(AssertUnwindSafe(|| handle.on_done(move || drop(arrival))));
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// An observer that panics harms nobody but itself.
+    pub(super) fn observe(&self, call: impl Fn(&dyn Observer)) {
+        for observer in &self.observers {
+            if catch_unwind(AssertUnwindSafe(|| call(&**observer))).is_err() {
+                tracing::error!("an observer of a run panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+use std::sync::Arc;
+
+use super::active::ActiveRun;
+use super::reusing::in_memory;
+use super::schedule::{Aftermath, Assignment, Finished, Job, Ran};
+use super::store::{Held, Rows, bytes_of};
+use super::{
+    Attempt, Envelope, FragmentError, KernelError, RunCause, SpillError, TaskContext, TaskOutput, Worker, WorkerLost,
+};
+
+/// Which task an attempt is of, for errors.
+struct Place {
+    label: String,
+    stage: usize,
+    partition: usize,
+}
+
+impl ActiveRun {
+    /// Has a worker run an attempt, and takes in what it says.
+    pub(super) fn execute(
+        &self,
+        assignment: Assignment,
+        worker: &mut dyn Worker,
+        after: &mut Aftermath,
+        stay: bool,
+    ) -> Option<Job> {
+        let (task, number, is_output) = (assignment.task, assignment.number, assignment.is_output);
+        let (fragment, stage, partition) = (assignment.fragment.clone(), assignment.stage, assignment.partition);
+        let place = || Place { label: fragment.label.clone(), stage, partition };
+        let started = self.clock.now();
+        let (ran, finished) = match self.attempt(assignment, worker) {
+            Ok((bytes_in, Ok(envelope))) => self.open(envelope, bytes_in, is_output, place),
+            Ok((_, Err(lost))) => place().lost(lost),
+            Err(unread) => {
+                let driver = std::thread::current().name().unwrap_or("driver").into();
+                let (started, ended) = (Some(started), self.clock.now());
+                (Ran { worker: Some(driver), started, ended, ..Ran::default() }, place().unspilled(unread))
+            }
+        };
+        self.locked(after, stay, |schedule, after| {
+            if let Finished::Ok(ports, _) = &finished
+                && schedule.is_reusable(task)
+            {
+                self.pool.reuse.remember(schedule.graph[task].token, in_memory(ports));
+            }
+            schedule.complete(task, number, ran, finished, after);
+        })
+    }
+
+    /// Has the worker run it; what was spilled of its inputs is read back before. Gives the bytes of its inputs, too.
+    fn attempt(
+        &self,
+        mut assignment: Assignment,
+        worker: &mut dyn Worker,
+    ) -> Result<(u64, Result<Envelope, WorkerLost>), SpillError> {
+        let mut bytes_in = assignment.bytes_in;
+        for (slot, source) in &assignment.uncounted {
+            bytes_in += bytes_of(&assignment.inputs[*slot][*source]);
+        }
+        for (slot, source, spilled) in assignment.spilled.drain(..) {
+            let rows = spilled.read()?;
+            bytes_in += rows.bytes;
+            assignment.inputs[slot][source] = rows.data;
+        }
+        let (cancelled, started) = (self.cancelled.clone(), self.started);
+        let attempt = Attempt {
+            task: assignment.task,
+            number: assignment.number,
+            fragment: &assignment.fragment,
+            inputs: assignment.inputs,
+            bytes_in,
+            context: TaskContext { partition: assignment.partition, cancelled, started },
+            clock: self.clock,
+        };
+        Ok((bytes_in, worker.run(attempt)))
+    }
+
+    /// What an envelope says.
+    fn open(
+        &self,
+        envelope: Envelope,
+        bytes_in: u64,
+        is_output: bool,
+        place: impl FnOnce() -> Place,
+    ) -> (Ran, Finished) {
+        let Envelope { result, measured, trace } = envelope;
+        let ran = Ran {
+            worker: Some(measured.worker),
+            host: measured.host,
+            started: Some(measured.started),
+            ended: measured.ended,
+            transfer: measured.transfer,
+            peak_memory: measured.peak_memory,
+            bytes_in,
+            trace,
+            ..Ran::default()
+        };
+        let finished = match result {
+            Ok(output) => match self.make_room(output, is_output) {
+                Ok((ports, node_rows)) => Finished::Ok(ports, node_rows),
+                Err(error) => place().unspilled(error),
+            },
+            Err(FragmentError::Kernel(KernelError::Cancelled)) if self.is_cancelled() => Finished::Cancelled,
+            Err(error) => place().failed(error),
+        };
+        (ran, finished)
+    }
+
+    /// Takes what a task gave. Beyond the limit, something goes to files: of what is kept what is read last, and then
+    /// what has just been made. The result stays in memory, where the caller wants it.
+    fn make_room(&self, output: TaskOutput, is_output: bool) -> Result<(Vec<Held>, Vec<Option<u64>>), SpillError> {
+        let ports: Vec<Rows> = output.ports.into_iter().map(Rows::from).collect();
+        let limit = match self.memory_limit {
+            Some(limit) if !is_output => limit,
+            _ => return Ok((ports.into_iter().map(Held::Rows).collect(), output.node_rows)),
+        };
+        let needed: u64 = ports.iter().map(|port| port.bytes).sum();
+        while self.memory_used().saturating_add(needed) > limit {
+            let Some(victim) = self.schedule.lock().victim() else { break };
+            let spilled = self.spill.write(&victim.rows)?;
+            let left = self.schedule.lock().store.spilled(victim.port, spilled);
+            // Rows go outside the lock.
+            drop((left, victim));
+        }
+        let mut over = self.memory_used().saturating_add(needed).saturating_sub(limit);
+        let mut held = Vec::with_capacity(ports.len());
+        for rows in ports {
+            let spill = over > 0 && rows.bytes > 0;
+            over = over.saturating_sub(rows.bytes);
+            held.push(match spill {
+                true => Held::Spilled(Arc::new(self.spill.write(&rows)?)),
+                false => Held::Rows(rows),
+            });
+        }
+        Ok((held, output.node_rows))
+    }
+}
+
+impl Place {
+    fn failed(self, error: FragmentError) -> Finished {
+        let Place { label, stage, partition } = self;
+        Finished::Failed(match error {
+            FragmentError::Kernel(source) => RunCause::Kernel { label, stage, partition, source },
+            FragmentError::Panic(message) => RunCause::Panic { label, stage, partition, message },
+        })
+    }
+
+    fn unspilled(self, source: SpillError) -> Finished {
+        let Place { label, stage, partition } = self;
+        Finished::Failed(RunCause::Spill { label, stage, partition, source })
+    }
+
+    fn lost(self, lost: WorkerLost) -> (Ran, Finished) {
+        let Place { label, stage, partition } = self;
+        let WorkerLost { worker, host, cause, started, ended } = lost;
+        let finished = Finished::Lost(RunCause::Lost { label, stage, partition, worker: worker.to_string(), cause });
+        (Ran { worker: Some(worker), host, started, ended, ..Ran::default() }, finished)
+    }
+}

@@ -1,0 +1,267 @@
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::active::ActiveRun;
+use super::reuse::Reuse;
+use super::schedule::{Aftermath, Job, Schedule};
+use super::store::{Memory, SpillLog};
+use super::{Canceller, ExecutorOptions, Outcome, Run, RunCause, RunClock, RunError, Running, Submitted, Workers};
+use crate::leaf::panic_text;
+use crate::lower::TaskGraph;
+
+thread_local! {
+    /// The pool whose thread this is, and its slot.
+    static OWN: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// The threads of an executor, one per slot of its workers, which several runs share.
+///
+/// Among runs that have something to do, the one goes next for which threads have worked least. Threads start with the
+/// first run, sleep while there is nothing to do, and go with the pool: which lives as long as an executor or a run
+/// holds it.
+pub struct WorkerPool {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the threads of a pool share.
+pub(super) struct Shared {
+    workers: Box<dyn Workers>,
+    runs: Mutex<Vec<Arc<ActiveRun>>>,
+    /// How many runs there are: with one alone, its threads need not look for others.
+    active: AtomicUsize,
+    wake: Condvar,
+    /// How many threads wait for something to do.
+    idle: AtomicUsize,
+    threads: AtomicUsize,
+    closing: AtomicBool,
+    pub(super) memory: Arc<Memory>,
+    pub(super) reuse: Reuse,
+}
+
+impl WorkerPool {
+    /// Threads over some workers. None starts before there is a run.
+    pub fn new(workers: impl Workers) -> Arc<Self> {
+        let shared = Arc::new(Shared {
+            workers: Box::new(workers),
+            runs: Mutex::default(),
+            active: AtomicUsize::new(0),
+            wake: Condvar::new(),
+            idle: AtomicUsize::new(0),
+            threads: AtomicUsize::new(0),
+            closing: AtomicBool::new(false),
+            memory: Arc::default(),
+            reuse: Reuse::default(),
+        });
+        Arc::new(WorkerPool { shared, threads: Mutex::default() })
+    }
+
+    /// Starts a run.
+    pub fn submit(self: &Arc<Self>, graph: TaskGraph, options: &ExecutorOptions) -> Run {
+        let clock = RunClock::start();
+        let started = SystemTime::now();
+        let mut after = Aftermath::default();
+        let schedule = Schedule::new(graph, options, self.shared.memory.clone(), &self.shared.reuse, &mut after);
+        let submitted = Submitted { tasks: schedule.graph.len(), stages: schedule.report.stages.clone() };
+        let awaited = schedule.awaited();
+        let run = Arc::new(ActiveRun {
+            pool: self.shared.clone(),
+            observers: options.observers.clone(),
+            schedule: Mutex::new(schedule),
+            end: Condvar::new(),
+            jobs: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            work: Default::default(),
+            cancelled: Arc::default(),
+            spill: SpillLog::new(options.spill.clone()),
+            memory_limit: options.memory_limit,
+            clock,
+            started,
+        });
+        run.observe(|observer| observer.on_submit(&submitted));
+        run.settle(&mut after);
+        // Before a worker starts: it must find no handle in our hands when it lets go of a future.
+        awaited.into_iter().enumerate().for_each(|(index, handle)| run.await_done(index, &handle));
+        if let Err(reason) = self.start_threads() {
+            run.fail(RunCause::Threads(reason));
+        }
+        self.shared.enter(&run);
+        Run::new(PoolRun { run, pool: self.clone() })
+    }
+
+    fn start_threads(&self) -> Result<(), String> {
+        let mut threads = self.threads.lock();
+        let mut refused = None;
+        while threads.len() < self.shared.workers.slots().max(1) {
+            let (slot, shared) = (threads.len(), self.shared.clone());
+            let thread = std::thread::Builder::new().name(format!("leafhold-{slot}"));
+            match thread.spawn(move || shared.drive(slot, None)) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    refused = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        self.shared.threads.store(threads.len(), Ordering::Relaxed);
+        match refused {
+            Some(reason) if threads.is_empty() => Err(reason),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for WorkerPool {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        drop(self.shared.runs.lock());
+        self.shared.wake.notify_all();
+        for thread in self.threads.get_mut().drain(..) {
+            // The last handle of a pool may go on one of its threads, which then ends by itself.
+            if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+                tracing::error!("a thread of an executor panicked");
+            }
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn threads(&self) -> usize {
+        self.threads.load(Ordering::Relaxed)
+    }
+
+    /// A run begins. It has had as much of the threads' time as the one that had least.
+    fn enter(&self, run: &Arc<ActiveRun>) {
+        let mut runs = self.runs.lock();
+        let least = runs.iter().map(|run| run.work.load(Ordering::Relaxed)).min();
+        run.work.store(least.unwrap_or(0), Ordering::Relaxed);
+        if !run.is_closed() {
+            runs.push(run.clone());
+        }
+        self.active.store(runs.len(), Ordering::Relaxed);
+        drop(runs);
+        run.publish(&run.schedule.lock());
+        run.wake();
+    }
+
+    /// A run is over.
+    pub(super) fn forget(&self, run: &ActiveRun) {
+        let mut runs = self.runs.lock();
+        let place = runs.iter().position(|other| std::ptr::eq(Arc::as_ptr(other), run));
+        let gone = place.map(|place| runs.remove(place));
+        self.active.store(runs.len(), Ordering::Relaxed);
+        drop(runs);
+        drop(gone);
+        self.reuse.tidy();
+    }
+
+    /// There are jobs: wakes as many threads as there are of them, if so many sleep.
+    pub(super) fn wake(&self, jobs: usize) {
+        if self.idle.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        // Whoever is about to sleep holds the lock until it does.
+        drop(self.runs.lock());
+        match jobs {
+            1 => {
+                self.wake.notify_one();
+            }
+            _ => {
+                self.wake.notify_all();
+            }
+        }
+    }
+
+    /// The life of a thread: does whatever is to be done. With `until`, only as long as that run is not over.
+    fn drive(&self, slot: usize, until: Option<&ActiveRun>) {
+        OWN.set((std::ptr::from_ref(self) as usize, slot));
+        let mut worker = self.workers.worker(slot);
+        let mut after = Aftermath::default();
+        while let Some((run, job)) = self.next_job(until) {
+            let mut next = Some(job);
+            while let Some(job) = next {
+                let stay = self.active.load(Ordering::Relaxed) <= 1 && until.is_none();
+                let done = AssertUnwindSafe(|| run.perform(job, &mut *worker, &mut after, stay));
+                next = catch_unwind(done).unwrap_or_else(|panic| {
+                    run.break_off(panic_text(&*panic));
+                    None
+                });
+            }
+        }
+    }
+
+    /// Waits for something to do.
+    fn next_job(&self, until: Option<&ActiveRun>) -> Option<(Arc<ActiveRun>, Job)> {
+        loop {
+            let mut runs = self.runs.lock();
+            let chosen = loop {
+                if self.closing.load(Ordering::SeqCst) || until.is_some_and(ActiveRun::is_closed) {
+                    return None;
+                }
+                if let Some(run) = Shared::neediest(&runs) {
+                    break run;
+                }
+                // Whoever makes a job looks for sleepers afterwards; we say that we sleep, and look for jobs afterwards.
+                self.idle.fetch_add(1, Ordering::SeqCst);
+                if Shared::neediest(&runs).is_none() {
+                    self.wake.wait(&mut runs);
+                }
+                self.idle.fetch_sub(1, Ordering::SeqCst);
+            };
+            drop(runs);
+            match chosen.take() {
+                Some(job) => return Some((chosen, job)),
+                None => chosen.close_if_over(chosen.schedule.lock()),
+            }
+        }
+    }
+
+    /// Among runs with something to do the one for which threads have worked least; of equal ones the oldest.
+    fn neediest(runs: &[Arc<ActiveRun>]) -> Option<Arc<ActiveRun>> {
+        let waiting = runs.iter().filter(|run| run.jobs.load(Ordering::SeqCst) > 0);
+        waiting.min_by_key(|run| run.work.load(Ordering::Relaxed)).cloned()
+    }
+}
+
+/// A run, and the threads that it needs.
+struct PoolRun {
+    run: Arc<ActiveRun>,
+    pool: Arc<WorkerPool>,
+}
+
+impl Running for PoolRun {
+    fn canceller(&self) -> Canceller {
+        let run = Arc::downgrade(&self.run);
+        Canceller::new(move || {
+            if let Some(run) = run.upgrade() {
+                run.cancel();
+            }
+        })
+    }
+
+    fn wait(&mut self) -> Result<Outcome, Box<RunError>> {
+        let (own, slot) = OWN.get();
+        if own != Arc::as_ptr(&self.pool.shared) as usize {
+            return self.run.wait();
+        }
+        // A task of this pool waits for a run on the same threads: another one takes its place meanwhile.
+        std::thread::scope(|scope| {
+            let shared = &*self.pool.shared;
+            let helper = std::thread::Builder::new().name(format!("leafhold-{slot}-in-place"));
+            let helped = helper.spawn_scoped(scope, || shared.drive(slot, Some(&self.run)));
+            if helped.is_err() {
+                tracing::warn!("no thread for a run that a task of the same executor waits for");
+            }
+            let result = self.run.wait();
+            drop(shared.runs.lock());
+            shared.wake.notify_all();
+            result
+        })
+    }
+}

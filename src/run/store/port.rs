@@ -1,0 +1,152 @@
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use super::{Memory, Rows, SpilledRows};
+
+/// Where the rows of a port are.
+#[derive(Clone)]
+pub(in crate::run) enum Held {
+    /// In memory.
+    Rows(Rows),
+    /// In a file.
+    Spilled(Arc<SpilledRows>),
+}
+
+impl Held {
+    pub(in crate::run) fn rows(&self) -> u64 {
+        match self {
+            Held::Rows(rows) => rows.rows,
+            Held::Spilled(rows) => rows.rows,
+        }
+    }
+
+    pub(in crate::run) fn bytes(&self) -> u64 {
+        match self {
+            Held::Rows(rows) => rows.bytes,
+            Held::Spilled(rows) => rows.bytes,
+        }
+    }
+}
+
+/// What a port is kept for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::run) enum Use {
+    /// The caller gets it: it stays in memory, and does not count.
+    Result,
+    /// The next of its readers has this priority.
+    Readers(i64),
+}
+
+/// The rows of ports whose readers have not all ended, by the number of the port.
+pub(in crate::run) struct Store {
+    ports: Vec<Option<Held>>,
+    /// What is in memory and could go to a file, what is read last first; also what has gone since.
+    victims: BinaryHeap<(Reverse<i64>, u32)>,
+    /// Whether there is a limit at all.
+    limited: bool,
+    memory: Arc<Memory>,
+    /// Bytes of `memory` that are this run's.
+    counted: u64,
+    kept_ports: usize,
+    kept_bytes: u64,
+    pub(in crate::run) peak_ports: usize,
+    pub(in crate::run) peak_bytes: u64,
+    pub(in crate::run) spilled_bytes: u64,
+}
+
+/// Rows that are to go to a file. They can be read where they are until they are there.
+pub(in crate::run) struct Victim {
+    pub(in crate::run) port: usize,
+    pub(in crate::run) rows: Rows,
+}
+
+impl Store {
+    pub(in crate::run) fn new(ports: usize, memory: Arc<Memory>, limited: bool) -> Self {
+        Store {
+            ports: vec![None; ports],
+            victims: BinaryHeap::new(),
+            limited,
+            memory,
+            counted: 0,
+            kept_ports: 0,
+            kept_bytes: 0,
+            peak_ports: 0,
+            peak_bytes: 0,
+            spilled_bytes: 0,
+        }
+    }
+
+    pub(in crate::run) fn get(&self, port: usize) -> Option<&Held> {
+        self.ports[port].as_ref()
+    }
+
+    /// Keeps what a port gave.
+    pub(in crate::run) fn put(&mut self, port: usize, held: Held, purpose: Use) {
+        if let (Held::Rows(rows), Use::Readers(priority), true) = (&held, purpose, self.limited) {
+            self.counted += rows.bytes;
+            self.memory.add(rows.bytes);
+            if rows.bytes > 0 {
+                self.victims.push((Reverse(priority), port as u32));
+            }
+        }
+        if let Held::Spilled(rows) = &held {
+            self.spilled_bytes += rows.bytes;
+        } else {
+            self.kept_bytes += held.bytes();
+        }
+        self.kept_ports += 1;
+        self.ports[port] = Some(held);
+        self.peak_ports = self.peak_ports.max(self.kept_ports);
+        self.peak_bytes = self.peak_bytes.max(self.kept_bytes);
+    }
+
+    /// Lets a port go, if it was kept.
+    pub(in crate::run) fn release(&mut self, port: usize, purpose: Use) -> Option<Held> {
+        let held = self.ports[port].take()?;
+        self.kept_ports -= 1;
+        if let Held::Rows(rows) = &held {
+            self.kept_bytes -= rows.bytes;
+            self.discount(rows.bytes, purpose);
+        }
+        Some(held)
+    }
+
+    /// The rows that are read last of those that could go to a file.
+    pub(in crate::run) fn victim(&mut self) -> Option<Victim> {
+        while let Some((_, port)) = self.victims.pop() {
+            if let Some(Held::Rows(rows)) = &self.ports[port as usize] {
+                return Some(Victim { port: port as usize, rows: rows.clone() });
+            }
+        }
+        None
+    }
+
+    /// A victim is in a file now. If its readers ended meanwhile, nobody needs it there.
+    pub(in crate::run) fn spilled(&mut self, port: usize, rows: SpilledRows) -> Option<Held> {
+        let bytes = rows.bytes;
+        match &mut self.ports[port] {
+            Some(held @ Held::Rows(_)) => {
+                let before = std::mem::replace(held, Held::Spilled(Arc::new(rows)));
+                self.kept_bytes -= bytes;
+                self.spilled_bytes += bytes;
+                self.discount(bytes, Use::Readers(0));
+                Some(before)
+            }
+            Some(Held::Spilled(_)) | None => Some(Held::Spilled(Arc::new(rows))),
+        }
+    }
+
+    fn discount(&mut self, bytes: u64, purpose: Use) {
+        if self.limited && purpose != Use::Result {
+            self.counted -= bytes;
+            self.memory.give_back(bytes);
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.memory.give_back(self.counted);
+    }
+}
