@@ -83,23 +83,32 @@ impl ArrowStream {
     /// # Errors
     /// When they are no stream, or one that asks for more memory than its bytes can hold.
     pub fn read(&self) -> Result<(SchemaRef, Vec<RecordBatch>), IpcError> {
-        check_messages(&self.0)?;
-        // Arrow validates what it reads, but not all of its conversions return their errors.
-        catch_unwind(AssertUnwindSafe(|| self.decode()))
-            .unwrap_or_else(|panic| Err(IpcError::Arrow(format!("not an Arrow stream: {}", panic_text(&*panic)))))
+        read_stream(&Buffer::from(self.0.as_slice()))
     }
 
-    fn decode(&self) -> Result<(SchemaRef, Vec<RecordBatch>), IpcError> {
-        let mut decoder = StreamDecoder::new();
-        let mut buffer = Buffer::from(self.0.as_slice());
-        let mut batches = Vec::new();
-        while !buffer.is_empty() {
-            batches.extend(decoder.decode(&mut buffer)?);
-        }
-        decoder.finish()?;
-        let schema = decoder.schema().ok_or(IpcError::Framing)?;
-        Ok((schema, batches))
+    /// The stream itself.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
+}
+
+/// The schema and the batches of a stream. The batches lie in its buffer where that is aligned for them.
+pub(crate) fn read_stream(stream: &Buffer) -> Result<(SchemaRef, Vec<RecordBatch>), IpcError> {
+    check_messages(stream)?;
+    // Arrow validates what it reads, but not all of its conversions return their errors.
+    catch_unwind(AssertUnwindSafe(|| decode(stream.clone())))
+        .unwrap_or_else(|panic| Err(IpcError::Arrow(format!("not an Arrow stream: {}", panic_text(&*panic)))))
+}
+
+fn decode(mut stream: Buffer) -> Result<(SchemaRef, Vec<RecordBatch>), IpcError> {
+    let mut decoder = StreamDecoder::new();
+    let mut batches = Vec::new();
+    while !stream.is_empty() {
+        batches.extend(decoder.decode(&mut stream)?);
+    }
+    decoder.finish()?;
+    let schema = decoder.schema().ok_or(IpcError::Framing)?;
+    Ok((schema, batches))
 }
 
 /// Looks at the frame and the head of every message, before anything is allocated for its content.
