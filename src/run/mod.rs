@@ -24,6 +24,7 @@ mod observer;
 mod options;
 mod persist;
 mod pool;
+pub mod process;
 mod ready;
 mod recovery;
 pub mod report;

@@ -1,0 +1,213 @@
+use std::collections::HashSet;
+use std::io::{Read, Write};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::clock::ClockOffset;
+use super::frame::{Frame, FrameKind, FrameReader, Outgoing};
+use super::link::{Link, TICK};
+use super::message::{Hello, PongMessage, read, write};
+use super::stderr::LastWords;
+use super::{ProcessOptions, ProtocolError};
+use crate::token::Token;
+
+/// Rounds in which the clocks are compared.
+const ROUNDS: usize = 5;
+
+/// How long a process whose connection has ended may take to be gone, before it is killed.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// A worker process, seen from the driver. It is killed and reaped with this.
+pub(super) struct ChildProcess {
+    child: Child,
+    pub(super) frames: FrameReader<Box<dyn Read + Send>>,
+    /// Until the process is told to leave, which is the end of this stream.
+    writer: Option<Box<dyn Write + Send>>,
+    pub(super) outgoing: Outgoing,
+    pump: Option<JoinHandle<()>>,
+    last_words: LastWords,
+    pub(super) clock: ClockOffset,
+    pub(super) host: Arc<str>,
+    /// The fragments that it knows.
+    pub(super) fragments: HashSet<Token>,
+    /// The number of the last attempt.
+    pub(super) attempt: u64,
+}
+
+/// Why a process is no worker.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Silence {
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// Nothing came for this long.
+    #[error("it gave no sign of life for {0:?}")]
+    TooLong(Duration),
+    /// Whoever waited was told to stop.
+    #[error("it did not stop within {0:?} of being asked to")]
+    Stopped(Duration),
+}
+
+impl ChildProcess {
+    /// Starts a process, and makes its acquaintance. The error says in words what it was; nothing is left of
+    /// the process then.
+    pub(super) fn start(command: Command, options: &ProcessOptions) -> Result<ChildProcess, String> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let refused = |error: std::io::Error| format!("{program} cannot be started: {error}");
+        let Link { mut child, reader, writer, pump } = Link::start(command, options).map_err(refused)?;
+        let last_words = match child.stderr.take().map(LastWords::of) {
+            Some(Ok(last_words)) => last_words,
+            failed => {
+                let _ = child.kill();
+                let _ = child.wait();
+                let error = failed.and_then(Result::err).map_or_else(String::new, |error| error.to_string());
+                return Err(format!("nobody can listen to {program}: {error}"));
+            }
+        };
+        let now = Instant::now();
+        let mut process = ChildProcess {
+            child,
+            frames: FrameReader::new(reader),
+            writer: Some(writer),
+            outgoing: Outgoing::default(),
+            pump,
+            last_words,
+            clock: ClockOffset::of_round_trip(now, Duration::ZERO, now),
+            host: "".into(),
+            fragments: HashSet::new(),
+            attempt: 0,
+        };
+        match process.introduce(options) {
+            Ok(()) => Ok(process),
+            Err(silence) => Err(format!("{program} is no worker: {}", process.give_up(&silence))),
+        }
+    }
+
+    /// The operating system's number of it.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Compares versions and clocks.
+    fn introduce(&mut self, options: &ProcessOptions) -> Result<(), Silence> {
+        let heartbeat_us = (options.silence / 10).as_micros() as u64;
+        self.say(FrameKind::Hello, &write(&Hello { heartbeat_us, ..Hello::new("driver") })?)?;
+        let hello = Hello::read(&self.wait(FrameKind::Hello, options.start)?, "worker")?;
+        self.host = hello.host.as_str().into();
+        for round in 0..ROUNDS {
+            let asked = Instant::now();
+            self.say(FrameKind::Ping, &[])?;
+            let pong: PongMessage = read(&self.wait(FrameKind::Pong, options.start)?)?;
+            let estimate = ClockOffset::of_round_trip(asked, Duration::from_nanos(pong.now_ns), Instant::now());
+            self.clock = if round == 0 { estimate } else { self.clock.better(estimate) };
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, kind: FrameKind, limit: Duration) -> Result<Frame, Silence> {
+        let frame = self.next(limit, |_| Ok(()))?;
+        match frame.kind == kind {
+            true => Ok(frame),
+            false => Err(ProtocolError::Invalid(format!("it says `{:?}` instead of `{kind:?}`", frame.kind)).into()),
+        }
+    }
+
+    /// The next frame. Calls `tick` now and then while there is none.
+    pub(super) fn next(
+        &mut self,
+        limit: Duration,
+        mut tick: impl FnMut(&mut Self) -> Result<(), Silence>,
+    ) -> Result<Frame, Silence> {
+        let (mut heard, mut received) = (Instant::now(), self.frames.received());
+        loop {
+            if let Some(frame) = self.frames.next()? {
+                return Ok(frame);
+            }
+            tick(self)?;
+            if self.frames.received() > received {
+                (heard, received) = (Instant::now(), self.frames.received());
+            } else if heard.elapsed() > limit {
+                return Err(Silence::TooLong(limit));
+            }
+        }
+    }
+
+    /// Says one thing at once.
+    pub(super) fn say(&mut self, kind: FrameKind, body: &[u8]) -> Result<(), ProtocolError> {
+        self.put(kind, &[body])?;
+        self.flush()
+    }
+
+    /// Says something with the next [`flush`](ChildProcess::flush), or before.
+    pub(super) fn put(&mut self, kind: FrameKind, parts: &[&[u8]]) -> Result<(), ProtocolError> {
+        let Some(writer) = &mut self.writer else { return Err(ProtocolError::Closed) };
+        self.outgoing.put(kind, parts, writer)
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), ProtocolError> {
+        let Some(writer) = &mut self.writer else { return Err(ProtocolError::Closed) };
+        self.outgoing.flush(writer)
+    }
+
+    /// Ends a process that is no good any more. Says what is known of why.
+    pub(super) fn give_up(mut self, silence: &Silence) -> String {
+        // A process that went away has its own reason; any other is killed, and that is none.
+        let status = match silence {
+            Silence::Protocol(ProtocolError::Closed | ProtocolError::CutOff) => {
+                self.writer = None;
+                self.left_by(Instant::now() + LEAVING)
+            }
+            _ => None,
+        };
+        let words = self.reap();
+        let mut cause = match status {
+            Some(status) if *silence == Silence::Protocol(ProtocolError::CutOff) => {
+                format!("its process ended ({status}) in the middle of a message")
+            }
+            Some(status) => format!("its process ended ({status})"),
+            None => silence.to_string(),
+        };
+        if !words.is_empty() {
+            cause.push_str("; it said: ");
+            cause.push_str(&words);
+        }
+        cause
+    }
+
+    /// Waits for the process to end by itself.
+    fn left_by(&mut self, deadline: Instant) -> Option<ExitStatus> {
+        let mut pause = Duration::from_micros(200);
+        loop {
+            match self.child.try_wait() {
+                Ok(None) if Instant::now() < deadline => std::thread::sleep(pause),
+                Ok(status) => return status,
+                Err(_) => return None,
+            }
+            pause = (2 * pause).min(TICK);
+        }
+    }
+
+    /// Kills the process unless it has ended, and waits until nothing is left of it.
+    fn reap(&mut self) -> String {
+        self.writer = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // A pump that waits for somebody to take what it has read waits no longer.
+        self.frames = FrameReader::new(Box::new(std::io::empty()));
+        if let Some(pump) = self.pump.take() {
+            let _ = pump.join();
+        }
+        self.last_words.take()
+    }
+}
+
+impl Drop for ChildProcess {
+    /// An idle worker leaves by itself when its driver does.
+    fn drop(&mut self) {
+        self.writer = None;
+        self.frames = FrameReader::new(Box::new(std::io::empty()));
+        self.left_by(Instant::now() + LEAVING);
+        self.reap();
+    }
+}

@@ -1,0 +1,170 @@
+//! What the bodies of frames say: short texts in JSON, and rows as Arrow IPC streams.
+
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::ProtocolError;
+use super::frame::Frame;
+use crate::expr::wire::FORMAT;
+use crate::leaf::{ArrowStream, IpcError, read_stream};
+use crate::run::{FragmentError, KernelError};
+use crate::token::Token;
+
+/// The version of what drivers and worker processes say to each other. It goes up with every change
+/// that the other side would not understand.
+pub const PROTOCOL: u64 = 1;
+
+/// The first words of either side. What other versions say after these is theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hello {
+    /// `driver` or `worker`.
+    pub(super) leafhold: String,
+    pub(super) protocol: u64,
+    /// The version of the format of fragments.
+    pub(super) wire: u64,
+    #[serde(default)]
+    pub(super) pid: u32,
+    #[serde(default)]
+    pub(super) host: String,
+    /// The driver's word: how often to say that a task still runs.
+    #[serde(default)]
+    pub(super) heartbeat_us: u64,
+}
+
+impl Hello {
+    pub(super) fn new(side: &str) -> Self {
+        let (leafhold, host) = (side.to_owned(), String::new());
+        Hello { leafhold, protocol: PROTOCOL, wire: FORMAT, pid: std::process::id(), host, heartbeat_us: 0 }
+    }
+
+    /// The other side's words, if it speaks as we do.
+    pub(super) fn read(frame: &Frame, side: &str) -> Result<Hello, ProtocolError> {
+        let hello: Hello = serde_json::from_slice(&frame.body).map_err(|_| ProtocolError::Stranger)?;
+        if hello.leafhold != side {
+            return Err(ProtocolError::Stranger);
+        }
+        if hello.protocol != PROTOCOL {
+            return Err(ProtocolError::Version { found: hello.protocol, expected: PROTOCOL });
+        }
+        match hello.wire == FORMAT {
+            true => Ok(hello),
+            false => Err(ProtocolError::Wire { found: hello.wire, expected: FORMAT }),
+        }
+    }
+}
+
+/// An attempt at a task. The streams of its sources follow, in order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct TaskMessage {
+    /// The number of the attempt on this connection; the answer repeats it.
+    pub(super) attempt: u64,
+    pub(super) fragment: Token,
+    pub(super) partition: usize,
+    /// When the run started, since 1970.
+    pub(super) run_started_ns: u64,
+    /// For each slot, how many streams each source has.
+    pub(super) inputs: Vec<Vec<usize>>,
+}
+
+/// How an attempt ended. The streams of its ports follow, in order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct AnswerMessage {
+    pub(super) attempt: u64,
+    /// By the worker's clock.
+    pub(super) started_ns: u64,
+    /// The same.
+    pub(super) ended_ns: u64,
+    pub(super) peak_memory: Option<u64>,
+    pub(super) outcome: OutcomeMessage,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum OutcomeMessage {
+    Ok {
+        node_rows: Vec<Option<u64>>,
+        /// How many streams each port has.
+        ports: Vec<usize>,
+    },
+    Failed {
+        error: ErrorMessage,
+        trace: Option<String>,
+    },
+    Cancelled,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(super) enum ErrorMessage {
+    Compute { message: String },
+    Unsupported { operator: String, reason: String },
+    Read { source_name: String, message: String },
+    Panic { message: String },
+}
+
+impl ErrorMessage {
+    /// What to say of an error; `None` for a task that was told to stop.
+    pub(super) fn of(error: FragmentError) -> Option<Self> {
+        Some(match error {
+            FragmentError::Kernel(KernelError::Compute(message)) => ErrorMessage::Compute { message },
+            FragmentError::Kernel(KernelError::Unsupported { operator, reason }) => {
+                ErrorMessage::Unsupported { operator, reason }
+            }
+            FragmentError::Kernel(KernelError::Read { source_name, message }) => {
+                ErrorMessage::Read { source_name, message }
+            }
+            FragmentError::Kernel(KernelError::Cancelled) => return None,
+            FragmentError::Panic(message) => ErrorMessage::Panic { message },
+        })
+    }
+
+    pub(super) fn into_error(self) -> FragmentError {
+        match self {
+            ErrorMessage::Compute { message } => KernelError::Compute(message).into(),
+            ErrorMessage::Unsupported { operator, reason } => KernelError::Unsupported { operator, reason }.into(),
+            ErrorMessage::Read { source_name, message } => KernelError::Read { source_name, message }.into(),
+            ErrorMessage::Panic { message } => FragmentError::Panic(message),
+        }
+    }
+}
+
+/// Which attempt a cancellation or a heartbeat is about.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct AttemptMessage {
+    pub(super) attempt: u64,
+}
+
+/// The time of a worker's clock, which starts with it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct PongMessage {
+    pub(super) now_ns: u64,
+}
+
+/// A text as the body of a frame.
+pub(super) fn write(message: &impl Serialize) -> Result<Vec<u8>, ProtocolError> {
+    serde_json::to_vec(message).map_err(|error| ProtocolError::Invalid(error.to_string()))
+}
+
+/// The text of a frame.
+pub(super) fn read<T: DeserializeOwned>(frame: &Frame) -> Result<T, ProtocolError> {
+    let invalid =
+        |error| ProtocolError::Invalid(format!("a frame of kind `{:?}` that says nothing: {error}", frame.kind));
+    serde_json::from_slice(&frame.body).map_err(invalid)
+}
+
+/// Batches as streams: one for each run of batches of one schema, so none for no batch.
+pub(super) fn write_rows(batches: &[RecordBatch]) -> Result<Vec<ArrowStream>, IpcError> {
+    let same = |a: &RecordBatch, b: &RecordBatch| a.schema_ref() == b.schema_ref();
+    batches.chunk_by(same).map(|run| ArrowStream::of(run[0].schema_ref(), run)).collect()
+}
+
+/// The batches of streams.
+pub(super) fn read_rows<'a>(streams: impl IntoIterator<Item = &'a Buffer>) -> Result<Vec<RecordBatch>, IpcError> {
+    let mut batches = Vec::new();
+    for stream in streams {
+        batches.extend(read_stream(stream)?.1);
+    }
+    Ok(batches)
+}

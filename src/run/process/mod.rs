@@ -1,0 +1,58 @@
+//! Worker processes: the second executor, which proves the protocol that all share.
+//!
+//! The driver's side is [`ProcessWorkers`], the worker's side [`serve`], and [`worker_process`] for a process of
+//! its own. It is a mode for isolation (what crashes takes only its own task down) and the stand-in for
+//! distributed engines in tests; it is no cluster.
+//!
+//! # What they say to each other
+//!
+//! One connection per process, a pair of Unix sockets or the standard streams, in frames: one byte of kind,
+//! eight of length (little-endian), and the body. Rows are Arrow IPC streams, everything else is JSON.
+//!
+//! ```text
+//!   driver                                     worker
+//!   Hello  versions, heartbeat     <-------->  Hello  versions, pid, host     either another version: both say so, and part
+//!   Ping                           --------->                                 five rounds: the shortest places the
+//!                                  <---------  Pong   its clock               worker's clock on the driver's time line
+//!   Fragment  token, document      --------->                                 once per process and token
+//!   Task  attempt, token, inputs   --------->
+//!   Data  a stream ..              --------->                                 one per source (none for no batch, more for
+//!                                                                             batches of several schemas)
+//!                                  <---------  Heartbeat                      while it runs
+//!   Cancel  attempt                --------->                                 perhaps
+//!                                  <---------  Answer  attempt, times, rows per node, or error with trace, or cancelled
+//!                                  <---------  Data  a stream ..              one per port
+//!   Forget                         --------->                                 all fragments so far
+//! ```
+//!
+//! An attempt is numbered within its connection and answered once. The worker says when it ran, by its own clock: durations
+//! are exact, and the place is estimated (law T2). The end of the stream ends a worker, whatever it does, so a
+//! driver that dies leaves no process. A worker that dies, says nothing within [`ProcessOptions::silence`], answers twice
+//! or with half a stream, or says anything else out of turn is killed and reaped, and its attempt is lost, with the
+//! cause in words and the last of what it wrote to standard error.
+
+mod child;
+mod clock;
+mod error;
+mod exchange;
+mod executor;
+mod frame;
+mod inbox;
+mod link;
+mod memory;
+mod message;
+mod options;
+mod outbox;
+mod panics;
+
+mod serve;
+mod stderr;
+mod worker;
+mod worker_process;
+
+pub use error::ProtocolError;
+pub use executor::ProcessWorkers;
+pub use message::PROTOCOL;
+pub use options::{ProcessOptions, Transport};
+pub use serve::serve;
+pub use worker_process::worker_process;

@@ -1,0 +1,194 @@
+//! The worker's side: tasks in, answers out.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use arrow_buffer::Buffer;
+
+use super::ProtocolError;
+use super::frame::{FrameKind, FrameReader};
+use super::inbox::{Inbox, Job};
+use super::memory::{host, peak_memory};
+use super::message::{AnswerMessage, ErrorMessage, Hello, OutcomeMessage, TaskMessage, read_rows, write, write_rows};
+use super::outbox::Outbox;
+use super::panics::panic_trace;
+use crate::expr::wire::ReadContext;
+use crate::leaf::{ArrowStream, IpcError};
+use crate::lower::Fragment;
+use crate::run::{FragmentError, KernelError, Kernels, SlotData, TaskContext, run_fragment};
+use crate::token::Token;
+
+/// Serves one driver: runs the tasks that come in on `reader`, one after the other, and answers on `writer`.
+///
+/// Fragments are read with `context`, so it needs the functions, and perhaps the codec, of the engine whose
+/// kernels these are. Tasks run on the calling thread. While one runs, a second thread hears what the driver
+/// says (a cancellation sets [`TaskContext::cancelled`]), and a third says that the worker is alive. A kernel
+/// that panics, fails, or is cancelled is an answer, and the next task is taken.
+///
+/// Returns when the driver has gone away: at once, or when the task that runs has ended, for which it is
+/// cancelled. [`worker_process`](super::worker_process) is this for a process of its own, which
+/// does not wait for it.
+///
+/// # Errors
+/// A driver of another version, and one that breaks the [protocol](super).
+pub fn serve(
+    kernels: &dyn Kernels,
+    context: &ReadContext<'_>,
+    reader: impl Read + Send,
+    writer: impl Write + Send,
+) -> Result<(), ProtocolError> {
+    serve_until(kernels, context, reader, writer, &|_, _| ())
+}
+
+/// The same, and calls `gone` as soon as the driver is, while a task may still run.
+pub(super) fn serve_until(
+    kernels: &dyn Kernels,
+    context: &ReadContext<'_>,
+    reader: impl Read + Send,
+    writer: impl Write + Send,
+    gone: &(dyn Fn(&Inbox, &Result<(), ProtocolError>) + Sync),
+) -> Result<(), ProtocolError> {
+    let clock = Instant::now();
+    let outbox = Outbox::new(writer);
+    let mut frames = FrameReader::new(reader);
+    outbox.send(FrameKind::Hello, &write(&Hello { host: host(), ..Hello::new("worker") })?)?;
+    let Some(frame) = frames.next()? else { return Err(ProtocolError::Blocked) };
+    let driver = Hello::read(&frame, "driver")?;
+    let heartbeat = Duration::from_micros(driver.heartbeat_us.max(1000));
+    let (jobs, queue) = channel();
+    let inbox = Inbox::default();
+    std::thread::scope(|scope| {
+        let (inbox, outbox) = (&inbox, &outbox);
+        let listening = scope.spawn(move || {
+            let heard = inbox.listen(frames, jobs, outbox, clock);
+            gone(inbox, &heard);
+            outbox.close();
+            heard
+        });
+        scope.spawn(|| outbox.keep_alive(heartbeat));
+        let worked = Worker { kernels, context, inbox, outbox, clock, fragments: HashMap::new() }.work(queue);
+        outbox.close();
+        // The listener has seen the end of the stream, or will: an error here means that the driver is gone, or
+        // is about to hear that this worker is.
+        worked?;
+        listening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// What runs tasks.
+struct Worker<'a, W> {
+    kernels: &'a dyn Kernels,
+    context: &'a ReadContext<'a>,
+    inbox: &'a Inbox,
+    outbox: &'a Outbox<W>,
+    clock: Instant,
+    /// The fragments that the driver has sent, or why they cannot be read.
+    fragments: HashMap<Token, Result<Arc<Fragment>, String>>,
+}
+
+impl<W: Write> Worker<'_, W> {
+    /// Does what comes in, until nothing will.
+    fn work(mut self, queue: Receiver<Job>) -> Result<(), ProtocolError> {
+        for job in queue {
+            match job {
+                Job::Fragment { token, document } => {
+                    let read = Fragment::from_bytes(&document, self.context).map_err(|error| error.to_string());
+                    self.fragments.insert(token, read.map(Arc::new));
+                }
+                Job::Forget => self.fragments.clear(),
+                Job::Task { task, streams } => self.answer(&task, streams)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&self, task: &TaskMessage, streams: Vec<Buffer>) -> Result<(), ProtocolError> {
+        let Some(cancelled) = self.inbox.begin(task.attempt) else { return Ok(()) };
+        self.outbox.begin(task.attempt);
+        let run_started = SystemTime::UNIX_EPOCH + Duration::from_nanos(task.run_started_ns);
+        let context = TaskContext { partition: task.partition, cancelled, started: run_started };
+        let mut ran = Ran { started: self.clock.elapsed(), ended: None };
+        let ports = self.run(task, streams, &context, &mut ran);
+        let ended = ran.ended.unwrap_or_else(|| self.clock.elapsed());
+        let (outcome, streams) = match ports {
+            Ok(Written { node_rows, ports }) => {
+                let counts = ports.iter().map(Vec::len).collect();
+                (OutcomeMessage::Ok { node_rows, ports: counts }, ports.into_iter().flatten().collect())
+            }
+            Err(error) => {
+                let trace = panic_trace();
+                match ErrorMessage::of(error) {
+                    Some(error) => (OutcomeMessage::Failed { error, trace }, Vec::new()),
+                    None => (OutcomeMessage::Cancelled, Vec::new()),
+                }
+            }
+        };
+        let answer = AnswerMessage {
+            attempt: task.attempt,
+            started_ns: nanoseconds(ran.started),
+            ended_ns: nanoseconds(ended),
+            peak_memory: peak_memory(ended.saturating_sub(ran.started)),
+            outcome,
+        };
+        self.inbox.end();
+        self.outbox.answer(&write(&answer)?, &streams)
+    }
+
+    /// Runs the task, and writes its rows as streams, by port. Says when it did.
+    fn run(
+        &self,
+        task: &TaskMessage,
+        streams: Vec<Buffer>,
+        context: &TaskContext,
+        ran: &mut Ran,
+    ) -> Result<Written, FragmentError> {
+        let refused =
+            |operator: &str, reason: String| KernelError::Unsupported { operator: operator.to_owned(), reason };
+        let fragment = match self.fragments.get(&task.fragment) {
+            Some(Ok(fragment)) => fragment,
+            Some(Err(reason)) => {
+                return Err(refused("a fragment", format!("this worker cannot read it: {reason}")).into());
+            }
+            None => return Err(refused("a fragment", "this worker was never told of it".into()).into()),
+        };
+        let unreadable = |error: IpcError| refused(&fragment.label, format!("its inputs cannot be read: {error}"));
+        let inputs = slots(&task.inputs, streams).map_err(unreadable)?;
+        ran.started = self.clock.elapsed();
+        let output = run_fragment(self.kernels, fragment, inputs, context);
+        ran.ended = Some(self.clock.elapsed());
+        let output = output?;
+        let unwritable = |error: IpcError| refused(&fragment.label, format!("its rows cannot be sent: {error}"));
+        let ports: Result<Vec<_>, _> = output.ports.iter().map(|port| write_rows(port)).collect();
+        Ok(Written { node_rows: output.node_rows, ports: ports.map_err(unwritable)? })
+    }
+}
+
+/// What a task gave, ready to be sent.
+struct Written {
+    node_rows: Vec<Option<u64>>,
+    /// The streams of each port.
+    ports: Vec<Vec<ArrowStream>>,
+}
+
+/// When a task ran, by the worker's clock.
+struct Ran {
+    started: Duration,
+    ended: Option<Duration>,
+}
+
+/// The rows of every source of every slot.
+fn slots(counts: &[Vec<usize>], streams: Vec<Buffer>) -> Result<Vec<SlotData>, IpcError> {
+    let mut streams = streams.into_iter();
+    let mut source = |count: &usize| {
+        let streams: Vec<Buffer> = streams.by_ref().take(*count).collect();
+        Ok(Arc::new(read_rows(&streams)?))
+    };
+    counts.iter().map(|slot| slot.iter().map(&mut source).collect()).collect()
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,181 @@
+use std::collections::HashMap;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::ProcessOptions;
+use super::child::{ChildProcess, Silence};
+use super::exchange::{Answer, streams};
+use crate::expr::wire::Codec;
+use crate::run::{Attempt, Envelope, FragmentError, KernelError, Kernels, Measured, Worker, WorkerLost, run_fragment};
+use crate::token::Token;
+
+/// Makes the command that starts a worker process.
+pub(super) type Program = dyn Fn() -> Command + Send + Sync;
+
+/// What the workers of one executor share.
+pub(super) struct Setting {
+    pub(super) kernels: Arc<dyn Kernels>,
+    pub(super) codec: Arc<dyn Codec>,
+    pub(super) program: Box<Program>,
+    pub(super) options: ProcessOptions,
+}
+
+/// The pause after a process that could not be started; it doubles with every further one, up to the second.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// So many fragments are kept as documents.
+const DOCUMENTS: usize = 256;
+
+/// One worker process at a time: started with the first attempt, and again when it is gone.
+pub(super) struct ProcessWorker {
+    setting: Arc<Setting>,
+    name: Arc<str>,
+    /// Who runs what cannot be sent: the thread of this slot.
+    here: Arc<str>,
+    process: Option<ChildProcess>,
+    /// How many processes in a row could not be started.
+    failures: u32,
+    /// The fragments as documents; nothing for those that cannot leave this process.
+    documents: HashMap<Token, Option<Arc<[u8]>>>,
+}
+
+impl Worker for ProcessWorker {
+    fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
+        let begun = Instant::now();
+        let Some(document) = self.document(&attempt) else { return Ok(self.run_here(attempt)) };
+        let streams = match streams(&attempt) {
+            Ok(streams) => streams,
+            Err(error) => {
+                let reason = format!("its inputs cannot be sent: {error}");
+                let operator = attempt.fragment.label.clone();
+                let error = KernelError::Unsupported { operator, reason };
+                return Ok(self.unsent(&attempt, begun, error));
+            }
+        };
+        if self.process.is_none() && !self.start(&attempt)? {
+            return Ok(self.unsent(&attempt, begun, KernelError::Cancelled));
+        }
+        let Some(mut process) = self.process.take() else { return Err(self.lost(&attempt, None, String::new())) };
+        let begun = Instant::now();
+        let options = &self.setting.options;
+        let told = process.learn(&attempt, || document).map_err(Silence::Protocol);
+        match told.and_then(|()| process.exchange(&attempt, streams, options)) {
+            Ok(answer) => {
+                let envelope = self.envelope(&attempt, answer, &process);
+                self.process = Some(process);
+                Ok(envelope)
+            }
+            // It had its time to stop; nobody waits for its rows.
+            Err(Silence::Stopped(_)) => {
+                drop(process.give_up(&Silence::Stopped(options.stop)));
+                Ok(self.unsent(&attempt, begun, KernelError::Cancelled))
+            }
+            Err(silence) => {
+                let host = process.host.clone();
+                Err(self.lost(&attempt, Some((host, begun)), process.give_up(&silence)))
+            }
+        }
+    }
+}
+
+impl ProcessWorker {
+    pub(super) fn new(setting: Arc<Setting>, slot: usize, name: Arc<str>) -> Self {
+        let (here, documents) = (format!("driver-{slot}").into(), HashMap::new());
+        ProcessWorker { setting, name, here, process: None, failures: 0, documents }
+    }
+
+    /// The document of the fragment; nothing when something in it cannot leave this process.
+    fn document(&mut self, attempt: &Attempt<'_>) -> Option<Arc<[u8]>> {
+        let fragment = attempt.fragment;
+        if let Some(document) = self.documents.get(&fragment.token) {
+            return document.clone();
+        }
+        if self.documents.len() >= DOCUMENTS {
+            self.documents.clear();
+        }
+        let document = fragment.to_bytes(&*self.setting.codec).map(Arc::from);
+        if let Err(error) = &document {
+            tracing::info!(fragment = %fragment.label, %error, "a fragment runs in the driver: it cannot be sent");
+        }
+        self.documents.entry(fragment.token).or_insert(document.ok()).clone()
+    }
+
+    /// Starts a process. False when the run was cancelled before.
+    fn start(&mut self, attempt: &Attempt<'_>) -> Result<bool, WorkerLost> {
+        if self.failures > 0 {
+            let pause = PAUSE.0.saturating_mul(1 << (self.failures - 1).min(10)).min(PAUSE.1);
+            let until = Instant::now() + pause;
+            while Instant::now() < until && !attempt.context.is_cancelled() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        if attempt.context.is_cancelled() {
+            return Ok(false);
+        }
+        match ChildProcess::start((self.setting.program)(), &self.setting.options) {
+            Ok(process) => {
+                tracing::debug!(worker = %self.name, pid = process.id(), "a worker process was started");
+                self.failures = 0;
+                self.process = Some(process);
+                Ok(true)
+            }
+            Err(cause) => {
+                self.failures = self.failures.saturating_add(1);
+                Err(self.lost(attempt, None, cause))
+            }
+        }
+    }
+
+    /// What cannot be sent runs on this thread, with the kernels of this process.
+    fn run_here(&self, attempt: Attempt<'_>) -> Envelope {
+        let started = attempt.clock.now();
+        let result = run_fragment(&*self.setting.kernels, attempt.fragment, attempt.inputs, &attempt.context);
+        let measured = Measured {
+            worker: self.here.clone(),
+            host: None,
+            started,
+            ended: attempt.clock.now(),
+            transfer: Duration::ZERO,
+            peak_memory: None,
+        };
+        Envelope { result, measured, trace: None }
+    }
+
+    fn envelope(&self, attempt: &Attempt<'_>, answer: Answer, process: &ChildProcess) -> Envelope {
+        let started = attempt.clock.at(answer.started);
+        let measured = Measured {
+            worker: self.name.clone(),
+            host: Some(process.host.clone()),
+            started,
+            ended: started + (answer.ended - answer.started),
+            transfer: answer.transfer,
+            peak_memory: answer.peak_memory,
+        };
+        Envelope { result: answer.result, measured, trace: answer.trace }
+    }
+
+    /// What the driver says of an attempt of which no worker says anything.
+    fn unsent(&self, attempt: &Attempt<'_>, begun: Instant, error: KernelError) -> Envelope {
+        let measured = Measured {
+            worker: self.name.clone(),
+            host: None,
+            started: attempt.clock.at(begun),
+            ended: attempt.clock.now(),
+            transfer: Duration::ZERO,
+            peak_memory: None,
+        };
+        Envelope { result: Err(FragmentError::Kernel(error)), measured, trace: None }
+    }
+
+    fn lost(&self, attempt: &Attempt<'_>, sent: Option<(Arc<str>, Instant)>, cause: String) -> WorkerLost {
+        let (host, begun) = sent.unzip();
+        WorkerLost {
+            worker: self.name.clone(),
+            host,
+            cause,
+            started: begun.map(|begun| attempt.clock.at(begun)),
+            ended: attempt.clock.now(),
+        }
+    }
+}

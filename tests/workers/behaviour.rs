@@ -1,0 +1,57 @@
+//! Kernels that do as the rows say.
+
+use std::time::{Duration, Instant};
+
+use leafhold::lower::Fragment;
+use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
+
+use crate::kernels::{RowKernels, rows_of};
+
+/// What a row asks for whose first column says so. The second column says how much.
+pub const PANICS: i64 = -101;
+pub const FAILS: i64 = -102;
+/// Milliseconds, whatever anybody says.
+pub const SLEEPS: i64 = -103;
+/// Until it is cancelled.
+pub const WAITS: i64 = -104;
+/// Ends the process with this status.
+pub const EXITS: i64 = -105;
+pub const ABORTS: i64 = -106;
+/// Megabytes, which it fills and lets go.
+pub const HOLDS: i64 = -107;
+
+#[derive(Default)]
+pub struct Behaving(RowKernels);
+
+impl Kernels for Behaving {
+    fn run(
+        &self,
+        fragment: &Fragment,
+        inputs: Vec<SlotData>,
+        context: &TaskContext,
+    ) -> Result<TaskOutput, KernelError> {
+        for row in inputs.iter().flatten().flat_map(|source| rows_of(source)) {
+            let Some(how_much) = row.get(1).copied() else { continue };
+            match row[0] {
+                PANICS => panic!("the kernel panics at {how_much}"),
+                FAILS => return Err(KernelError::Compute(format!("the kernel fails at {how_much}"))),
+                SLEEPS => std::thread::sleep(Duration::from_millis(how_much as u64)),
+                WAITS => {
+                    let until = Instant::now() + Duration::from_secs(60);
+                    while !context.is_cancelled() && Instant::now() < until {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    return Err(KernelError::Cancelled);
+                }
+                EXITS => {
+                    eprintln!("the kernel leaves");
+                    std::process::exit(how_much as i32);
+                }
+                ABORTS => std::process::abort(),
+                HOLDS => drop(std::hint::black_box(vec![1u8; (how_much as usize) << 20])),
+                _ => {}
+            }
+        }
+        self.0.run(fragment, inputs, context)
+    }
+}

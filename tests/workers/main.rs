@@ -1,0 +1,13 @@
+//! Worker processes: what they do right, and what becomes of a run when they do wrong. The worker program is
+//! this test program itself, so no engine is needed.
+
+mod attempts;
+mod behaviour;
+#[path = "../common/kernels.rs"]
+mod kernels;
+#[path = "../tasks/plans.rs"]
+#[allow(dead_code)]
+mod plans;
+mod program;
+mod serving;
+mod tamper;

@@ -1,0 +1,116 @@
+//! The worker program: this test program, started with the name of one of its tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use leafhold::expr::CoreFunctions;
+use leafhold::expr::wire::ReadContext;
+use leafhold::run::process::{ProcessOptions, ProcessWorkers, worker_process};
+
+use crate::behaviour::Behaving;
+use crate::tamper::{Tampering, serve_tampered};
+
+const MODE: &str = "LEAFHOLD_TEST_WORKER";
+const CENSUS: &str = "LEAFHOLD_TEST_CENSUS";
+
+/// Not a test, but the worker: it does nothing unless a driver has started it.
+#[test]
+fn worker_program() {
+    let Ok(mode) = std::env::var(MODE) else { return };
+    if let Some(census) = std::env::var_os(CENSUS) {
+        std::fs::write(Path::new(&census).join(std::process::id().to_string()), b"").unwrap();
+    }
+    let context = ReadContext::new(&CoreFunctions);
+    let served = match mode.strip_prefix("honest") {
+        Some(_) => worker_process(&Behaving::default(), &context),
+        None => serve_tampered(&Behaving::default(), &context, Tampering::of(&mode)),
+    };
+    if let Err(error) = served {
+        eprintln!("error: {error}");
+        std::process::exit(1);
+    }
+    std::process::exit(0);
+}
+
+/// What starts worker processes, and knows of each.
+pub struct Census {
+    folder: PathBuf,
+}
+
+impl Census {
+    pub fn new() -> Arc<Self> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("test-census-{}-{number}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        Arc::new(Census { folder })
+    }
+
+    /// The command that starts a worker of some mode.
+    pub fn command(&self, mode: &str) -> Command {
+        let program = std::env::current_exe().unwrap();
+        let mut command = match mode {
+            "pipes" => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "exec \"$0\" \"$@\" 3>&1 >/dev/null"]).arg(program);
+                shell
+            }
+            _ => Command::new(program),
+        };
+        command.args(["program::worker_program", "--exact", "--nocapture", "--test-threads=1"]);
+        command.env(MODE, mode).env(CENSUS, &self.folder);
+        command
+    }
+
+    /// So many workers, which are all of the mode.
+    pub fn workers(self: &Arc<Self>, mode: &'static str, slots: usize) -> ProcessWorkers {
+        let census = self.clone();
+        ProcessWorkers::new(Arc::new(Behaving::default()), slots, move || census.command(mode)).with_options(quick())
+    }
+
+    /// The processes that were started so far.
+    pub fn started(&self) -> Vec<u32> {
+        let entries = std::fs::read_dir(&self.folder).unwrap();
+        entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok()).collect()
+    }
+
+    /// Those that are there, dead ones that nobody has reaped included.
+    pub fn left(&self) -> Vec<u32> {
+        self.started().into_iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).collect()
+    }
+
+    /// Asserts that nothing is left of any process.
+    pub fn assert_nobody_left(&self) {
+        if cfg!(target_os = "linux") {
+            assert_eq!(self.left(), Vec::<u32>::new(), "a worker process outlived its driver");
+        }
+    }
+
+    /// Waits until a worker has come, and tells its number.
+    pub fn wait_for(&self, count: usize) -> Vec<u32> {
+        let until = Instant::now() + Duration::from_secs(30);
+        while self.started().len() < count && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.started()
+    }
+}
+
+impl Drop for Census {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Sends a signal to a process, which may be gone.
+pub fn signal(name: &str, pid: u32) {
+    let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).output();
+}
+
+/// Limits that a test can wait for, and that a busy machine keeps.
+pub fn quick() -> ProcessOptions {
+    ProcessOptions { silence: Duration::from_secs(3), stop: Duration::from_secs(2), ..ProcessOptions::default() }
+}

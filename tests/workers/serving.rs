@@ -1,0 +1,111 @@
+//! The worker's side alone: bytes in, bytes out.
+
+use std::io::{Cursor, Read, Write};
+use std::os::unix::net::UnixStream;
+
+use leafhold::expr::CoreFunctions;
+use leafhold::expr::wire::ReadContext;
+use leafhold::run::process::{PROTOCOL, ProtocolError, serve};
+
+use crate::kernels::RowKernels;
+
+fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&[0x80 | kind][..], &(body.len() as u64).to_le_bytes(), body].concat()
+}
+
+fn hello() -> Vec<u8> {
+    let hello = format!("{{\"leafhold\":\"driver\",\"protocol\":{PROTOCOL},\"wire\":1,\"heartbeat_us\":1000}}");
+    frame(1, hello.as_bytes())
+}
+
+/// What a worker says to these bytes, and how it ends.
+fn answers(bytes: &[u8]) -> (Vec<u8>, Result<(), ProtocolError>) {
+    let mut said = Vec::new();
+    let context = ReadContext::new(&CoreFunctions);
+    let served = serve(&RowKernels::default(), &context, Cursor::new(bytes), &mut said);
+    (said, served)
+}
+
+#[test]
+fn a_worker_introduces_itself_and_leaves_with_its_driver() {
+    let (said, served) = answers(&hello());
+    assert_eq!(served, Ok(()));
+    let text = String::from_utf8_lossy(&said[9..]);
+    assert!(text.starts_with("{\"leafhold\":\"worker\",\"protocol\":1,\"wire\":1,"), "{text}");
+}
+
+#[test]
+fn a_driver_of_another_version_is_refused() {
+    let other = b"{\"leafhold\":\"driver\",\"protocol\":7,\"wire\":1,\"what else\":[]}";
+    assert_eq!(answers(&frame(1, other)).1, Err(ProtocolError::Version { found: 7, expected: PROTOCOL }));
+    let other = b"{\"leafhold\":\"driver\",\"protocol\":1,\"wire\":2}";
+    assert_eq!(answers(&frame(1, other)).1, Err(ProtocolError::Wire { found: 2, expected: 1 }));
+    let worker = b"{\"leafhold\":\"worker\",\"protocol\":1,\"wire\":1}";
+    assert_eq!(answers(&frame(1, worker)).1, Err(ProtocolError::Stranger));
+    assert_eq!(answers(b"GET / HTTP/1.1\r\n").1, Err(ProtocolError::Kind(b'G')));
+}
+
+#[test]
+fn what_is_cut_off_anywhere_is_an_error_and_no_panic() {
+    let task = b"{\"attempt\":1,\"fragment\":\"0000000000000000000000000000000000000000000000000000000000000000\",\
+        \"partition\":0,\"run_started_ns\":0,\"inputs\":[[1]]}";
+    let whole = [hello(), frame(2, b""), frame(4, &[7; 40]), frame(6, task), frame(7, b"no stream")].concat();
+    for length in 0..whole.len() {
+        let (_, served) = answers(&whole[..length]);
+        let ends = [0, hello().len(), hello().len() + 9, hello().len() + 9 + 9 + 40];
+        match ends.iter().position(|end| *end == length) {
+            Some(0) => assert_eq!(served, Err(ProtocolError::Closed)),
+            Some(_) => assert_eq!(served, Ok(()), "{length}"),
+            // A task without its rows ends like a frame without its body.
+            None => assert!(matches!(served, Err(ProtocolError::CutOff) | Ok(())), "{length}: {served:?}"),
+        }
+    }
+    assert_eq!(answers(&whole).1, Ok(()));
+}
+
+#[test]
+fn lengths_that_nobody_would_send_are_refused_before_anything_is_allocated() {
+    let huge = [&[0x86][..], &u64::MAX.to_le_bytes()].concat();
+    let served = answers(&[hello(), huge].concat()).1;
+    assert_eq!(served, Err(ProtocolError::Length { length: u64::MAX, limit: 1 << 30 }));
+    // Rows may be large, but what does not come takes no memory.
+    let rows = [&[0x87][..], &(1u64 << 39).to_le_bytes(), b"a few"].concat();
+    assert_eq!(answers(&[hello(), rows].concat()).1, Err(ProtocolError::CutOff));
+}
+
+#[test]
+fn frames_out_of_turn_are_refused() {
+    for kind in [1, 3, 7, 9, 10] {
+        let served = answers(&[hello(), frame(kind, b"{}")].concat()).1;
+        assert!(matches!(&served, Err(ProtocolError::Invalid(_))), "{kind}: {served:?}");
+    }
+    assert_eq!(answers(&[hello(), frame(0x7f, b"")].concat()).1, Err(ProtocolError::Kind(0xff)));
+}
+
+#[test]
+fn an_unknown_fragment_is_an_answer() {
+    let task = b"{\"attempt\":1,\"fragment\":\"0000000000000000000000000000000000000000000000000000000000000000\",\
+        \"partition\":0,\"run_started_ns\":0,\"inputs\":[]}";
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            let context = ReadContext::new(&CoreFunctions);
+            serve(&RowKernels::default(), &context, theirs.try_clone().unwrap(), theirs)
+        });
+        let mut ours = ours;
+        ours.write_all(&[hello(), frame(6, task)].concat()).unwrap();
+        let mut body = Vec::new();
+        // Its own words, then the answer.
+        for expected in [0x81, 0x8a] {
+            let mut head = [0; 9];
+            ours.read_exact(&mut head).unwrap();
+            assert_eq!(head[0], expected);
+            body = vec![0; u64::from_le_bytes(head[1..].try_into().unwrap()) as usize];
+            ours.read_exact(&mut body).unwrap();
+        }
+        let answer = String::from_utf8(body).unwrap();
+        assert!(answer.contains("this worker was never told of it"), "{answer}");
+        drop(ours);
+        assert_eq!(worker.join().unwrap(), Ok(()));
+    });
+}

@@ -1,0 +1,144 @@
+//! Workers that do not keep to the protocol. They are honest ones whose words are changed on the way out; the
+//! frames are taken apart here by what the documentation says of them, not by the code that makes them.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+
+use leafhold::expr::wire::ReadContext;
+use leafhold::run::Kernels;
+use leafhold::run::process::{ProtocolError, serve};
+
+/// What a worker does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tampering {
+    /// Nothing, but it speaks on pipes.
+    Pipes,
+    /// Speaks another version of the protocol.
+    Version,
+    /// Writes documents of another version.
+    Wire,
+    /// Is something else.
+    Stranger,
+    /// Leaves before it says anything.
+    Leaves,
+    /// Says each answer twice.
+    Twice,
+    /// Ends in the middle of an Arrow stream.
+    Half,
+    /// Sends whole frames with half a stream inside.
+    HalfStream,
+    /// Gives no sign of life after it has introduced itself.
+    Silent,
+    /// Answers something that is no answer.
+    Garbage,
+    /// Answers, and leaves out its rows.
+    NoPorts,
+}
+
+impl Tampering {
+    pub fn of(mode: &str) -> Self {
+        match mode {
+            "pipes" => Tampering::Pipes,
+            "version" => Tampering::Version,
+            "wire" => Tampering::Wire,
+            "stranger" => Tampering::Stranger,
+            "leaves" => Tampering::Leaves,
+            "twice" => Tampering::Twice,
+            "half" => Tampering::Half,
+            "half-stream" => Tampering::HalfStream,
+            "silent" => Tampering::Silent,
+            "garbage" => Tampering::Garbage,
+            "no-ports" => Tampering::NoPorts,
+            other => panic!("no such mode: {other}"),
+        }
+    }
+}
+
+pub fn serve_tampered(
+    kernels: &dyn Kernels,
+    context: &ReadContext<'_>,
+    tampering: Tampering,
+) -> Result<(), ProtocolError> {
+    if tampering == Tampering::Pipes {
+        // Standard output is the test harness's; the shell that started this has put the pipe here.
+        let output = std::fs::OpenOptions::new().write(true).open("/dev/fd/3")?;
+        return serve(kernels, context, io::stdin(), output);
+    }
+    let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    if tampering == Tampering::Leaves {
+        return Ok(());
+    }
+    let writer = Tampered { stream: stream.try_clone()?, tampering, pending: Vec::new() };
+    serve(kernels, context, stream, writer)
+}
+
+const HELLO: u8 = 0x81;
+const DATA: u8 = 0x87;
+const HEARTBEAT: u8 = 0x89;
+const ANSWER: u8 = 0x8a;
+
+struct Tampered {
+    stream: UnixStream,
+    tampering: Tampering,
+    pending: Vec<u8>,
+}
+
+impl Write for Tampered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pending.extend_from_slice(bytes);
+        while self.pending.len() >= 9 {
+            let length = u64::from_le_bytes(self.pending[1..9].try_into().unwrap()) as usize;
+            if self.pending.len() < 9 + length {
+                break;
+            }
+            let rest = self.pending.split_off(9 + length);
+            let frame = std::mem::replace(&mut self.pending, rest);
+            self.frame(frame[0], &frame[9..])?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Tampered {
+    fn put(&mut self, kind: u8, body: &[u8]) -> io::Result<()> {
+        let mut frame = vec![kind];
+        frame.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        frame.extend_from_slice(body);
+        self.stream.write_all(&frame)
+    }
+
+    fn frame(&mut self, kind: u8, body: &[u8]) -> io::Result<()> {
+        let replaced = |from: &str, to: &str| String::from_utf8_lossy(body).replace(from, to).into_bytes();
+        match (self.tampering, kind) {
+            (Tampering::Version, HELLO) => self.put(kind, &replaced("\"protocol\":1", "\"protocol\":2")),
+            (Tampering::Wire, HELLO) => self.put(kind, &replaced("\"wire\":1", "\"wire\":999")),
+            (Tampering::Stranger, HELLO) => self.stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            (Tampering::Twice, ANSWER) => {
+                self.put(kind, body)?;
+                self.put(kind, body)
+            }
+            (Tampering::Half, DATA) => {
+                let mut frame = vec![kind];
+                frame.extend_from_slice(&(body.len() as u64).to_le_bytes());
+                frame.extend_from_slice(&body[..body.len() / 2]);
+                self.stream.write_all(&frame)?;
+                std::process::exit(0)
+            }
+            (Tampering::HalfStream, DATA) => self.put(kind, &body[..body.len() / 2]),
+            (Tampering::Silent, ANSWER | DATA | HEARTBEAT) => Ok(()),
+            (Tampering::Garbage, ANSWER) => self.put(kind, b"{\"attempt\":\"none\"}"),
+            (Tampering::NoPorts, ANSWER) => {
+                let body = String::from_utf8_lossy(body).into_owned();
+                let at = body.find("\"ports\":").map_or(body.len(), |at| at + "\"ports\":".len());
+                let end = at + body[at..].find(']').map_or(0, |end| end + 1);
+                self.put(kind, format!("{}[]{}", &body[..at], &body[end..]).as_bytes())
+            }
+            _ => self.put(kind, body),
+        }
+    }
+}
