@@ -1,72 +1,67 @@
-use std::fmt;
-use std::process::Command;
 use std::sync::Arc;
 
-use super::ProcessOptions;
-use super::worker::{ProcessWorker, Setting};
-use crate::expr::wire::{Codec, NoCodec};
-use crate::run::{Kernels, Worker, Workers};
+use super::ProcessWorkers;
+use crate::lower::TaskGraph;
+use crate::run::{Executor, ExecutorOptions, Observer, Run, WorkerPool};
 
-/// Workers that are processes of this machine, started by a command: what crashes or hangs takes down its
-/// own process, and the task is tried on another while retries are left.
+/// Runs task graphs on worker processes.
 ///
-/// The command must start a program that calls [`worker_process`](super::worker_process) with the kernels of
-/// the same engine and of the same release. A process is started with the first task of its slot, runs one
-/// task after the other, of all runs, and goes with the executor; one that is lost is started again with the next task.
+/// The driver is the one of [`LocalExecutor`](crate::run::LocalExecutor); a thread per process waits for it. A process
+/// that dies or hangs costs the task that it ran one retry, and is started again with the next. Processes start with the
+/// first tasks, serve all runs, and go with the executor: with its last clone or its last run.
 ///
-/// A fragment that cannot be sent (a barrier, a function of this process, a table without a codec) runs in
-/// the driver, on the thread of the slot and with `kernels`; the report calls its worker `driver-0`.
-/// The inputs of tasks are read by the driver, futures too, and sent as Arrow streams.
-pub struct ProcessWorkers {
-    setting: Arc<Setting>,
-    slots: usize,
+/// ```no_run
+/// use std::process::Command;
+/// use std::sync::Arc;
+/// use leafhold::run::process::{ProcessExecutor, ProcessWorkers};
+/// # fn kernels() -> Arc<dyn leafhold::run::Kernels> { unimplemented!() }
+///
+/// let workers = ProcessWorkers::new(kernels(), 2, || {
+///     let mut command = Command::new("leafhold");
+///     command.arg("worker");
+///     command
+/// });
+/// let executor = ProcessExecutor::new(workers).with_retries(2);
+/// ```
+#[derive(Clone)]
+pub struct ProcessExecutor {
+    pool: Arc<WorkerPool>,
+    options: ExecutorOptions,
 }
 
-impl ProcessWorkers {
-    /// So many worker processes, at least one, each started by what `program` makes. Its standard streams
-    /// belong to the executor; what it says on standard error is part of the cause when it is lost.
-    pub fn new(kernels: Arc<dyn Kernels>, slots: usize, program: impl Fn() -> Command + Send + Sync + 'static) -> Self {
-        let (program, options) = (Box::new(program), ProcessOptions::default());
-        let setting = Setting { kernels, codec: Arc::new(NoCodec), program, options };
-        ProcessWorkers { setting: Arc::new(setting), slots: slots.max(1) }
+impl ProcessExecutor {
+    /// An executor of these workers.
+    pub fn new(workers: ProcessWorkers) -> Self {
+        ProcessExecutor { pool: WorkerPool::new(workers), options: ExecutorOptions::default() }
     }
 
-    /// What writes tables and extensions of the engine, so that fragments with such can be sent.
-    pub fn with_codec(mut self, codec: Arc<dyn Codec>) -> Self {
-        self.change(|setting| setting.codec = codec);
+    /// Runs with these options from here on; clones that were made before keep theirs.
+    pub fn with_options(mut self, options: ExecutorOptions) -> Self {
+        self.options = options;
         self
     }
 
-    /// Other limits.
-    pub fn with_options(mut self, options: ProcessOptions) -> Self {
-        self.change(|setting| setting.options = options);
+    /// Adds an observer of every run.
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.options = self.options.with_observer(observer);
         self
     }
 
-    fn change(&mut self, change: impl FnOnce(&mut Setting)) {
-        // Nobody else has it before the first worker is made.
-        if let Some(setting) = Arc::get_mut(&mut self.setting) {
-            change(setting);
-        }
+    /// Tries a task again whose worker went away, so many times; without, it is lost, and the run fails.
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.options = self.options.with_retries(retries);
+        self
+    }
+
+    /// Bounds the bytes that are kept for readers: see [`ExecutorOptions::memory_limit`].
+    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
+        self.options = self.options.with_memory_limit(bytes);
+        self
     }
 }
 
-impl fmt::Debug for ProcessWorkers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProcessWorkers").field("slots", &self.slots).field("options", &self.setting.options).finish()
-    }
-}
-
-impl Workers for ProcessWorkers {
-    fn slots(&self) -> usize {
-        self.slots
-    }
-
-    fn name(&self, slot: usize) -> String {
-        format!("process-{slot}")
-    }
-
-    fn worker(&self, slot: usize) -> Box<dyn Worker> {
-        Box::new(ProcessWorker::new(self.setting.clone(), slot, self.name(slot).into()))
+impl Executor for ProcessExecutor {
+    fn submit(&self, graph: TaskGraph) -> Run {
+        self.pool.submit(graph, &self.options)
     }
 }

@@ -1,7 +1,7 @@
 //! Worker processes: the second executor, which proves the protocol that all share.
 //!
-//! The driver's side is [`ProcessWorkers`], the worker's side [`serve`], and [`worker_process`] for a process of
-//! its own. It is a mode for isolation (what crashes takes only its own task down) and the stand-in for
+//! The driver's side is [`ProcessExecutor`] over [`ProcessWorkers`], the worker's side [`serve`], and
+//! [`worker_process`] for a process of its own. It is a mode for isolation (what crashes takes only its own task down) and the stand-in for
 //! distributed engines in tests; it is no cluster.
 //!
 //! # What they say to each other
@@ -49,10 +49,12 @@ mod serve;
 mod stderr;
 mod worker;
 mod worker_process;
+mod workers;
 
 pub use error::ProtocolError;
-pub use executor::ProcessWorkers;
+pub use executor::ProcessExecutor;
 pub use message::PROTOCOL;
 pub use options::{ProcessOptions, Transport};
 pub use serve::serve;
 pub use worker_process::worker_process;
+pub use workers::ProcessWorkers;

@@ -1,0 +1,72 @@
+use std::fmt;
+use std::process::Command;
+use std::sync::Arc;
+
+use super::ProcessOptions;
+use super::worker::{ProcessWorker, Setting};
+use crate::expr::wire::{Codec, NoCodec};
+use crate::run::{Kernels, Worker, Workers};
+
+/// Workers that are processes of this machine, started by a command: what crashes or hangs takes down its
+/// own process, and the task is tried on another while retries are left.
+///
+/// The command must start a program that calls [`worker_process`](super::worker_process) with the kernels of
+/// the same engine and of the same release. A process is started with the first task of its slot, runs one
+/// task after the other, of all runs, and goes with the executor; one that is lost is started again with the next task.
+///
+/// A fragment that cannot be sent (a barrier, a function of this process, a table without a codec) runs in
+/// the driver, on the thread of the slot and with `kernels`; the report calls its worker `driver-0`.
+/// The inputs of tasks are read by the driver, futures too, and sent as Arrow streams.
+pub struct ProcessWorkers {
+    setting: Arc<Setting>,
+    slots: usize,
+}
+
+impl ProcessWorkers {
+    /// So many worker processes, at least one, each started by what `program` makes. Its standard streams
+    /// belong to the executor; what it says on standard error is part of the cause when it is lost.
+    pub fn new(kernels: Arc<dyn Kernels>, slots: usize, program: impl Fn() -> Command + Send + Sync + 'static) -> Self {
+        let (program, options) = (Box::new(program), ProcessOptions::default());
+        let setting = Setting { kernels, codec: Arc::new(NoCodec), program, options };
+        ProcessWorkers { setting: Arc::new(setting), slots: slots.max(1) }
+    }
+
+    /// What writes tables and extensions of the engine, so that fragments with such can be sent.
+    pub fn with_codec(mut self, codec: Arc<dyn Codec>) -> Self {
+        self.change(|setting| setting.codec = codec);
+        self
+    }
+
+    /// Other limits.
+    pub fn with_options(mut self, options: ProcessOptions) -> Self {
+        self.change(|setting| setting.options = options);
+        self
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Setting)) {
+        // Nobody else has it before the first worker is made.
+        if let Some(setting) = Arc::get_mut(&mut self.setting) {
+            change(setting);
+        }
+    }
+}
+
+impl fmt::Debug for ProcessWorkers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessWorkers").field("slots", &self.slots).field("options", &self.setting.options).finish()
+    }
+}
+
+impl Workers for ProcessWorkers {
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn name(&self, slot: usize) -> String {
+        format!("process-{slot}")
+    }
+
+    fn worker(&self, slot: usize) -> Box<dyn Worker> {
+        Box::new(ProcessWorker::new(self.setting.clone(), slot, self.name(slot).into()))
+    }
+}
