@@ -11,6 +11,7 @@ use super::number::{estimate, grouped};
 use super::operator::{partitioning, physical, sort_keys};
 use super::tree::{Step, indent, walk};
 use crate::optimize::{CapUse, PhysicalOp, Plan, PlanNode, PlanOp};
+use crate::run::report::PlanLine;
 use crate::term::ColumnId;
 
 /// A plan as text; `Display` writes it.
@@ -45,29 +46,40 @@ impl<'a> PlanText<'a> {
 
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut written = Ok(());
+        self.each_line(|_, line| {
+            written = writeln!(f, "{line}");
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        written
+    }
+}
+
+impl PlanText<'_> {
+    /// The lines of the text, each with the node that it is about.
+    pub fn lines(&self) -> Vec<PlanLine> {
+        let mut lines = Vec::new();
+        self.each_line(|node, text| {
+            lines.push(PlanLine { text, node });
+            ControlFlow::Continue(())
+        });
+        lines
+    }
+
+    fn each_line(&self, mut visit: impl FnMut(Option<usize>, String) -> ControlFlow<()>) {
         let plan = self.plan;
-        if self.header {
-            writeln!(f, "; plan {}  rules {}  caps {}", plan.shape.short(), plan.ruleset.short(), caps_hit(plan))?;
-            if let Some(actuals) = self.actuals {
-                let c_out = actuals.c_out(plan).map_or_else(|| "unknown".to_owned(), grouped);
-                writeln!(f, "; C_out {c_out}")?;
-            }
-            let barriers = barriers_left(plan);
-            if !barriers.is_empty() {
-                let list: Vec<_> = barriers.iter().map(|(name, count)| format!("{name} x{count}")).collect();
-                writeln!(f, "; barriers {}", list.join(", "))?;
-            }
+        if self.header && self.header_lines().into_iter().any(|line| visit(None, line).is_break()) {
+            return;
         }
         let lines = Lines::new(plan);
         let mut depth = 0;
-        let mut written = Ok(());
         walk(&plan.root, |step| {
-            let line = match step {
+            let (node, line) = match step {
                 Step::Close => {
                     depth -= 1;
                     return ControlFlow::Continue(());
                 }
-                Step::Again { shared, .. } => format!("{}@{shared}", indent(depth)),
+                Step::Again { node, shared } => (node, format!("{}@{shared}", indent(depth))),
                 Step::Open { node, shared } => {
                     let shared = shared.map(|number| format!("@{number} = ")).unwrap_or_default();
                     let line = format!(
@@ -79,17 +91,29 @@ impl fmt::Display for PlanText<'_> {
                         lines.partitioning(node),
                     );
                     depth += 1;
-                    line
+                    (node, line)
                 }
             };
-            written = writeln!(f, "{line}");
-            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            visit(Some(lines.index(node)), line)
         });
-        written
     }
-}
 
-impl PlanText<'_> {
+    fn header_lines(&self) -> Vec<String> {
+        let plan = self.plan;
+        let caps = caps_hit(plan);
+        let mut lines = vec![format!("; plan {}  rules {}  caps {caps}", plan.shape.short(), plan.ruleset.short())];
+        if let Some(actuals) = self.actuals {
+            let c_out = actuals.c_out(plan).map_or_else(|| "unknown".to_owned(), grouped);
+            lines.push(format!("; C_out {c_out}"));
+        }
+        let barriers = barriers_left(plan);
+        if !barriers.is_empty() {
+            let list: Vec<_> = barriers.iter().map(|(name, count)| format!("{name} x{count}")).collect();
+            lines.push(format!("; barriers {}", list.join(", ")));
+        }
+        lines
+    }
+
     fn actual(&self, node: usize) -> String {
         let rows = self.actuals.and_then(|actuals| actuals.rows(node));
         rows.map(|rows| format!(" actual {}", grouped(rows))).unwrap_or_default()

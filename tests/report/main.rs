@@ -1,10 +1,13 @@
 //! The report of a run and its forms, over random reports and over those of real runs.
 
+mod browser;
 mod chrome;
+mod chromium;
 mod json;
 mod json_lines;
 #[path = "../common/kernels.rs"]
 mod kernels;
+mod page;
 #[path = "../tasks/plans.rs"]
 #[allow(dead_code, reason = "shared with tests that use more of it")]
 mod plans;

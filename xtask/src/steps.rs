@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::step::{Program, Step, cargo};
-use crate::{python, readme};
+use crate::{chromium, python, readme};
 
 /// Which steps are wanted.
 #[derive(Clone, Copy)]
@@ -13,6 +13,8 @@ pub struct Scope {
     pub quick: bool,
     /// The Python package, too.
     pub python: bool,
+    /// Report pages in a browser, too.
+    pub browser: bool,
 }
 
 /// All steps of a scope.
@@ -41,6 +43,9 @@ pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
     steps.extend(examples(root, "examples", "-p leafhold")?);
     if scope.quick {
         return Ok(steps);
+    }
+    if scope.browser {
+        steps.extend(chromium::steps());
     }
     let engine = "-p leafhold-datafusion -p leafhold-cli -p leafhold-bench";
     steps.extend([

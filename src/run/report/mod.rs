@@ -10,6 +10,7 @@
 //! | text | people | [`RunReport::to_text`] |
 //! | JSON lines, one event a line | programs; reads back | [`RunReport::to_json_lines`] |
 //! | trace-event JSON | Perfetto, `chrome://tracing` | [`RunReport::to_chrome_trace`] |
+//! | HTML page | a browser | [`RunReport::to_html`], [`RunPage`] |
 
 mod attempt;
 mod chrome;
@@ -19,6 +20,7 @@ mod event;
 mod flows;
 mod json_lines;
 mod lanes;
+mod page;
 mod run_report;
 mod stage;
 mod state;
@@ -35,6 +37,7 @@ pub use event::TaskEvent;
 pub use flows::Flows;
 pub use json_lines::ReportReadError;
 pub use lanes::{Lane, Slice};
+pub use page::{PlanLine, RunPage};
 pub use run_report::RunReport;
 pub use stage::{Stage, stages_of};
 pub use state::TaskState;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-fn number(time: &Duration) -> f64 {
+pub(super) fn number(time: &Duration) -> f64 {
     time.as_nanos() as f64 / 1e3
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::run::TaskEvent;
+use crate::run::report::times;
 
 /// An event of the trace-event format; its time stands beside it until it is written.
 #[derive(Default, Serialize)]
@@ -13,7 +14,7 @@ pub(super) struct TraceEvent<'a> {
     pub(super) cat: &'static str,
     pub(super) pid: usize,
     pub(super) tid: usize,
-    #[serde(serialize_with = "micros")]
+    #[serde(serialize_with = "times::serialize")]
     pub(super) ts: Duration,
     #[serde(serialize_with = "some_micros", skip_serializing_if = "Option::is_none")]
     pub(super) dur: Option<Duration>,
@@ -72,9 +73,9 @@ pub(super) struct TaskArgs<'a> {
     partition: usize,
     state: &'static str,
     attempt: u32,
-    #[serde(serialize_with = "micros")]
+    #[serde(serialize_with = "times::serialize")]
     queued_us: Duration,
-    #[serde(serialize_with = "micros")]
+    #[serde(serialize_with = "times::serialize")]
     transfer_us: Duration,
     rows: u64,
     bytes_in: u64,
@@ -109,10 +110,6 @@ impl<'a> TaskArgs<'a> {
     }
 }
 
-fn micros<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    (time.as_nanos() as f64 / 1e3).serialize(serializer)
-}
-
 fn some_micros<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    micros(&time.unwrap_or_default(), serializer)
+    times::serialize(&time.unwrap_or_default(), serializer)
 }
