@@ -373,27 +373,3 @@ fn a_worker_ends_with_its_driver() {
     census.assert_nobody_left();
     assert!(begun.elapsed() < Duration::from_secs(1), "it leaves by itself, and is not waited for until it is killed");
 }
-
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let census = Census::new();
-    let workers = census.workers("honest", 2);
-    let begun = Instant::now();
-    std::thread::scope(|scope| {
-        for slot in 0..2 {
-            let workers = &workers;
-            scope.spawn(move || {
-                let mut worker = workers.worker(slot);
-                let task = Task::new();
-                task.run(&mut *worker, &numbers(0..1)).unwrap();
-                let begun = Instant::now();
-                for _ in 0..10_000 {
-                    task.run(&mut *worker, &numbers(0..1)).unwrap();
-                }
-                eprintln!("{slot}: {:?} per task of this worker", begun.elapsed() / 10_000);
-            });
-        }
-    });
-    eprintln!("{:?} per task", begun.elapsed() / 20_000);
-}

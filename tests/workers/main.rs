@@ -3,11 +3,14 @@
 
 mod attempts;
 mod behaviour;
+mod faults;
 #[path = "../common/kernels.rs"]
 mod kernels;
+mod laws;
 #[path = "../tasks/plans.rs"]
 #[allow(dead_code)]
 mod plans;
 mod program;
+mod scene;
 mod serving;
 mod tamper;

@@ -58,6 +58,12 @@ impl Census {
                 shell.args(["-c", "exec \"$0\" \"$@\" 3>&1 >/dev/null"]).arg(program);
                 shell
             }
+            // Room for the program, and little more.
+            "honest-and-small" => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "ulimit -v 1500000; exec \"$0\" \"$@\""]).arg(program);
+                shell
+            }
             _ => Command::new(program),
         };
         command.args(["program::worker_program", "--exact", "--nocapture", "--test-threads=1"]);
@@ -69,6 +75,16 @@ impl Census {
     pub fn workers(self: &Arc<Self>, mode: &'static str, slots: usize) -> ProcessWorkers {
         let census = self.clone();
         ProcessWorkers::new(Arc::new(Behaving::default()), slots, move || census.command(mode)).with_options(quick())
+    }
+
+    /// So many workers, of which the first processes are of these modes, and all later ones honest.
+    pub fn workers_that_begin(self: &Arc<Self>, modes: &'static [&'static str], slots: usize) -> ProcessWorkers {
+        let (census, number) = (self.clone(), AtomicUsize::new(0));
+        let command = move || {
+            let number = number.fetch_add(1, Ordering::Relaxed);
+            census.command(modes.get(number).copied().unwrap_or("honest"))
+        };
+        ProcessWorkers::new(Arc::new(Behaving::default()), slots, command).with_options(quick())
     }
 
     /// The processes that were started so far.
