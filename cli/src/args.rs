@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use leafhold::optimize::DEFAULT_FAN_IN;
 
 /// Partitions of hashed exchanges: an input of planning, so never the number of this machine's cores.
 const DEFAULT_PARTITIONS: &str = "4";
@@ -94,9 +95,9 @@ pub struct ExplainArgs {
     /// Which form of the query to show
     #[arg(long, value_enum, default_value_t = Stage::Plan)]
     pub stage: Stage,
-    /// For people or for programs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    /// For people or for programs; dot and mermaid draw the tasks
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub format: ExplainFormat,
     /// Run the query, and add actual rows and C_out (actual rows over the outputs of all joins)
     #[arg(long)]
     pub analyze: bool,
@@ -129,6 +130,9 @@ pub struct SettingArgs {
     /// Partitions into which rows are hashed
     #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS)]
     pub partitions: NonZeroUsize,
+    /// Partitions that one task merges at most; more are merged by a tree of tasks
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_FAN_IN)]
+    pub fan_in: usize,
     /// Plan without this rule
     #[arg(long = "disable-rule", value_name = "NAME")]
     pub disabled: Vec<String>,
@@ -295,4 +299,16 @@ pub enum Stage {
 pub enum Format {
     Text,
     Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// A drawing for Graphviz
+    Dot,
+    /// A drawing for Markdown
+    Mermaid,
 }

@@ -1,10 +1,10 @@
 //! `leafhold explain`.
 
-use leafhold::explain::{Actuals, PlanJson, PlanText, caps_hit, expr_text, rules_fired, tasks_json};
+use leafhold::explain::{Actuals, PlanJson, PlanText, TaskDiagram, caps_hit, expr_text, rules_fired, tasks_json};
 use leafhold::lower::lower;
 use serde_json::json;
 
-use crate::args::{ExplainArgs, Format, Stage};
+use crate::args::{ExplainArgs, ExplainFormat, Stage};
 use crate::error::CliError;
 use crate::output::Screen;
 use crate::plan::{Prepared, prepare};
@@ -15,6 +15,10 @@ pub fn explain(args: &ExplainArgs) -> Result<(), CliError> {
     if args.analyze && args.stage != Stage::Plan {
         return Err(CliError::Usage("--analyze runs the plan: it goes with --stage plan".to_owned()));
     }
+    let draws = matches!(args.format, ExplainFormat::Dot | ExplainFormat::Mermaid);
+    if draws && args.stage != Stage::Tasks {
+        return Err(CliError::Usage("dot and mermaid draw task graphs: they go with --stage tasks".to_owned()));
+    }
     let prepared = prepare(&args.input)?;
     let text = match args.stage {
         Stage::Expr => written("expr", expr_text(&prepared.expr()?), args.format),
@@ -23,18 +27,20 @@ pub fn explain(args: &ExplainArgs) -> Result<(), CliError> {
         Stage::Tasks => {
             let graph = lower(&prepared.plan()?.0).map_err(CliError::of)?;
             match args.format {
-                Format::Text => graph.to_text(),
-                Format::Json => tasks_json(&graph).to_string(),
+                ExplainFormat::Text => graph.to_text(),
+                ExplainFormat::Json => tasks_json(&graph).to_string(),
+                ExplainFormat::Dot => TaskDiagram::new(&graph).to_dot(),
+                ExplainFormat::Mermaid => TaskDiagram::new(&graph).to_mermaid(),
             }
         }
     };
     Screen::Stdout.say(text)
 }
 
-fn written(stage: &str, text: String, format: Format) -> String {
+fn written(stage: &str, text: String, format: ExplainFormat) -> String {
     match format {
-        Format::Text => text,
-        Format::Json => json!({"stage": stage, "text": text}).to_string(),
+        ExplainFormat::Json => json!({"stage": stage, "text": text}).to_string(),
+        _ => text,
     }
 }
 
@@ -45,14 +51,14 @@ fn plan(prepared: &Prepared, args: &ExplainArgs) -> Result<String, CliError> {
         false => None,
     };
     let text = match args.format {
-        Format::Text => {
+        ExplainFormat::Json => {
+            let json = PlanJson::new(&plan).with_planning_us(planning_us);
+            actuals.as_ref().map_or(json, |actuals| json.with_actuals(actuals)).to_string()
+        }
+        _ => {
             let text = PlanText::new(&plan);
             let text = actuals.as_ref().map_or(text, |actuals| text.with_actuals(actuals));
             format!("{text}; rules fired: {}\n; caps hit: {}\n", rules_fired(&plan), caps_hit(&plan))
-        }
-        Format::Json => {
-            let json = PlanJson::new(&plan).with_planning_us(planning_us);
-            actuals.as_ref().map_or(json, |actuals| json.with_actuals(actuals)).to_string()
         }
     };
     Ok(text)

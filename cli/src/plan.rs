@@ -27,8 +27,10 @@ pub fn prepare(args: &InputArgs) -> Result<Prepared, CliError> {
     let rules = rules::selected(&args.setting)?;
     let session = Session::new(data::catalog(args)?);
     let bound = session.bind(&sql).map_err(CliError::of)?;
-    let planner =
-        Planner::new(Arc::new(EngineFunctions)).with_rules(rules).with_target_partitions(args.setting.partitions.get());
+    let planner = Planner::new(Arc::new(EngineFunctions))
+        .with_rules(rules)
+        .with_target_partitions(args.setting.partitions.get())
+        .with_fan_in(args.setting.fan_in);
     Ok(Prepared { session, bound, planner })
 }
 

@@ -18,7 +18,7 @@
 //! * [`Why`], [`WhyNot`] and [`RuleStats`]: what the rules did, from the [trace](crate::optimize::trace) of a run, and
 //!   [`Replay`], which takes its steps again on tiny tables;
 //! * [`PlanDiff`]: the plans of a corpus under two rule sets, or by two versions;
-//! * [`tasks_json`]: what lowering made of a plan; its text is the task graph's own;
+//! * [`tasks_json`], [`TaskDiagram`] (DOT, Mermaid): what lowering made of a plan; its text is the task graph's own;
 //! * [`VerificationText`], [`verification_json`]: what verification says of rules; [`MutationText`]: of their mutants.
 
 mod actuals;
@@ -50,7 +50,7 @@ pub use number::grouped;
 pub use plan::{PlanText, barriers_left, caps_hit, rules_fired};
 pub use replay::{Outcome, Replay, ReplayedStep};
 pub use stats::{RuleStats, RuleUse};
-pub use tasks::tasks_json;
+pub use tasks::{TaskDiagram, tasks_json};
 pub use verification::{VerificationText, coverage_text, findings, verification_json};
 pub use why::Why;
 pub use why_not::{Counts, Verdict, WhyNot};

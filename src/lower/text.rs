@@ -1,10 +1,9 @@
 //! The text form of a task graph, one block per stage. It names no token, key, address or time, so
 //! equal plans have equal texts in every run.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
 
-use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, Source, TaskGraph, TaskId};
+use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, StageRead, StageSource, StageSummary, TaskGraph};
 use crate::expr::{Scalar, SortKey};
 use crate::optimize::PhysicalOp;
 
@@ -12,7 +11,7 @@ impl TaskGraph {
     /// The graph as text, collapsed per stage.
     ///
     /// ```text
-    /// 6 tasks in 2 stages
+    /// 6 tasks in 2 stages, 1 shuffle
     ///
     /// stage 0: 4 tasks -> hashed [c0] over 2 ports
     ///   slot 0: 1 partition of `orders` each
@@ -21,16 +20,13 @@ impl TaskGraph {
     /// ..
     /// ```
     pub fn to_text(&self) -> String {
-        let mut stages: BTreeMap<usize, Vec<TaskId>> = BTreeMap::new();
-        for task in self.ids() {
-            stages.entry(self[task].stage).or_default().push(task);
-        }
-        let mut text = format!("{} in {}\n", count(self.len(), "task"), count(stages.len(), "stage"));
-        for (stage, tasks) in stages {
-            let fragment = &self[tasks[0]].fragment;
-            let result = self.outputs.iter().any(|output| self[*output].stage == stage);
+        let stages = self.stages();
+        let shuffles = self.shuffles();
+        let mut text = format!("{} in {}", count(self.len(), "task"), count(stages.len(), "stage"));
+        text.push_str(&if shuffles > 0 { format!(", {}\n", count(shuffles, "shuffle")) } else { "\n".to_owned() });
+        for StageSummary { stage, fragment, tasks, is_result, reads } in stages {
             let output = match &fragment.output {
-                FragmentOutput::Whole if result => " -> result".to_owned(),
+                FragmentOutput::Whole if is_result => " -> result".to_owned(),
                 FragmentOutput::Whole => String::new(),
                 FragmentOutput::Hashed { columns, ports } => {
                     format!(" -> hashed [{}] over {}", list(columns.iter().map(|at| At(*at))), count(*ports, "port"))
@@ -38,32 +34,26 @@ impl TaskGraph {
             };
             let _ = writeln!(text, "\nstage {stage}: {}{output}", count(tasks.len(), "task"));
             for slot in 0..fragment.inputs {
-                let _ = writeln!(text, "  slot {slot}: {}", self.sources_of(&tasks, slot));
+                let reads = reads.iter().filter(|read| read.slot == slot);
+                let reads: Vec<String> = reads.map(|read| read_text(read, tasks.len())).collect();
+                let reads = if reads.is_empty() { "nothing".to_owned() } else { reads.join(", ") };
+                let _ = writeln!(text, "  slot {slot}: {reads}");
             }
             write_nodes(&mut text, fragment);
         }
         text
     }
+}
 
-    /// What the tasks of a stage read through a slot.
-    fn sources_of(&self, tasks: &[TaskId], slot: usize) -> String {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for source in tasks.iter().flat_map(|task| self.slots(*task).nth(slot)).flatten() {
-            let name = match source {
-                Source::Task { task, .. } => format!("stage {}", self[task].stage),
-                Source::Future(future) => format!("`{}`", future.leaf.name),
-                Source::Data(_) => "values".to_owned(),
-            };
-            *counts.entry(name).or_default() += 1;
-        }
-        let each = |(name, n): (&String, &usize)| match n % tasks.len() {
-            0 => format!("{} of {name} each", count(n / tasks.len(), "part")),
-            _ => format!("{} of {name} in all", count(*n, "part")),
-        };
-        match counts.is_empty() {
-            true => "nothing".to_owned(),
-            false => counts.iter().map(each).collect::<Vec<_>>().join(", "),
-        }
+fn read_text(read: &StageRead<'_>, tasks: usize) -> String {
+    let from = match read.from {
+        StageSource::Stage(stage) => format!("stage {stage}"),
+        StageSource::Futures(leaf) => format!("`{leaf}`"),
+        StageSource::Data => "values".to_owned(),
+    };
+    match read.sources % tasks {
+        0 => format!("{} of {from} each", count(read.sources / tasks, "part")),
+        _ => format!("{} of {from} in all", count(read.sources, "part")),
     }
 }
 

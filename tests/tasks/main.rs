@@ -1,5 +1,6 @@
 //! From plans written by hand to task graphs and runs, on kernels of a few lines: no engine needed.
 
+mod drawings;
 #[path = "../common/kernels.rs"]
 mod kernels;
 mod liveness;
