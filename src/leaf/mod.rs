@@ -16,6 +16,7 @@
 //! ([`FutureValue`]); a [`PartitionReader`] finds the rows in it.
 
 mod adapters;
+mod bounds;
 mod conform;
 mod cycle;
 mod delayed;
@@ -41,6 +42,7 @@ mod sync;
 mod values;
 
 pub use adapters::{from_abortable, from_future, from_receiver, from_thread, spawn};
+pub use bounds::ColumnBounds;
 pub use delayed::{DelayedError, FromDelayed};
 pub use future::{EngineId, FutureStatus, InstanceId, PartitionData, RemoteFuture};
 pub use future_error::{Fault, FutureError, FutureErrorKind};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
-use super::TableStatistics;
+use super::{ColumnBounds, TableStatistics};
 use crate::token::{Token, Tokenize, Tokenizer};
 
 /// A table that an engine can read by itself, such as a Parquet file.
@@ -20,6 +20,13 @@ pub trait ScanSource: Send + Sync + fmt::Debug + 'static {
 
     /// What the source's metadata tells.
     fn statistics(&self) -> &TableStatistics;
+
+    /// What is certain of a column in a partition, by its position in [`schema`](ScanSource::schema): partitions that
+    /// a filter excludes are not read. Nothing, unless the source says so.
+    fn bounds(&self, partition: usize, column: usize) -> ColumnBounds {
+        let _ = (partition, column);
+        ColumnBounds::default()
+    }
 
     /// The engine's own view: its kernels downcast it.
     fn as_any(&self) -> &dyn Any;

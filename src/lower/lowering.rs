@@ -6,9 +6,10 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use super::exchange::limits_of_exchanges;
 use super::piece::Piece;
 use super::positions::{Positions, positional};
+use super::prune::partitions_to_read;
 use super::sources::Sources;
 use super::stages::Stages;
-use super::{FragmentOp, FragmentOutput, LowerError, TaskGraph, TaskId};
+use super::{FragmentNode, FragmentOp, FragmentOutput, LowerError, TaskGraph, TaskId};
 use crate::expr::{MapPartitions, Scalar};
 use crate::leaf::Leaf;
 use crate::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
@@ -142,6 +143,9 @@ impl Lowering<'_> {
             }
             _ => self.schema_of(&layout),
         };
+        if let (PhysicalOp::Filter { predicate }, [input]) = (&op, pieces.as_mut_slice()) {
+            prune(input, predicate);
+        }
         let keeps_open = matches!(op, PhysicalOp::Aggregate { phase, .. } if phase.gives_states());
         let (mut piece, roots) = self.together(op.name(), at, pieces)?;
         let argument_schema = partial.map(|partial| self.schema_of(&partial.output));
@@ -160,6 +164,12 @@ impl Lowering<'_> {
         pieces: Vec<Piece>,
     ) -> Result<(Piece, Vec<usize>), LowerError> {
         let partitions = pieces.iter().map(|piece| piece.partitions).max().unwrap_or(1);
+        // Which partitions are left of a table says nothing of those of another input.
+        let numbers = pieces.iter().find_map(|piece| piece.numbers.clone());
+        let paired = |piece: &&Piece| piece.partitions > 1 && piece.numbers != numbers;
+        if let (Some(_), Some(other)) = (&numbers, pieces.iter().find(paired)) {
+            return Err(LowerError::Partitions { operator, node, left: partitions, right: other.partitions });
+        }
         let mut aligned = Vec::with_capacity(pieces.len());
         for piece in pieces {
             match piece.partitions {
@@ -178,14 +188,13 @@ impl Lowering<'_> {
         // logarithm.
         let Some(largest) = (0..aligned.len()).max_by_key(|at| (aligned[*at].nodes.len(), std::cmp::Reverse(*at)))
         else {
-            let none = Piece { nodes: Vec::new(), slots: Vec::new(), partitions: 1, layout: Vec::new(), open: false };
-            return Ok((none, Vec::new()));
+            return Ok((Piece::of(Vec::new(), Vec::new(), 1), Vec::new()));
         };
         let mut others: Vec<Option<Piece>> = aligned.into_iter().map(Some).collect();
         let mut piece = others[largest].take().expect("it is there");
         let root = piece.root();
         let roots = others.into_iter().map(|other| other.map_or(root, |other| piece.absorb(other))).collect();
-        piece.partitions = partitions;
+        (piece.partitions, piece.numbers) = (partitions, numbers);
         Ok((piece, roots))
     }
 
@@ -232,6 +241,17 @@ impl Lowering<'_> {
             Field::new(format!("c{at}"), self.plan.column(*column).data_type.clone(), true)
         };
         Arc::new(Schema::new(layout.iter().enumerate().map(field).collect::<Vec<_>>()))
+    }
+}
+
+/// Leaves out the partitions of a scan of which a filter directly above keeps no row.
+fn prune(piece: &mut Piece, predicate: &Scalar<usize>) {
+    let [FragmentNode { op: FragmentOp::Scan { source, columns }, .. }] = piece.nodes.as_slice() else { return };
+    let kept = partitions_to_read(&**source, columns, predicate);
+    if kept.is_empty() {
+        (piece.nodes[0].op, piece.partitions) = (FragmentOp::Empty, 1);
+    } else if kept.len() < piece.partitions {
+        (piece.partitions, piece.numbers) = (kept.len(), Some(kept.into()));
     }
 }
 

@@ -16,6 +16,7 @@ mod lowering;
 mod piece;
 mod positions;
 mod priority;
+mod prune;
 mod sources;
 mod stages;
 mod summary;

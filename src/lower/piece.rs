@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use arrow_schema::SchemaRef;
 
 use super::sources::Sources;
@@ -13,6 +15,8 @@ pub(super) struct Piece {
     pub(super) slots: Vec<Sources>,
     /// How many partitions the rows lie in.
     pub(super) partitions: usize,
+    /// Which partitions of the table that is scanned these are; all of them, from 0 on, when absent.
+    pub(super) numbers: Option<Arc<[usize]>>,
     /// Which column lies at which position of the root.
     pub(super) layout: Vec<ColumnId>,
     /// The states of a partial aggregate: the engine's columns follow the layout.
@@ -30,7 +34,17 @@ impl Piece {
         layout: Vec<ColumnId>,
     ) -> Self {
         let nodes = vec![FragmentNode { op, inputs: Vec::new(), schema, plan_node }];
-        Piece { nodes, slots, partitions, layout, open: false }
+        Piece { layout, ..Piece::of(nodes, slots, partitions) }
+    }
+
+    /// A piece of these operators, whose columns nobody looks up.
+    pub(super) fn of(nodes: Vec<FragmentNode>, slots: Vec<Sources>, partitions: usize) -> Self {
+        Piece { nodes, slots, partitions, numbers: None, layout: Vec::new(), open: false }
+    }
+
+    /// The number of a partition: that of the table, where only some of its partitions are read.
+    pub(super) fn number(&self, partition: usize) -> usize {
+        self.numbers.as_ref().map_or(partition, |numbers| numbers[partition])
     }
 
     /// The schema of the root.

@@ -23,13 +23,14 @@ pub(super) struct Stages {
 
 impl Stages {
     /// Makes the tasks of a finished piece, one per partition, in partition order.
-    pub(super) fn cut(&mut self, piece: Piece, output: FragmentOutput) -> Result<Vec<TaskId>, LowerError> {
+    pub(super) fn cut(&mut self, mut piece: Piece, output: FragmentOutput) -> Result<Vec<TaskId>, LowerError> {
         let edges = piece.slots.iter().map(|sources| sources.edges(piece.partitions));
         self.graph.reserve(piece.partitions, edges.fold(0, usize::saturating_add))?;
         let token = fragment_token(&piece.nodes, &output);
         let label = label(&piece.nodes);
         let inputs = piece.slots.len();
-        let fragment = Arc::new(Fragment { nodes: piece.nodes, output, inputs, token, label });
+        let nodes = std::mem::take(&mut piece.nodes);
+        let fragment = Arc::new(Fragment { nodes, output, inputs, token, label });
         let stage = self.stages;
         let mut tasks = Vec::with_capacity(piece.partitions);
         for partition in 0..piece.partitions {
@@ -39,6 +40,7 @@ impl Stages {
                 self.inputs.end_slot();
             }
             let producer = |task: TaskId| self.graph[task].token;
+            let partition = piece.number(partition);
             let token = task_token(&fragment, partition, self.inputs.slots(), producer, FutureHandle::generation);
             if let Some(known) = self.by_token.get(&token) {
                 tasks.push(*known);
@@ -71,8 +73,7 @@ impl Stages {
         while tasks.len() > fan_in {
             let groups = tasks.len().div_ceil(fan_in);
             let slots = vec![Sources::Groups(tasks.into(), groups)];
-            let piece = Piece { nodes: nodes.to_vec(), slots, partitions: groups, layout: Vec::new(), open: false };
-            tasks = self.cut(piece, FragmentOutput::Whole)?;
+            tasks = self.cut(Piece::of(nodes.to_vec(), slots, groups), FragmentOutput::Whole)?;
         }
         Ok(tasks)
     }

@@ -39,7 +39,7 @@ impl TaskGraph {
                 let reads = if reads.is_empty() { "nothing".to_owned() } else { reads.join(", ") };
                 let _ = writeln!(text, "  slot {slot}: {reads}");
             }
-            write_nodes(&mut text, fragment);
+            write_nodes(&mut text, fragment, tasks.len());
         }
         text
     }
@@ -57,9 +57,14 @@ fn read_text(read: &StageRead<'_>, tasks: usize) -> String {
     }
 }
 
-fn write_nodes(text: &mut String, fragment: &Fragment) {
+fn write_nodes(text: &mut String, fragment: &Fragment, tasks: usize) {
     for (at, node) in fragment.nodes.iter().enumerate() {
-        let _ = writeln!(text, "  %{at} = {}", Node(node));
+        let _ = write!(text, "  %{at} = {}", Node(node));
+        let pruned = match &node.op {
+            FragmentOp::Scan { source, .. } => Some(source.partitions()).filter(|partitions| *partitions > tasks),
+            _ => None,
+        };
+        text.push_str(&pruned.map_or("\n".to_owned(), |all| format!("  ; {tasks} of {all} partitions\n")));
     }
 }
 

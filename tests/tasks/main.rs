@@ -7,6 +7,7 @@ mod liveness;
 mod lowering;
 mod plans;
 mod properties;
+mod pruning;
 mod reductions;
 mod running;
 mod wire;

@@ -16,7 +16,7 @@ use leafhold::leaf::Leaf;
 use leafhold::lower::{LowerError, Positions, layout_of, partial_input, positional};
 use leafhold::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
 use leafhold::run::TaskContext;
-use leafhold::term::{AggregatePhase, ColumnId};
+use leafhold::term::ColumnId;
 
 use crate::files::FileTable;
 use crate::kernels::operators::{compute, gathered, merged};

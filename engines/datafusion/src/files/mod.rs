@@ -16,7 +16,7 @@ use std::time::UNIX_EPOCH;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use leafhold::leaf::{Leaf, Scan, ScanSource, TableStatistics};
+use leafhold::leaf::{ColumnBounds, Leaf, Scan, ScanSource, TableStatistics};
 use leafhold::token::{Token, Tokenizer};
 use serde::{Deserialize, Serialize};
 
@@ -177,6 +177,13 @@ impl ScanSource for FileTable {
 
     fn statistics(&self) -> &TableStatistics {
         &self.0.statistics
+    }
+
+    fn bounds(&self, partition: usize, column: usize) -> ColumnBounds {
+        match &self.0.format {
+            Format::Parquet(parquet) => parquet.bounds(partition, column),
+            Format::Csv(_) => ColumnBounds::default(),
+        }
     }
 
     fn as_any(&self) -> &dyn Any {

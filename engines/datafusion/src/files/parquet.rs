@@ -5,8 +5,9 @@ use arrow_schema::SchemaRef;
 use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use datafusion::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use datafusion::parquet::file::metadata::RowGroupMetaData;
 use leafhold::expr::Literal;
-use leafhold::leaf::{ColumnStatistics, TableStatistics, collect_statistics};
+use leafhold::leaf::{ColumnBounds, ColumnStatistics, TableStatistics, collect_statistics};
 
 use super::{FileError, sample};
 use crate::engine::BATCH_SIZE;
@@ -77,7 +78,8 @@ impl Parquet {
         let seen = collect_statistics(self.schema(), first.iter());
         let columns = self.schema().fields().iter().zip(seen.columns);
         let columns = columns.map(|(field, seen_column)| {
-            let (min, max, null_fraction) = self.range(field.name(), rows);
+            let Range { min, max, nulls } = self.range(field.name(), metadata.row_groups().iter());
+            let null_fraction = nulls.map(|nulls| if rows == 0.0 { 0.0 } else { nulls as f64 / rows });
             let known = ColumnStatistics { distinct: None, min, max, null_fraction };
             sample::extend(known, &seen_column, seen.rows.unwrap_or(0.0), rows, field.data_type())
         });
@@ -85,26 +87,42 @@ impl Parquet {
         Ok(TableStatistics { rows: Some(rows), bytes: Some(bytes), columns: columns.collect() })
     }
 
-    /// Smallest and largest value and the fraction of nulls, where every row group tells.
-    fn range(&self, column: &str, rows: f64) -> (Option<f64>, Option<f64>, Option<f64>) {
-        let Ok(converter) = StatisticsConverter::try_new(column, self.schema(), self.metadata.parquet_schema()) else {
-            return (None, None, None);
+    /// What the metadata of a partition's row groups prove of a column.
+    pub fn bounds(&self, partition: usize, column: usize) -> ColumnBounds {
+        let (Some(groups), Some(field)) = (self.partitions.get(partition), self.schema().fields().get(column)) else {
+            return ColumnBounds::default();
         };
-        let groups = || self.metadata.metadata().row_groups().iter();
+        let groups = groups.iter().map(|group| self.metadata.metadata().row_group(*group));
+        let Range { min, max, nulls } = self.range(field.name(), groups);
+        ColumnBounds { min, max, nulls: nulls.map(|nulls| nulls > 0) }
+    }
+
+    /// What some row groups say of a column, where all of them do.
+    fn range<'a>(&self, column: &str, groups: impl Iterator<Item = &'a RowGroupMetaData> + Clone) -> Range {
+        let Ok(converter) = StatisticsConverter::try_new(column, self.schema(), self.metadata.parquet_schema()) else {
+            return Range::default();
+        };
         let axis = |array: arrow_array::ArrayRef| {
             let values = (0..array.len()).map(|at| Literal::new(array.slice(at, 1)).axis());
             values.collect::<Option<Vec<f64>>>().filter(|values| !values.is_empty())
         };
-        let min = converter.row_group_mins(groups()).ok().and_then(axis);
-        let max = converter.row_group_maxes(groups()).ok().and_then(axis);
-        let nulls = converter.row_group_null_counts(groups()).ok();
-        let nulls = nulls.and_then(|counts| (counts.null_count() == 0).then(|| counts.iter().flatten().sum::<u64>()));
-        (
-            min.and_then(|values| values.into_iter().reduce(f64::min)),
-            max.and_then(|values| values.into_iter().reduce(f64::max)),
-            nulls.map(|nulls| if rows == 0.0 { 0.0 } else { nulls as f64 / rows }),
-        )
+        let min = converter.row_group_mins(groups.clone()).ok().and_then(axis);
+        let max = converter.row_group_maxes(groups.clone()).ok().and_then(axis);
+        let nulls = converter.row_group_null_counts(groups).ok();
+        Range {
+            min: min.and_then(|values| values.into_iter().reduce(f64::min)),
+            max: max.and_then(|values| values.into_iter().reduce(f64::max)),
+            nulls: nulls.and_then(|counts| (counts.null_count() == 0).then(|| counts.iter().flatten().sum::<u64>())),
+        }
     }
+}
+
+/// Smallest and largest value, and how many nulls; each where it is known.
+#[derive(Default)]
+struct Range {
+    min: Option<f64>,
+    max: Option<f64>,
+    nulls: Option<u64>,
 }
 
 fn corrupt(path: &str, error: impl std::fmt::Display) -> FileError {
