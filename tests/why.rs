@@ -50,7 +50,7 @@ fn why_not_tells_what_is_in_the_way() {
         ("prune-never-true-filter", "filter (a = 1) t"),
         ("push-filter-into-project", "filter (a = 1) (distinct t)"),
         ("push-aggregate-into-left", AGGREGATE),
-        ("eliminate-is-not-null-filter", "filter (and (a = 1) (is-not-null b)) t"),
+        ("fold-is-not-null", "filter (and (a = 1) (is-not-null b)) t"),
         ("convert-left-join-to-inner", OUTER_JOIN),
         ("merge-unions", "filter (a = 1) t"),
         ("implement-nested-loop-join", "join-set (a = x) [t u]"),

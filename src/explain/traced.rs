@@ -87,6 +87,7 @@ pub(super) fn value<R>(trace: &Trace, value: &Value<R>, rel: &impl Fn(&R) -> Str
         Value::Phase(phase) => phase.to_string(),
         Value::Operator(operator) => operator.name().to_owned(),
         Value::ScalarOperator(operator) => operator.to_string(),
+        Value::Type(data_type) => data_type.0.to_string(),
     }
 }
 

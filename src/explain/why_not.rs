@@ -301,6 +301,7 @@ fn near(trace: &Trace, rule: &Rule, nearest: &Mismatch) -> Near {
         (Cause::Part(_), None) => "what it is given differs".to_owned(),
         (Cause::Inputs, _) => "its inputs differ".to_owned(),
         (Cause::Element, _) => "no input of the list is like that".to_owned(),
+        (Cause::Operands, _) => "the scalar has other operands".to_owned(),
         (Cause::Conjunct, _) => "no conjunct of the list is like that".to_owned(),
     };
     let place = tree(trace, &Relation::from(nearest.place));

@@ -14,14 +14,16 @@ use super::counts::Fired;
 use super::observer::Observer;
 use super::simplify::{implied, simplify};
 use super::trace::NativeStep;
-use crate::expr::{JoinKind, Volatility};
-use crate::rules::{Operator, Phase, Rule, RuleSet};
-use crate::term::{AggregateSpec, RelNode, RelOp, ScalarId, TermId, TermSortKey, Terms};
+use crate::expr::{JoinKind, ScalarOp, Volatility};
+use crate::rules::{Bindings, Operator, Phase, Rule, RuleSet, ScalarOperator};
+use crate::term::{ColumnId, RelNode, RelOp, ScalarId, TermId, Terms};
 
 /// Rules of one phase by the operator at their root, in canonical order.
 #[derive(Clone)]
 pub struct RuleIndex {
     by_operator: HashMap<Operator, Vec<Arc<Rule>>, FxBuildHasher>,
+    /// Those rooted at a scalar, by its operator.
+    by_scalar: HashMap<ScalarOperator, Vec<Arc<Rule>>, FxBuildHasher>,
     /// The place of each rule in canonical order.
     places: HashMap<Arc<str>, usize, FxBuildHasher>,
 }
@@ -35,13 +37,39 @@ impl RuleIndex {
 
     /// These rules, in this order.
     pub fn of_rules(rules: impl IntoIterator<Item = Arc<Rule>>) -> Self {
-        let mut by_operator: HashMap<Operator, Vec<Arc<Rule>>, FxBuildHasher> = HashMap::default();
+        let mut index =
+            RuleIndex { by_operator: HashMap::default(), by_scalar: HashMap::default(), places: HashMap::default() };
         for rule in rules {
-            for operator in rule.root_operators() {
-                by_operator.entry(*operator).or_default().push(rule.clone());
+            match rule.scalar_operators() {
+                Some(operators) => operators
+                    .iter()
+                    .for_each(|operator| index.by_scalar.entry(*operator).or_default().push(rule.clone())),
+                None => rule
+                    .root_operators()
+                    .iter()
+                    .for_each(|operator| index.by_operator.entry(*operator).or_default().push(rule.clone())),
             }
         }
-        RuleIndex { by_operator, places: HashMap::default() }
+        index
+    }
+
+    /// The rules that may match a scalar of this operator.
+    pub fn of_scalar(&self, op: &ScalarOp<ColumnId>) -> &[Arc<Rule>] {
+        let rules = ScalarOperator::of(op).and_then(|operator| self.by_scalar.get(&operator));
+        rules.map_or(&[], Vec::as_slice)
+    }
+
+    /// All rules that may match a node or a scalar that it is given, in the order in which they are tried.
+    pub fn in_order(&self, op: RelOp) -> Vec<Arc<Rule>> {
+        let mut rules: Vec<Arc<Rule>> = Vec::new();
+        for rule in self.by_scalar.values().flatten() {
+            if !rules.iter().any(|known| known.name() == rule.name()) {
+                rules.push(rule.clone());
+            }
+        }
+        rules.sort_by_key(|rule| (std::cmp::Reverse(rule.priority()), self.places.get(rule.name()).copied()));
+        rules.extend(self.of(op).iter().cloned());
+        rules
     }
 
     /// The rules that may match a node.
@@ -90,6 +118,7 @@ pub fn normalize<O: Observer>(
         normal: HashMap::default(),
         open: HashMap::default(),
         derived: HashSet::default(),
+        fitting: Vec::new(),
         retired: Vec::new(),
         cycles: Vec::new(),
         steps: 0,
@@ -111,6 +140,9 @@ struct Normalizer<'a, O> {
     open: HashMap<TermId, Option<Arc<Rule>>, FxBuildHasher>,
     /// Predicates that were derived for a relation: each once, wherever they have moved since.
     derived: HashSet<(ScalarId, ScalarId), FxBuildHasher>,
+    /// By scalar, whether a pattern fits it or a part of it. That does not depend on the relation, as guards do: most
+    /// scalars are looked at once.
+    fitting: Vec<Option<bool>>,
     /// Rules that fire no more, each because of a cycle.
     retired: Vec<Arc<str>>,
     cycles: Vec<Cycle>,
@@ -201,7 +233,7 @@ impl<O: Observer> Normalizer<'_, O> {
         let node = self.terms.term(id).clone();
         let inputs: Vec<TermId> =
             node.inputs.iter().map(|input| self.normal.get(input).copied().unwrap_or(*input)).collect();
-        let op = self.simplify_payload(node.op);
+        let op = self.terms.map_scalars(node.op, &mut simplify);
         let told = O::WATCHES.then(|| RelNode::new(node.op, inputs.iter().copied()));
         let rebuilt = self.rebuild(op, inputs);
         if rebuilt != id {
@@ -213,6 +245,12 @@ impl<O: Observer> Normalizer<'_, O> {
         if self.steps >= self.budget {
             return None;
         }
+        if !self.rules.by_scalar.is_empty()
+            && let Some(rewrite) = self.rewrite_scalars(id, &node)
+        {
+            self.steps += 1;
+            return Some(rewrite);
+        }
         if let Some((step, next)) = self.derive(&node) {
             self.observer.stepped(step, id, next);
             return Some((next, None));
@@ -223,14 +261,67 @@ impl<O: Observer> Normalizer<'_, O> {
         next
     }
 
+    /// One rewrite of a scalar that a node is given, or of a part of one; the innermost and first.
+    fn rewrite_scalars(&mut self, id: TermId, node: &RelNode<TermId>) -> Option<Rewrite> {
+        let scalars = self.terms.scalars_of(node.op);
+        scalars.into_iter().find_map(|scalar| self.rewrite_scalar(id, node, scalar))
+    }
+
+    fn rewrite_scalar(&mut self, id: TermId, node: &RelNode<TermId>, scalar: ScalarId) -> Option<Rewrite> {
+        if self.fits(scalar) == Some(false) {
+            return None;
+        }
+        let args = self.terms.node(scalar).args.clone();
+        let mut fits = false;
+        for arg in args {
+            if let Some(rewrite) = self.rewrite_scalar(id, node, arg) {
+                return Some(rewrite);
+            }
+            fits |= self.fits(arg) != Some(false);
+        }
+        let rules = self.rules;
+        for rule in rules.of_scalar(&self.terms.node(scalar).op) {
+            if self.is_retired(rule) {
+                continue;
+            }
+            self.observer.matching();
+            self.observer.trying(rule, id);
+            let matches = rule.matches_scalar(&*self.terms, node, scalar, self.observer);
+            fits |= !matches.is_empty();
+            if let Some(next) = self.apply_first(rule, id, matches) {
+                return Some((next, Some(rule.clone())));
+            }
+        }
+        let at = scalar.0 as usize;
+        if self.fitting.len() <= at {
+            self.fitting.resize(at + 1, None);
+        }
+        self.fitting[at] = Some(fits);
+        None
+    }
+
+    /// Whether the pattern of some rule fits a scalar or a part of it; `None` when nobody has looked.
+    fn fits(&self, scalar: ScalarId) -> Option<bool> {
+        self.fitting.get(scalar.0 as usize).copied().flatten()
+    }
+
+    fn is_retired(&self, rule: &Rule) -> bool {
+        !self.retired.is_empty() && self.retired.contains(rule.shared_name())
+    }
+
     /// What a rule makes of a term.
     fn apply(&mut self, rule: &Arc<Rule>, id: TermId, node: &RelNode<TermId>) -> Option<TermId> {
-        if !self.retired.is_empty() && self.retired.contains(rule.shared_name()) {
+        if self.is_retired(rule) {
             return None;
         }
         self.observer.matching();
         self.observer.trying(rule, id);
         let matches = rule.matches_observed(&*self.terms, id, node, self.observer);
+        self.apply_first(rule, id, matches)
+    }
+
+    /// What a rule makes of a term by the first of its matches that its guards let through.
+    fn apply_first(&mut self, rule: &Arc<Rule>, id: TermId, matches: Vec<Bindings<TermId>>) -> Option<TermId> {
         let next = matches.into_iter().enumerate().find_map(|(at, mut bindings)| {
             self.observer.applying(at);
             let applied = rule.apply_observed(self.terms, id, &mut bindings, self.observer);
@@ -262,43 +353,6 @@ impl<O: Observer> Normalizer<'_, O> {
                 self.terms.filter(inputs[0], conjuncts)
             }
             op => self.terms.add(RelNode::new(op, inputs)),
-        }
-    }
-
-    fn simplify_payload(&mut self, op: RelOp) -> RelOp {
-        let terms = &mut *self.terms;
-        match op {
-            RelOp::Filter(predicates) => RelOp::Filter(simplify_predicates(terms, predicates)),
-            RelOp::Join(kind, predicates) => RelOp::Join(kind, simplify_predicates(terms, predicates)),
-            RelOp::JoinSet(predicates) => RelOp::JoinSet(simplify_predicates(terms, predicates)),
-            RelOp::Project(projection) => {
-                let mut columns = terms.projection(projection).to_vec();
-                columns.iter_mut().for_each(|(_, scalar)| *scalar = simplify(terms, *scalar));
-                RelOp::Project(terms.intern_projection(columns))
-            }
-            RelOp::Aggregate(aggregate) => {
-                let AggregateSpec { group, mut aggregates } = terms.aggregate(aggregate).clone();
-                let scalars = aggregates.iter_mut().flat_map(|(_, call)| call.args.iter_mut().chain(&mut call.filter));
-                scalars.for_each(|scalar| *scalar = simplify(terms, *scalar));
-                RelOp::Aggregate(terms.intern_aggregate(AggregateSpec { group, aggregates }))
-            }
-            RelOp::MarkJoin(mark, on) => RelOp::MarkJoin(mark, simplify_predicates(terms, on)),
-            RelOp::Apply(form, on) => RelOp::Apply(form, simplify_predicates(terms, on)),
-            RelOp::Window(window) => {
-                let mut spec = terms.window(window).clone();
-                spec.order_by.iter_mut().for_each(|key| key.scalar = simplify(terms, key.scalar));
-                for (_, call) in &mut spec.calls {
-                    call.args.iter_mut().chain(&mut call.filter).for_each(|arg| *arg = simplify(terms, *arg));
-                }
-                RelOp::Window(terms.intern_window(spec))
-            }
-            RelOp::Sort(keys) => {
-                let keys = terms.sort_keys(keys).to_vec();
-                let keys = keys.into_iter().map(|key| TermSortKey { scalar: simplify(terms, key.scalar), ..key });
-                let keys = keys.collect();
-                RelOp::Sort(terms.intern_sort(keys))
-            }
-            other => other,
         }
     }
 
@@ -356,10 +410,4 @@ impl<O: Observer> Normalizer<'_, O> {
             self.terms.join_set(inputs, conjuncts)
         })
     }
-}
-
-fn simplify_predicates(terms: &mut Terms, predicates: crate::term::PredicatesId) -> crate::term::PredicatesId {
-    let conjuncts = terms.predicates(predicates).to_vec();
-    let simple: Vec<_> = conjuncts.iter().map(|conjunct| simplify(terms, *conjunct)).collect();
-    if simple == conjuncts { predicates } else { terms.intern_predicates(simple) }
 }

@@ -34,6 +34,7 @@ const PAGES: &[(&str, &str)] = &[
     ("R032", include_str!("codes/R032.md")),
     ("R033", include_str!("codes/R033.md")),
     ("R034", include_str!("codes/R034.md")),
+    ("R035", include_str!("codes/R035.md")),
     ("R050", include_str!("codes/R050.md")),
     ("R051", include_str!("codes/R051.md")),
     ("R052", include_str!("codes/R052.md")),

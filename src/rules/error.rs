@@ -172,6 +172,11 @@ pub enum RuleErrorKind {
         "`requires` does not say what `{0}` needs: `({0} any)`, `({0} single)`, `({0} replicated)` or `({0} (hashed-by ..))`"
     )]
     NoRequirement(String),
+    /// A rule rooted at a scalar in a phase of relational alternatives.
+    #[error(
+        "a rule of `{0}` is rooted at a relational operator; rules of scalars are of `normalize`, or match within `[.. ..]`"
+    )]
+    ScalarRoot(&'static str),
     /// So much is wrong that the rest would not help.
     #[error("{0} errors in this file; mend these first, what follows was not looked at")]
     TooMany(usize),
@@ -244,6 +249,7 @@ impl RuleErrorKind {
             RuleErrorKind::NoLaw(_) => "R032",
             RuleErrorKind::NoRequirement(_) => "R033",
             RuleErrorKind::TooMany(_) => "R034",
+            RuleErrorKind::ScalarRoot(_) => "R035",
         }
     }
 }

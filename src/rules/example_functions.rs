@@ -12,7 +12,9 @@ use crate::expr::{AggregateFunction, DataTypeKey, FunctionInfo, Functions, Volat
 /// |---|---|
 /// | `(random)` | volatile: 0 or 1, drawn anew at every call |
 /// | `(today)` | stable: one whole number within a run |
+/// | `(drawn x)` | volatile: `x` or 0, drawn anew at every call |
 /// | `(checked x)` | an error for zero, else `x` |
+/// | `(coalesce x ..)` | the first of some values of one type that is not null |
 /// | `(first x)` | an aggregate that depends on the order of rows: `x` of the first one |
 ///
 /// Verification knows what they give; nothing else evaluates them.
@@ -44,6 +46,11 @@ impl Functions for ExampleFunctions {
         match (name, args) {
             ("random", []) => Some(ExampleFunctions::info(name, Volatility::Volatile, DataType::Int64)),
             ("today", []) => Some(ExampleFunctions::info(name, Volatility::Stable, DataType::Int64)),
+            ("drawn", [DataType::Int64]) => Some(ExampleFunctions::info(name, Volatility::Volatile, DataType::Int64)),
+            ("coalesce", [first, rest @ ..]) if rest.iter().all(|kind| kind == first) => {
+                let info = ExampleFunctions::info(name, Volatility::Immutable, first.clone());
+                Some(FunctionInfo { nullable: true, strict: false, ..info })
+            }
             ("checked", [DataType::Int64]) => {
                 let info = ExampleFunctions::info(name, Volatility::Immutable, DataType::Int64);
                 Some(FunctionInfo { fallible: true, ..info })
@@ -63,6 +70,6 @@ impl Functions for ExampleFunctions {
     }
 
     fn function_names(&self) -> Vec<String> {
-        ["checked", "random", "today"].map(str::to_owned).to_vec()
+        ["checked", "coalesce", "drawn", "random", "today"].map(str::to_owned).to_vec()
     }
 }

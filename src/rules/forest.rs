@@ -46,6 +46,16 @@ pub trait Plant: Forest {
     fn plant_join_set(&mut self, predicates: PredicatesId, inputs: SmallVec<[Self::Id; 4]>) -> Self::Id {
         self.add(RelNode::new(RelOp::JoinSet(predicates), inputs))
     }
+
+    /// A node as a rule writes it.
+    fn plant(&mut self, op: RelOp, inputs: SmallVec<[Self::Id; 4]>) -> Self::Id {
+        match (op, inputs.as_slice()) {
+            (RelOp::Filter(predicates), [input]) => self.plant_filter(predicates, *input),
+            (RelOp::Project(projection), [input]) => self.plant_project(projection, *input),
+            (RelOp::JoinSet(predicates), _) => self.plant_join_set(predicates, inputs),
+            (op, _) => self.add(RelNode::new(op, inputs)),
+        }
+    }
 }
 
 impl Forest for Terms {

@@ -41,7 +41,9 @@ pub enum Cause {
     Inputs,
     /// No input of a list is like the one asked for.
     Element,
-    /// No conjunct is like the one asked for.
+    /// A scalar of such an operator has other operands.
+    Operands,
+    /// No conjunct, or no element of a list of operands, is like the one asked for.
     Conjunct,
 }
 
@@ -52,7 +54,7 @@ pub enum Found<'a, I> {
     Node(&'a RelNode<I>),
     /// An input.
     Rel(I),
-    /// A conjunct.
+    /// A conjunct, or another scalar.
     Conjunct(ScalarId),
     /// Nothing: a list is empty.
     Nothing,

@@ -3,10 +3,11 @@ use smallvec::{SmallVec, smallvec};
 use super::forest::Forest;
 use super::observer::{Cause, Found, RuleObserver};
 use super::operator::Operator;
-use super::scalar_test::ScalarTest;
+use super::scalar_operator::ScalarOperator;
+use super::scalar_test::{ScalarTest, Segment};
 use super::value::{Given, Value};
 use crate::expr::JoinKind;
-use crate::term::{RelNode, ScalarId};
+use crate::term::{RelNode, ScalarId, Terms};
 
 /// What the variables of a rule are bound to, by their index.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,8 +25,11 @@ impl<I> Bindings<I> {
 /// The index of a variable.
 pub(super) type Slot = usize;
 
-/// The variable that stands for the relation matched.
+/// The variable that stands for the relation matched, or for the scalar.
 pub(super) const ROOT: Slot = 0;
+
+/// Of rules rooted at a scalar: the variable for the relations over whose rows the scalar is evaluated.
+pub(super) const INPUTS: Slot = 1;
 
 /// What a place in a pattern asks of the value there.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,9 +106,16 @@ pub(super) enum Step {
     Node(Source, NodeTest),
     /// Chooses an input of a node: its position, and what is asked of it.
     Element { node: usize, place: Slot, test: Test, text: String },
-    /// Chooses a conjunct of a conjunction, or an operand of an `and` or `or`: its position, the positions that
-    /// are taken already, and what is asked of it.
-    Conjunct { list: Slot, place: Slot, taken: SmallVec<[Slot; 2]>, test: ScalarTest, text: String },
+    /// Chooses a conjunct of a conjunction, or an element of a list among a scalar's operands: its position, the
+    /// positions that are taken already, and what is asked of it. An arm of a `case` is two operands.
+    Conjunct {
+        list: Slot,
+        segment: Segment,
+        place: Slot,
+        taken: SmallVec<[Slot; 2]>,
+        tests: SmallVec<[ScalarTest; 1]>,
+        text: String,
+    },
 }
 
 impl Step {
@@ -117,10 +128,36 @@ impl Step {
     }
 }
 
+/// What a pattern asks of the place where a rule is tried.
+#[derive(Clone, Debug)]
+pub(super) enum Root {
+    Node(NodeTest),
+    /// A scalar that a node is given, or that is part of one, has one of these operators, and is like this.
+    Scalar {
+        operators: SmallVec<[ScalarOperator; 1]>,
+        test: ScalarTest,
+        text: String,
+    },
+}
+
+/// The operators that are given scalars.
+const WITH_SCALARS: [Operator; 10] = [
+    Operator::Project,
+    Operator::Filter,
+    Operator::Join,
+    Operator::JoinSet,
+    Operator::Aggregate,
+    Operator::Sort,
+    Operator::TopK,
+    Operator::MarkJoin,
+    Operator::Apply,
+    Operator::Window,
+];
+
 /// A compiled left side.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
-    pub root: NodeTest,
+    pub root: Root,
     pub steps: Vec<Step>,
     /// How many variables the whole rule has.
     pub slots: usize,
@@ -173,13 +210,27 @@ impl Pattern {
         node: &RelNode<F::Id>,
         observer: &mut O,
     ) -> Vec<Bindings<F::Id>> {
-        if !self.root.operators.contains(&Operator::of(node.op)) {
+        let test = match &self.root {
+            Root::Node(test) => test,
+            Root::Scalar { operators, .. } => {
+                let mut scalars = Vec::new();
+                let terms = forest.terms();
+                terms.scalars_of(node.op).into_iter().for_each(|scalar| parts(terms, scalar, &mut scalars));
+                scalars.retain(|scalar| fits(terms, *scalar, operators));
+                if scalars.is_empty() {
+                    observer.mismatched(0, Cause::Operator, Found::Node(node));
+                }
+                let matches = scalars.into_iter().map(|scalar| self.matches_scalar(forest, node, scalar, observer));
+                return matches.collect::<Vec<_>>().concat();
+            }
+        };
+        if !test.operators.contains(&Operator::of(node.op)) {
             observer.mismatched(0, Cause::Operator, Found::Node(node));
             return Vec::new();
         }
         let mut values: SmallVec<[Value<F::Id>; 8]> = smallvec![Value::Unbound; self.slots];
         values[ROOT] = Value::Rel(root);
-        if let Err(cause) = self.root.check(node, &mut values) {
+        if let Err(cause) = test.check(node, &mut values) {
             observer.mismatched(0, cause, Found::Node(node));
             return Vec::new();
         }
@@ -189,10 +240,55 @@ impl Pattern {
         machine.found
     }
 
+    /// All ways to match a scalar that is evaluated over the inputs of a node.
+    pub fn matches_scalar<F: Forest, O: RuleObserver<F::Id>>(
+        &self,
+        forest: &F,
+        node: &RelNode<F::Id>,
+        scalar: ScalarId,
+        observer: &mut O,
+    ) -> Vec<Bindings<F::Id>> {
+        let Root::Scalar { test, .. } = &self.root else { return Vec::new() };
+        let mut values: SmallVec<[Value<F::Id>; 8]> = smallvec![Value::Unbound; self.slots];
+        values[ROOT] = Value::Scalar(scalar);
+        values[INPUTS] = Value::Rels(node.inputs.to_vec());
+        if !test.accepts(forest.terms(), scalar, &mut values) {
+            observer.mismatched(0, Cause::Operands, Found::Conjunct(scalar));
+            return Vec::new();
+        }
+        let (steps, nodes) = (self.steps.as_slice(), smallvec![node]);
+        let mut machine = Machine { forest, observer, steps, nodes, values, found: Vec::new() };
+        machine.run(0);
+        machine.found
+    }
+
+    /// The operators of which a node must have one.
+    pub fn operators(&self) -> &[Operator] {
+        match &self.root {
+            Root::Node(test) => &test.operators,
+            Root::Scalar { .. } => &WITH_SCALARS,
+        }
+    }
+
     /// What the pattern asks at a step, as the rule writes it; 0 for its root.
     pub fn text(&self, step: usize) -> &str {
         let below = step.checked_sub(1).and_then(|at| self.steps.get(at));
-        below.map_or(&self.root.text, Step::text)
+        match (&self.root, below) {
+            (_, Some(step)) => step.text(),
+            (Root::Node(NodeTest { text, .. }) | Root::Scalar { text, .. }, None) => text,
+        }
+    }
+}
+
+fn fits(terms: &Terms, scalar: ScalarId, operators: &[ScalarOperator]) -> bool {
+    ScalarOperator::of(&terms.node(scalar).op).is_some_and(|operator| operators.contains(&operator))
+}
+
+/// A scalar's parts, then the scalar, each once.
+fn parts(terms: &Terms, scalar: ScalarId, found: &mut Vec<ScalarId>) {
+    if !found.contains(&scalar) {
+        terms.node(scalar).args.iter().for_each(|arg| parts(terms, *arg, found));
+        found.push(scalar);
     }
 }
 
@@ -240,25 +336,26 @@ impl<F: Forest, O: RuleObserver<F::Id>> Machine<'_, F, O> {
                     }
                 }
             }
-            Step::Conjunct { list, place, taken, test, .. } => {
+            Step::Conjunct { list, segment, place, taken, tests, .. } => {
                 let terms = self.forest.terms();
-                let elements: &[ScalarId] = match self.values[*list] {
+                let operands: &[ScalarId] = match self.values[*list] {
                     Value::Predicates(list) => terms.predicates(list),
                     Value::Scalar(scalar) => &terms.node(scalar).args,
                     _ => return,
                 };
-                if elements.is_empty() {
+                if segment.elements(operands).next().is_none() {
                     self.observer.mismatched(at + 1, Cause::Conjunct, Found::Nothing);
                 }
-                for (position, element) in elements.iter().enumerate() {
+                for (position, element) in segment.elements(operands).enumerate() {
                     let position = Value::Count(Some(position as u64));
                     if taken.iter().any(|taken| self.values[*taken] == position) {
                         continue;
                     }
                     self.values[*place] = position;
-                    match test.accepts(terms, *element, &mut self.values) {
+                    let mut tested = tests.iter().zip(element);
+                    match tested.all(|(test, operand)| test.accepts(terms, *operand, &mut self.values)) {
                         true => self.run(at + 1),
-                        false => self.observer.mismatched(at + 1, Cause::Conjunct, Found::Conjunct(*element)),
+                        false => self.observer.mismatched(at + 1, Cause::Conjunct, Found::Conjunct(element[0])),
                     }
                 }
             }

@@ -7,10 +7,12 @@ use super::expression::Expression;
 use super::forest::{Forest, Plant};
 use super::observer::{Refusal, RuleObserver};
 use super::operator::Operator;
-use super::pattern::{Bindings, Pattern, ROOT, Slot};
+use super::pattern::{Bindings, Pattern, ROOT, Root, Slot};
+use super::scalar_operator::ScalarOperator;
+use super::scalar_test::converted;
 use super::template::{PhysicalTemplate, Template};
 use super::value::Value;
-use crate::term::{Alternative, RelNode};
+use crate::term::{Alternative, RelNode, ScalarId, Terms};
 use crate::token::Token;
 
 /// When a rule is tried.
@@ -63,11 +65,13 @@ pub enum Keeps {
     Set,
     /// One of the results that a `limit` without an order allows.
     OneOf,
+    /// The value of a scalar in every row: what rules rooted at scalars keep, and only they.
+    Value,
 }
 
 impl Keeps {
     /// All of them.
-    pub const ALL: [Keeps; 4] = [Keeps::Bag, Keeps::Ordered, Keeps::Set, Keeps::OneOf];
+    pub const ALL: [Keeps; 5] = [Keeps::Bag, Keeps::Ordered, Keeps::Set, Keeps::OneOf, Keeps::Value];
 
     /// The name in rules.
     pub fn name(self) -> &'static str {
@@ -76,6 +80,7 @@ impl Keeps {
             Keeps::Ordered => "ordered",
             Keeps::Set => "set",
             Keeps::OneOf => "one-of",
+            Keeps::Value => "value",
         }
     }
 }
@@ -103,6 +108,8 @@ pub(super) type ExampleTable = (String, Vec<(String, DataType, bool)>);
 pub(super) enum Replacement {
     Logical(Template),
     Physical(PhysicalTemplate),
+    /// A scalar in the place of another one.
+    Scalar(Expression),
 }
 
 /// A clause between the pattern and the right side.
@@ -237,9 +244,18 @@ impl Rule {
         })
     }
 
-    /// The operators of which a node must have one for the rule to match it: what a driver indexes rules by.
+    /// The operators of which a node must have one for the rule to match it: what a driver indexes rules by. For a
+    /// rule rooted at a scalar, those that are given scalars.
     pub fn root_operators(&self) -> &[Operator] {
-        &self.pattern.root.operators
+        self.pattern.operators()
+    }
+
+    /// Of a rule rooted at a scalar, the operators of which the scalar must have one; `None` for others.
+    pub fn scalar_operators(&self) -> Option<&[ScalarOperator]> {
+        match &self.pattern.root {
+            Root::Scalar { operators, .. } => Some(operators),
+            Root::Node(_) => None,
+        }
     }
 
     /// The names of its variables, by their place in [`Bindings::values`]; empty for those that no rule can
@@ -270,6 +286,18 @@ impl Rule {
         self.pattern.matches(forest, root, node, observer)
     }
 
+    /// As [`Rule::matches_observed`], of a rule rooted at a scalar: all ways in which the pattern fits one of the
+    /// scalars that are evaluated over the inputs of a node. Whether there are any does not depend on the node.
+    pub fn matches_scalar<F: Forest, O: RuleObserver<F::Id>>(
+        &self,
+        forest: &F,
+        node: &RelNode<F::Id>,
+        scalar: ScalarId,
+        observer: &mut O,
+    ) -> Vec<Bindings<F::Id>> {
+        self.pattern.matches_scalar(forest, node, scalar, observer)
+    }
+
     /// Evaluates guards and builds the right side. `None` when a guard says no, a computed part has
     /// no value, the result is the relation itself, or the rule is one of `implement`.
     pub fn apply<P: Plant>(&self, plant: &mut P, root: P::Id, mut bindings: Bindings<P::Id>) -> Option<P::Id> {
@@ -287,10 +315,17 @@ impl Rule {
         bindings: &mut Bindings<P::Id>,
         observer: &mut O,
     ) -> Result<P::Id, Refusal> {
-        let Replacement::Logical(template) = &self.replacement else { return Err(Refusal::Phase) };
+        if let Replacement::Physical(_) = &self.replacement {
+            return Err(Refusal::Phase);
+        }
         self.prepare(plant, root, bindings, observer)?;
         observer.clause(self.stages.len());
-        match template.build(plant, bindings, observer) {
+        let built = match &self.replacement {
+            Replacement::Logical(template) => template.build(plant, bindings, observer),
+            Replacement::Scalar(value) => rewrite(plant, root, value, bindings, observer),
+            Replacement::Physical(_) => None,
+        };
+        match built {
             Some(built) if built != root => Ok(built),
             Some(_) => Err(Refusal::Unchanged),
             None => Err(Refusal::Replacement),
@@ -342,7 +377,9 @@ impl Rule {
         bindings: &mut Bindings<P::Id>,
         observer: &mut O,
     ) -> Result<(), Refusal> {
-        bindings.values[ROOT] = Value::Rel(root);
+        if self.scalar_operators().is_none() {
+            bindings.values[ROOT] = Value::Rel(root);
+        }
         let mut guards = 0;
         for (at, stage) in self.stages.iter().enumerate() {
             observer.clause(at);
@@ -360,6 +397,41 @@ impl Rule {
         }
         Ok(())
     }
+}
+
+/// A relation with another scalar in the place of the matched one, wherever a node has that. `None` where the
+/// new one has no value, or is of another type.
+fn rewrite<P: Plant, O: RuleObserver<P::Id>>(
+    plant: &mut P,
+    root: P::Id,
+    value: &Expression,
+    bindings: &Bindings<P::Id>,
+    observer: &mut O,
+) -> Option<P::Id> {
+    let (Value::Scalar(from), Value::Scalar(to)) = (&bindings.values[ROOT], value.evaluate(plant, bindings, observer)?)
+    else {
+        return None;
+    };
+    let to = of_type(plant.terms_mut(), to, *from)?;
+    let nodes = plant.nodes(root).to_vec();
+    let changed = nodes.into_iter().find_map(|node| {
+        let op = plant.terms_mut().replace_scalar(node.op, *from, to);
+        (op != node.op).then_some((op, node.inputs))
+    });
+    match changed {
+        Some((op, inputs)) => Some(plant.plant(op, inputs.into_iter().collect())),
+        None => Some(root),
+    }
+}
+
+/// The scalar, if it is of the type of another one. A constant takes that type, where nothing is lost.
+fn of_type(terms: &mut Terms, scalar: ScalarId, like: ScalarId) -> Option<ScalarId> {
+    let wanted = terms.scalar_facts(like).data_type.clone();
+    if terms.scalar_facts(scalar).data_type == wanted {
+        return Some(scalar);
+    }
+    let literal = converted(terms.as_literal(scalar)?, &wanted)?;
+    Some(terms.literal(literal))
 }
 
 impl fmt::Debug for Rule {

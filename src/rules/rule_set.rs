@@ -19,7 +19,7 @@ pub struct RuleSet {
 }
 
 /// The rule base that ships.
-const BUILTIN: [(&str, &str); 13] = [
+const BUILTIN: [(&str, &str); 14] = [
     ("aggregate.rules", include_str!("../../planner-rules/aggregate.rules")),
     ("barrier.rules", include_str!("../../planner-rules/barrier.rules")),
     ("distinct.rules", include_str!("../../planner-rules/distinct.rules")),
@@ -28,6 +28,7 @@ const BUILTIN: [(&str, &str); 13] = [
     ("join.rules", include_str!("../../planner-rules/join.rules")),
     ("limit.rules", include_str!("../../planner-rules/limit.rules")),
     ("project.rules", include_str!("../../planner-rules/project.rules")),
+    ("scalars.rules", include_str!("../../planner-rules/scalars.rules")),
     ("semi-join.rules", include_str!("../../planner-rules/semi-join.rules")),
     ("sort.rules", include_str!("../../planner-rules/sort.rules")),
     ("union.rules", include_str!("../../planner-rules/union.rules")),

@@ -6,7 +6,7 @@ use super::observer::RuleObserver;
 use super::operator::Operator;
 use super::pattern::{Bindings, Slot};
 use super::value::Value;
-use crate::term::{Alternative, AlternativeInput, AlternativeOp, RelNode, RelOp, Required};
+use crate::term::{Alternative, AlternativeInput, AlternativeOp, Required};
 
 /// A relation of the right side.
 #[derive(Clone)]
@@ -74,12 +74,7 @@ impl Template {
         for part in parts {
             values.push(part.evaluate(plant, bindings, observer)?);
         }
-        Some(match (operator.build(&values)?, inputs.as_slice()) {
-            (RelOp::Filter(predicates), [input]) => plant.plant_filter(predicates, *input),
-            (RelOp::Project(projection), [input]) => plant.plant_project(projection, *input),
-            (RelOp::JoinSet(predicates), _) => plant.plant_join_set(predicates, inputs),
-            (op, _) => plant.add(RelNode::new(op, inputs)),
-        })
+        Some(plant.plant(operator.build(&values)?, inputs))
     }
 }
 

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::operator::Operator;
 use super::scalar_operator::ScalarOperator;
-use crate::expr::JoinKind;
+use crate::expr::{DataTypeKey, JoinKind};
 use crate::term::{
     AggregateId, AggregatePhase, ApplyForm, ColumnId, ColumnSet, ColumnsId, ExtensionId, GetId, KeysId, PredicatesId,
     ProjectionId, Required, ScalarId, Side, SortId, UnionId, UnnestSpec, WindowId,
@@ -61,6 +61,8 @@ pub enum Sort {
     Operator,
     /// An operator of scalars: `?cmp:comparison`.
     ScalarOperator,
+    /// A type of values: what a `cast` converts to.
+    Type,
     /// What one of several operators is given, which goes back to that operator alone.
     Payload,
 }
@@ -131,6 +133,8 @@ pub enum Value<R> {
     Operator(Operator),
     /// An operator of scalars.
     ScalarOperator(ScalarOperator),
+    /// A type.
+    Type(DataTypeKey),
 }
 
 /// What a function gives: never a relation.
@@ -166,6 +170,7 @@ impl<R> Value<R> {
             Value::Phase(phase) => Value::Phase(*phase),
             Value::Operator(operator) => Value::Operator(*operator),
             Value::ScalarOperator(operator) => Value::ScalarOperator(*operator),
+            Value::Type(data_type) => Value::Type(data_type.clone()),
         }
     }
 }

@@ -12,6 +12,7 @@ mod payloads;
 mod physical;
 mod rel;
 mod scalar_forms;
+mod scalar_places;
 mod scalars;
 mod terms;
 pub mod text;

@@ -85,7 +85,7 @@ impl<'a> Pair<'a> {
         let equivalence = match (self.keeps, &all) {
             (Keeps::OneOf, Some(all)) => Equivalence::OneOf(all),
             (Keeps::Bag | Keeps::OneOf, _) => Equivalence::Bag,
-            (Keeps::Ordered, _) => Equivalence::Ordered,
+            (Keeps::Ordered | Keeps::Value, _) => Equivalence::Ordered,
             (Keeps::Set, _) => Equivalence::Set,
         };
         if let (Some(keys), Ok(before), Ok(after)) = (self.sorted, &results[0], &results[1])
@@ -139,7 +139,7 @@ impl<'a> Pair<'a> {
         let mut columns = relation.columns.clone();
         columns.sort();
         let mut rows = relation.select(&columns).map(|relation| relation.rows).unwrap_or_default();
-        if self.keeps != Keeps::Ordered {
+        if !matches!(self.keeps, Keeps::Ordered | Keeps::Value) {
             rows.sort();
         }
         if self.keeps == Keeps::Set {

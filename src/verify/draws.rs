@@ -33,6 +33,11 @@ fn with_coin(tables: Tables, toss: impl Fn() -> i64 + Send + Sync + 'static) -> 
         ("today", []) => Ok(Literal::from(1i64)),
         ("checked", [arg]) if arg.to_string() == "0" => Err("0 is refused".to_owned()),
         ("checked", [arg]) => Ok(arg.clone()),
+        ("drawn", [arg]) => Ok(if toss() == 0 { Literal::from(0i64) } else { arg.clone() }),
+        ("coalesce", [first, rest @ ..]) => {
+            let value = std::iter::once(first).chain(rest).find(|arg| !arg.is_null());
+            Ok(value.unwrap_or(first).clone())
+        }
         (name, _) => Err(format!("nobody knows `{name}`")),
     };
     let first = |function: &FunctionInfo, rows: &[Row]| match &*function.name {

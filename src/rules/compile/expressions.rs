@@ -42,7 +42,7 @@ impl Compiler<'_> {
         }
         if let Some(elements) = between_dots(datum) {
             let list = self.matched_list(datum, ListOf::Predicates)?;
-            return self.around(list, &elements).map(|expression| (expression, Sort::Predicates));
+            return self.around(list, &elements).map(|around| (Expression::Around(around), Sort::Predicates));
         }
         if let Some(scalar) = self.scalar_expression(datum) {
             return scalar.map(|expression| (expression, Sort::Scalar));

@@ -7,6 +7,7 @@ mod lets;
 mod patterns;
 mod rule;
 mod scalar_expressions;
+mod scalar_lists;
 mod scalar_patterns;
 mod scope;
 mod templates;

@@ -2,7 +2,8 @@ use smallvec::{SmallVec, smallvec};
 
 use super::super::error::{Named, RuleErrorKind};
 use super::super::operator::Operator;
-use super::super::pattern::{InputTests, NodeTest, Slot, Source, Step, Test};
+use super::super::pattern::{InputTests, NodeTest, Root, Slot, Source, Step, Test};
+use super::super::scalar_test::Segment;
 use super::super::value::{Sort, Value};
 use super::scalar_patterns::Choice;
 use super::scope::{Compiler, Labelled, ListOf, MatchedList, between_dots};
@@ -13,7 +14,10 @@ use crate::term::text::Datum;
 impl Compiler<'_> {
     /// The left side of a rule.
     pub fn pattern(&mut self, datum: &Datum) {
-        self.node(datum, None);
+        match self.is_scalar_root(datum) {
+            true => self.scalar_root(datum),
+            false => self.node(datum, None),
+        }
     }
 
     /// A pattern of one node and everything below it, emitted as steps.
@@ -49,7 +53,7 @@ impl Compiler<'_> {
         let node = self.steps.iter().filter(|step| matches!(step, Step::Node(..))).count();
         let node = match source {
             None => {
-                self.root = Some(test);
+                self.root = Some(Root::Node(test));
                 0
             }
             Some(source) => {
@@ -94,7 +98,8 @@ impl Compiler<'_> {
                     if elements.is_empty() {
                         self.expected("a conjunct between the dots: `[.. ?x ..]`", datum);
                     }
-                    choices.push(Choice { of: ListOf::Predicates, list, elements });
+                    let segment = Segment::WHOLE;
+                    choices.push(Choice { of: ListOf::Predicates, list, segment, elements });
                     return Some(Test::Bind(list));
                 }
             }
@@ -162,7 +167,8 @@ impl Compiler<'_> {
             };
             let Some(list) = list else { return InputTests::All(Test::Any) };
             let place = self.hidden(String::new(), Sort::Count);
-            self.lists.push(MatchedList { of: ListOf::Rels, list, places: smallvec![place] });
+            let places = smallvec![place];
+            self.lists.push(MatchedList { of: ListOf::Rels, list, segment: Segment::WHOLE, places });
             match elements.as_slice() {
                 [Labelled { label: None, datum: only }] => *element = Some((place, *only)),
                 _ => self.expected("one relation between the dots: `[.. ?x ..]`", datum),

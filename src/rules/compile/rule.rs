@@ -1,6 +1,8 @@
 use super::super::error::{Named, RuleErrorKind};
 use super::super::operator::Operator;
+use super::super::pattern::Root;
 use super::super::rule::{Keeps, Phase, Replacement, Rule};
+use super::super::value::Sort;
 use super::clauses::{clauses, example, table};
 use super::forms::Form;
 use super::scope::Compiler;
@@ -61,13 +63,30 @@ pub(super) fn rule(compiler: &mut Compiler<'_>, Form { datum, law, line }: &Form
         Some(pattern) => {
             compiler.pattern(pattern);
             compiler.incomplete = compiler.errors.len() > errors;
+            if let (true, Some(phase @ (Phase::Explore | Phase::Implement))) = (compiler.of_scalar, phase) {
+                compiler.error(pattern.span, RuleErrorKind::ScalarRoot(phase.name()));
+            }
         }
         None => missing(compiler, "match", "it is the pattern"),
+    }
+    if let (Some(keeps), Some(word)) = (keeps, clauses.keeps)
+        && (keeps == Keeps::Value) != compiler.of_scalar
+        && compiler.root.is_some()
+    {
+        let wanted = match compiler.of_scalar {
+            true => "`value`: a rule rooted at a scalar keeps the value of that scalar",
+            false => "`bag`, `ordered`, `set` or `one-of`: only a rule rooted at a scalar keeps a `value`",
+        };
+        compiler.expected(wanted, word);
     }
     let stages = compiler.stages(&clauses.stages);
     let replacement = match (clauses.replace, phase) {
         (Some(datum), Some(Phase::Implement)) => {
             compiler.physical(datum, clauses.requires.unwrap_or_default()).map(Replacement::Physical)
+        }
+        (Some(datum), _) if compiler.of_scalar => {
+            let value = compiler.expression(datum, Some(Sort::Scalar));
+            value.map(|(value, _)| Replacement::Scalar(value))
         }
         (Some(datum), _) => compiler.template(datum).map(Replacement::Logical),
         (None, _) => {
@@ -83,7 +102,10 @@ pub(super) fn rule(compiler: &mut Compiler<'_>, Form { datum, law, line }: &Form
         compiler.unused();
     }
     // An extension's content is the engine's: no text can show one.
-    let writable = compiler.root.as_ref().is_none_or(|root| !root.operators.contains(&Operator::Extension));
+    let writable = match &compiler.root {
+        Some(Root::Node(root)) => !root.operators.contains(&Operator::Extension),
+        _ => true,
+    };
     if clauses.examples.is_empty() && writable {
         missing(compiler, "example", "it shows what the rule does, and is run as a test");
     }

@@ -3,9 +3,10 @@ use smallvec::SmallVec;
 use super::super::diagnostic::RuleError;
 use super::super::error::{Named, RuleErrorKind};
 use super::super::operator::Operator;
-use super::super::pattern::{NodeTest, Pattern, ROOT, Slot, Step, Test};
+use super::super::pattern::{INPUTS, Pattern, ROOT, Root, Slot, Step, Test};
 use super::super::registry::Registry;
 use super::super::scalar_operator::ScalarOperator;
+use super::super::scalar_test::Segment;
 use super::super::value::Sort;
 use super::labelled;
 use super::lets::mentions;
@@ -24,8 +25,15 @@ pub(super) struct Labelled<'d> {
 pub(super) enum ListOf {
     Rels,
     Predicates,
-    /// The operands of an `and` or `or`.
+    /// The operands of a scalar that has this operator, or one that takes the same.
     Operands(ScalarOperator),
+}
+
+impl ListOf {
+    /// The list among the operands of a scalar: `in` and `not-in` have one notation for it.
+    pub fn operands(operator: ScalarOperator) -> ListOf {
+        ListOf::Operands(if operator == ScalarOperator::NotIn { ScalarOperator::In } else { operator })
+    }
 }
 
 /// A `[.. x ..]` of the pattern: where the list and the positions of its chosen elements are bound.
@@ -33,6 +41,8 @@ pub(super) enum ListOf {
 pub(super) struct MatchedList {
     pub of: ListOf,
     pub list: Slot,
+    /// Where its elements stand, if it is one of scalars.
+    pub segment: Segment,
     pub places: SmallVec<[Slot; 2]>,
 }
 
@@ -59,11 +69,15 @@ pub(super) struct Compiler<'a> {
     variables: Vec<Variable>,
     /// Whether the pattern has errors: then variables may be missing because of them.
     pub incomplete: bool,
-    pub root: Option<NodeTest>,
+    pub root: Option<Root>,
+    /// Whether the pattern is one of a scalar.
+    pub of_scalar: bool,
     pub steps: Vec<Step>,
     pub lists: Vec<MatchedList>,
     /// The operators that a variable may be bound to.
     pub operators_of: Vec<(Slot, Vec<Operator>)>,
+    /// The scalar operators that a variable may be bound to: the first one.
+    pub scalar_operators_of: Vec<(Slot, ScalarOperator)>,
     /// Variables for what one of several operators is given: the operator's variable, and the place.
     pub payloads: Vec<(Slot, Slot, usize)>,
 }
@@ -80,9 +94,11 @@ impl<'a> Compiler<'a> {
             variables,
             incomplete: false,
             root: None,
+            of_scalar: false,
             steps: Vec::new(),
             lists: Vec::new(),
             operators_of: Vec::new(),
+            scalar_operators_of: Vec::new(),
             payloads: Vec::new(),
         }
     }
@@ -90,6 +106,15 @@ impl<'a> Compiler<'a> {
     pub fn finish(&mut self) -> Option<Pattern> {
         let root = self.root.take()?;
         Some(Pattern { root, steps: std::mem::take(&mut self.steps), slots: self.variables.len() })
+    }
+
+    /// Makes `?root` a scalar, and `?inputs` the relations over whose rows it is evaluated. Before any other variable.
+    pub fn root_is_scalar(&mut self) {
+        self.of_scalar = true;
+        self.variables[ROOT].sort = Some(Sort::Scalar);
+        let inputs = Variable { name: "?inputs".to_owned(), sort: Some(Sort::Rels), unread: None };
+        self.variables.push(inputs);
+        debug_assert_eq!(self.variables.len() - 1, INPUTS);
     }
 
     /// The names of the variables, by slot; those that no rule can write are empty.

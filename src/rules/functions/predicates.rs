@@ -7,6 +7,11 @@ pub(super) fn stable(terms: &Terms, scalar: ScalarId) -> bool {
     terms.scalar_facts(scalar).volatility < Volatility::Volatile
 }
 
+/// Whether a truth value is the constant false or null.
+pub(super) fn never(terms: &Terms, scalar: ScalarId) -> bool {
+    terms.as_literal(scalar).is_some_and(|literal| literal.is_null() || literal.as_bool() == Some(false))
+}
+
 /// Whether a conjunct can be evaluated over these columns alone, as often as one likes.
 fn within(terms: &Terms, conjunct: ScalarId, columns: &ColumnSet) -> bool {
     stable(terms, conjunct) && terms.scalar_facts(conjunct).columns.is_subset(columns)
@@ -26,10 +31,8 @@ functions! {
         };
     fact "never" (Predicates) -> Bool, "Whether a conjunct is the constant false or null.",
         |terms, args| {
-            let never = |conjunct: &ScalarId| {
-                terms.as_literal(*conjunct).is_some_and(|literal| literal.is_null() || literal.as_bool() == Some(false))
-            };
-            Some(Value::Bool(terms.predicates(args.predicates(0)?).iter().any(never)))
+            let conjuncts = terms.predicates(args.predicates(0)?);
+            Some(Value::Bool(conjuncts.iter().any(|conjunct| never(terms, *conjunct))))
         };
     make "within" (Predicates Columns) -> Predicates, "The stable conjuncts that read these columns alone.",
         |terms, args| {

@@ -61,6 +61,9 @@ impl Bench {
                 bench.examples[specimen.rule].push(copy);
             }
             bench.add_calls(specimen);
+            if rules[specimen.rule].scalar_operators().is_some() {
+                bench.add_draws(copy);
+            }
         }
         let befores = specimens.iter().filter(|specimen| specimen.before);
         let befores: Vec<_> = befores.filter(|specimen| rules[specimen.rule].phase() == Phase::Normalize).collect();
@@ -86,6 +89,27 @@ impl Bench {
                 return;
             }
             self.calls.extend(copy);
+        }
+    }
+
+    /// The term with a volatile call, which is never null, in the place of each column that its root computes from.
+    fn add_draws(&mut self, term: TermId) {
+        let terms = &mut self.terms;
+        let node = terms.term(term).clone();
+        let mut columns = ColumnSet::new();
+        for scalar in terms.scalars_of(node.op).into_iter().filter(|scalar| terms.as_column(*scalar).is_none()) {
+            columns.extend(&terms.scalar_facts(scalar).columns);
+        }
+        for column in columns.iter() {
+            let info = function_info(VOLATILE, Volatility::Volatile, terms.column(column).data_type.clone());
+            let info = FunctionInfo { nullable: false, strict: true, ..info };
+            let drawn = terms.scalar(ScalarOp::Call(Arc::new(info)), []);
+            let op = terms.map_scalars(node.op, &mut |terms, scalar| match terms.as_column(scalar) {
+                Some(_) => scalar,
+                None => terms.substitute(scalar, &|read| (read == column).then_some(drawn)),
+            });
+            let built = plant(terms, op, node.inputs.to_vec());
+            self.calls.insert(built);
         }
     }
 

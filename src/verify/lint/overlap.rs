@@ -18,8 +18,10 @@ pub(super) fn check(survey: &mut Survey, findings: &mut Vec<Finding>) {
         }
         for (at, (first, one)) in results.iter().enumerate() {
             for (second, other) in &results[at + 1..] {
-                let same_priority = survey.rules[*first].priority() == survey.rules[*second].priority();
-                if one == other || !same_priority {
+                let [a, b] = [first, second].map(|rule| &survey.rules[*rule]);
+                // Scalars are simplified before relations move.
+                let same_kind = a.scalar_operators().is_some() == b.scalar_operators().is_some();
+                if one == other || !same_kind || a.priority() != b.priority() {
                     continue;
                 }
                 let (Some(one), Some(other)) = (survey.normal(*one), survey.normal(*other)) else { continue };

@@ -129,7 +129,7 @@ fn earlier_at(survey: &mut Survey, at: usize, node: TermId) -> Option<String> {
     let inputs: Vec<TermId> = inputs.iter().map(|input| survey.normal(*input)).collect::<Option<_>>()?;
     let normal = super::graft::plant(&mut survey.bench.terms, op, inputs);
     let node = survey.terms().term(normal).clone();
-    let rules = survey.index.of(op).to_vec();
+    let rules = survey.index.in_order(op);
     let fires = |survey: &mut Survey, rule: &Rule| {
         let matches = rule.matches(survey.terms(), normal, &node);
         matches.into_iter().any(|bindings| rule.apply(&mut survey.bench.terms, normal, bindings).is_some())
