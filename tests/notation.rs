@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use arrow_schema::DataType;
 use leafhold::expr::CoreFunctions;
 use leafhold::optimize::Planner;
-use leafhold::rules::{Keeps, Phase, RuleSet};
+use leafhold::rules::{ExampleFunctions, Keeps, Phase, RuleSet};
 use leafhold::term::text::{Tables, parse, print, print_line};
 use leafhold::term::{TermId, Terms};
 use leafhold::verify::same_results;
@@ -38,7 +38,8 @@ impl Writer<'_> {
     }
 
     fn scalar(&mut self, columns: &[String]) -> String {
-        match self.choose(5) {
+        match self.choose(6) {
+            5 => self.simplifiable(columns),
             0 | 1 => self.pick(columns),
             2 => ["0", "1", "-1", "(cast null Int64)"][self.choose(4)].to_owned(),
             3 => format!("({} {} {})", self.pick(columns), ["+", "-", "*"][self.choose(3)], self.pick(columns)),
@@ -47,13 +48,42 @@ impl Writer<'_> {
     }
 
     fn condition(&mut self, columns: &[String]) -> String {
-        match self.choose(7) {
+        match self.choose(8) {
+            7 => self.simplifiable_condition(columns),
             0 | 1 => format!("({} = {})", self.pick(columns), self.scalar(columns)),
             2 => format!("({} {} {})", self.scalar(columns), ["<", "<=", "<>"][self.choose(3)], self.scalar(columns)),
             3 => format!("({} {})", ["is-null", "is-not-null"][self.choose(2)], self.pick(columns)),
             4 => format!("(and {} {})", self.condition(columns), self.condition(columns)),
             5 => format!("(or {} {})", self.condition(columns), self.condition(columns)),
             _ => ["true", "false", "null"][self.choose(3)].to_owned(),
+        }
+    }
+
+    /// What rules of scalars are there for.
+    fn simplifiable(&mut self, columns: &[String]) -> String {
+        let (one, other) = (self.pick(columns), self.pick(columns));
+        match self.choose(6) {
+            0 => format!("(cast {one} Int64)"),
+            1 => format!("(case (is-null {one}) {other} {other})"),
+            2 => format!("(case true {one} {other})"),
+            3 => "(checked (cast null Int64))".to_owned(),
+            4 => format!("(coalesce 1 {one})"),
+            _ => format!("(coalesce {one} {other})"),
+        }
+    }
+
+    fn simplifiable_condition(&mut self, columns: &[String]) -> String {
+        let (one, other) = (self.pick(columns), self.pick(columns));
+        match self.choose(9) {
+            0 => format!("(in {one} 1)"),
+            1 => format!("(not-in {one} {other})"),
+            2 => format!("(in {one})"),
+            3 => format!("(not-in {one})"),
+            4 => format!("(is-true (is-null {one}))"),
+            5 => format!("(like (case (is-null {one}) 'a' 'b') '%')"),
+            6 => format!("(like (cast {one} Utf8) '1')"),
+            7 => format!("(case ({one} = {other}) true false)"),
+            _ => format!("((cast (cast (cast {one} Int32) Int64) Float64) = 1.0)"),
         }
     }
 
@@ -206,7 +236,7 @@ fn written(bytes: &[u8], limits: bool) -> String {
 }
 
 fn read(text: &str) -> (Terms, TermId) {
-    parse(text, tables(), Arc::new(CoreFunctions)).unwrap_or_else(|error| panic!("{error}"))
+    parse(text, tables(), Arc::new(ExampleFunctions)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The tables of examples, and one with a list.
