@@ -16,7 +16,7 @@ use crate::plans::{Builder, batch, numbers};
 use crate::program::{Census, quick, signal};
 
 /// A fragment that swaps two columns.
-fn fragment() -> Arc<Fragment> {
+pub fn fragment() -> Arc<Fragment> {
     let mut builder = Builder::default();
     let read = builder.values(&[numbers(0..1)]);
     let swapped = builder.project(&read, &[1, 0]);
@@ -225,6 +225,30 @@ fn a_worker_that_says_nothing_is_lost() {
 }
 
 #[test]
+fn a_worker_that_does_not_introduce_itself_is_no_worker() {
+    let census = Census::new();
+    let options = ProcessOptions { start: Duration::from_millis(200), ..quick() };
+    let workers = census.workers("mute", 1).with_options(options);
+    let cause = Task::new().run(&mut *workers.worker(0), &numbers(0..1)).unwrap_err().cause;
+    assert!(cause.contains("is no worker: it gave no sign of life for 200ms"), "{cause}");
+    census.assert_nobody_left();
+    // Nobody waits for it whose run is over.
+    let workers = census.workers("mute", 1);
+    let task = Task::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            census.wait_for(2);
+            task.context.cancelled.store(true, Ordering::Relaxed);
+        });
+        let begun = Instant::now();
+        let envelope = task.run(&mut *workers.worker(0), &numbers(0..1)).unwrap();
+        assert_eq!(envelope.result.unwrap_err(), FragmentError::Kernel(KernelError::Cancelled));
+        assert!(begun.elapsed() < quick().start);
+    });
+    census.assert_nobody_left();
+}
+
+#[test]
 fn a_long_task_of_a_worker_that_lives_is_not_lost() {
     let census = Census::new();
     let workers = census.workers("honest", 1);
@@ -342,6 +366,7 @@ fn law_t2_times_are_taken_in_the_worker_process() {
     let after = task.clock.now();
     let ran = ran(&measured);
     assert!(ran >= Duration::from_secs(2), "{ran:?}");
+    assert!(measured.transfer > Duration::ZERO, "what comes before and after is told apart: {measured:?}");
     assert!(before <= measured.started && measured.ended <= after, "{measured:?}");
 }
 

@@ -29,6 +29,7 @@ fn law_t1_worker_processes_every_planned_task_has_one_terminal_event() {
             let result = scene.run(ProcessExecutor::new(workers).with_retries(retries));
             assert_eq!(result.is_ok(), [1, SLEEPS].contains(&row[0]));
             let report = result.as_ref().map_or_else(|error| &error.report, |outcome| &outcome.report);
+            assert_eq!(report.count(TaskState::Lost), usize::from(row[0] == EXITS), "{:?}", states(report));
             scene.assert_clean(report);
         }
     }

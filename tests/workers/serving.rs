@@ -1,13 +1,20 @@
 //! The worker's side alone: bytes in, bytes out.
 
 use std::io::{Cursor, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use leafhold::expr::CoreFunctions;
-use leafhold::expr::wire::ReadContext;
+use leafhold::expr::wire::{NoCodec, ReadContext};
 use leafhold::run::process::{PROTOCOL, ProtocolError, serve};
 
+use crate::attempts::fragment;
+use crate::behaviour::SLEEPS;
 use crate::kernels::RowKernels;
+use crate::plans::{batch, two_columns};
+use crate::program::Census;
 
 fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[0x80 | kind][..], &(body.len() as u64).to_le_bytes(), body].concat()
@@ -108,4 +115,39 @@ fn an_unknown_fragment_is_an_answer() {
         drop(ours);
         assert_eq!(worker.join().unwrap(), Ok(()));
     });
+}
+
+#[test]
+fn no_worker_outlives_its_driver() {
+    let census = Census::new();
+    let fragment = fragment();
+    let document = [&fragment.token.as_bytes()[..], &fragment.to_bytes(&NoCodec).unwrap()].concat();
+    let task = format!(
+        "{{\"attempt\":1,\"fragment\":\"{}\",\"partition\":0,\"run_started_ns\":0,\"inputs\":[[1]]}}",
+        fragment.token
+    );
+    let mut rows = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &two_columns()).unwrap();
+    rows.write(&batch(&[vec![SLEEPS, 60_000]])).unwrap();
+    let sleeps = [frame(4, &document), frame(6, task.as_bytes()), frame(7, &rows.into_inner().unwrap())].concat();
+    // One that has nothing to do, one in the middle of a task that listens to nobody, and one that gets half of a task.
+    for said in [hello(), [hello(), sleeps.clone()].concat(), [hello(), sleeps[..sleeps.len() - 9].to_vec()].concat()] {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let mut command = census.command("honest");
+        let mut child =
+            command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        drop(command);
+        ours.write_all(&said).unwrap();
+        let mut head = [0; 9];
+        ours.read_exact(&mut head).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(child.try_wait().unwrap().is_none(), "it waits for its driver");
+        // As when the driver is killed.
+        drop(ours);
+        let until = Instant::now() + Duration::from_secs(20);
+        while child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < until, "a worker outlives its driver");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    census.assert_nobody_left();
 }

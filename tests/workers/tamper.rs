@@ -22,6 +22,8 @@ pub enum Tampering {
     Stranger,
     /// Leaves before it says anything.
     Leaves,
+    /// Does not introduce itself, and hears nothing.
+    Mute,
     /// Says each answer twice.
     Twice,
     /// Ends in the middle of an Arrow stream.
@@ -44,6 +46,7 @@ impl Tampering {
             "wire" => Tampering::Wire,
             "stranger" => Tampering::Stranger,
             "leaves" => Tampering::Leaves,
+            "mute" => Tampering::Mute,
             "twice" => Tampering::Twice,
             "half" => Tampering::Half,
             "half-stream" => Tampering::HalfStream,
@@ -66,8 +69,10 @@ pub fn serve_tampered(
         return serve(kernels, context, io::stdin(), output);
     }
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    if tampering == Tampering::Leaves {
-        return Ok(());
+    match tampering {
+        Tampering::Leaves => return Ok(()),
+        Tampering::Mute => std::thread::sleep(std::time::Duration::from_secs(60)),
+        _ => {}
     }
     let writer = Tampered { stream: stream.try_clone()?, tampering, pending: Vec::new() };
     serve(kernels, context, stream, writer)

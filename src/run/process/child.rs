@@ -50,9 +50,13 @@ pub(super) enum Silence {
 }
 
 impl ChildProcess {
-    /// Starts a process, and makes its acquaintance. The error says in words what it was; nothing is left of
-    /// the process then.
-    pub(super) fn start(command: Command, options: &ProcessOptions) -> Result<ChildProcess, String> {
+    /// Starts a process, and makes its acquaintance; nothing, if that was cancelled meanwhile. The error says in words
+    /// what it was. Nothing is left of the process then.
+    pub(super) fn start(
+        command: Command,
+        options: &ProcessOptions,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<ChildProcess>, String> {
         let program = command.get_program().to_string_lossy().into_owned();
         let refused = |error: std::io::Error| format!("{program} cannot be started: {error}");
         let Link { mut child, reader, writer, pump } = Link::start(command, options).map_err(refused)?;
@@ -78,8 +82,12 @@ impl ChildProcess {
             fragments: HashSet::new(),
             attempt: 0,
         };
-        match process.introduce(options) {
-            Ok(()) => Ok(process),
+        match process.introduce(options.start, options.silence / 10, cancelled) {
+            Ok(()) => Ok(Some(process)),
+            Err(Silence::Stopped(_)) => {
+                process.reap();
+                Ok(None)
+            }
             Err(silence) => Err(format!("{program} is no worker: {}", process.give_up(&silence))),
         }
     }
@@ -90,23 +98,24 @@ impl ChildProcess {
     }
 
     /// Compares versions and clocks.
-    fn introduce(&mut self, options: &ProcessOptions) -> Result<(), Silence> {
-        let heartbeat_us = (options.silence / 10).as_micros() as u64;
+    fn introduce(&mut self, limit: Duration, heartbeat: Duration, cancelled: &dyn Fn() -> bool) -> Result<(), Silence> {
+        let heartbeat_us = heartbeat.as_micros() as u64;
         self.say(FrameKind::Hello, &write(&Hello { heartbeat_us, ..Hello::new("driver") })?)?;
-        let hello = Hello::read(&self.wait(FrameKind::Hello, options.start)?, "worker")?;
+        let hello = Hello::read(&self.wait(FrameKind::Hello, limit, cancelled)?, "worker")?;
         self.host = hello.host.as_str().into();
         for round in 0..ROUNDS {
             let asked = Instant::now();
             self.say(FrameKind::Ping, &[])?;
-            let pong: PongMessage = read(&self.wait(FrameKind::Pong, options.start)?)?;
+            let pong: PongMessage = read(&self.wait(FrameKind::Pong, limit, cancelled)?)?;
             let estimate = ClockOffset::of_round_trip(asked, Duration::from_nanos(pong.now_ns), Instant::now());
             self.clock = if round == 0 { estimate } else { self.clock.better(estimate) };
         }
         Ok(())
     }
 
-    fn wait(&mut self, kind: FrameKind, limit: Duration) -> Result<Frame, Silence> {
-        let frame = self.next(limit, |_| Ok(()))?;
+    fn wait(&mut self, kind: FrameKind, limit: Duration, cancelled: &dyn Fn() -> bool) -> Result<Frame, Silence> {
+        let tick = |_: &mut Self| if cancelled() { Err(Silence::Stopped(Duration::ZERO)) } else { Ok(()) };
+        let frame = self.next(limit, tick)?;
         match frame.kind == kind {
             true => Ok(frame),
             false => Err(ProtocolError::Invalid(format!("it says `{:?}` instead of `{kind:?}`", frame.kind)).into()),

@@ -113,8 +113,10 @@ impl ProcessWorker {
         if attempt.context.is_cancelled() {
             return Ok(false);
         }
-        match ChildProcess::start((self.setting.program)(), &self.setting.options) {
-            Ok(process) => {
+        let cancelled = || attempt.context.is_cancelled();
+        match ChildProcess::start((self.setting.program)(), &self.setting.options, &cancelled) {
+            Ok(None) => Ok(false),
+            Ok(Some(process)) => {
                 tracing::debug!(worker = %self.name, pid = process.id(), "a worker process was started");
                 self.failures = 0;
                 self.process = Some(process);
