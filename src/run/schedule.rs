@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::awaited::{Awaited, Place};
+use super::enough::Enough;
 use super::lifecycle::{Answer, Effect, Ignored, Lifecycle, Message, Resource};
 use super::ready::{Pressure, ReadyQueue};
 use super::report::TaskAttempt;
@@ -121,6 +122,8 @@ pub(super) struct Schedule {
     /// Tasks whose rows depend on their token alone.
     pub(super) reusable: Vec<bool>,
     pub(super) effects: Vec<Effect>,
+    /// Where a limit needs only some of its sources.
+    pub(super) enough: Enough,
     /// How many are doing something for this run.
     pub(super) hands: usize,
     pub(super) closing: bool,
@@ -291,6 +294,7 @@ impl Schedule {
                     }
                 }
                 self.count_rows(task, &node_rows);
+                self.skip_unneeded(task);
             }
             Finished::Failed(cause) => {
                 let error = cause.task_error();
@@ -339,7 +343,7 @@ impl Schedule {
         }
     }
 
-    fn receive(&mut self, message: Message) -> Result<(), Ignored> {
+    pub(super) fn receive(&mut self, message: Message) -> Result<(), Ignored> {
         self.life.receive(message, &mut self.effects)
     }
 

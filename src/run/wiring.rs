@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::awaited::{Awaited, ReadKey};
+use super::enough::enough_of;
 use super::lifecycle::{Lifecycle, Resource, Topology, TopologyError};
 use super::ready::ReadyQueue;
 use super::report::stages_of;
@@ -53,6 +54,7 @@ impl Schedule {
             joins_counted: true,
             reusable: Vec::new(),
             effects: Vec::new(),
+            enough: enough_of(&graph),
             hands: 0,
             closing: false,
             broken: contradiction.is_some(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leafhold::lower::{TaskGraph, lower};
 use leafhold::optimize::{Partitioning, Plan};
-use leafhold::run::{LocalExecutor, collect};
+use leafhold::run::{LocalExecutor, TaskState, collect};
 use proptest::prelude::*;
 
 use crate::kernels::{Row, RowKernels, rows_of};
@@ -106,5 +106,20 @@ proptest! {
             prop_assert!(stages(&graph).iter().all(|(_, reads)| *reads <= fan_in));
         }
         prop_assert_eq!(rows(&tree), rows(&one));
+    }
+}
+
+#[test]
+fn a_limit_that_has_enough_rows_skips_the_rest() {
+    let partitions: Vec<_> = (0..8).map(|at| numbers(at * 3..at * 3 + 3)).collect();
+    for fan_in in [2, 100] {
+        let plan = plan(&partitions, Gathering::Limit, fan_in);
+        let collected = collect(&plan, &LocalExecutor::new(Arc::new(RowKernels::default()), 1)).unwrap();
+        assert_eq!(rows_of(&collected.batches), numbers(1..5));
+        let of_first_stage =
+            |state| collected.report.tasks.iter().filter(|event| event.stage == 0 && event.state == state).count();
+        assert_eq!((of_first_stage(TaskState::Ok), of_first_stage(TaskState::Skipped)), (2, 6), "fan-in {fan_in}");
+        assert!(collected.report.is_ok());
+        assert_eq!(collected.report.tasks.len(), lower(&plan).unwrap().len(), "one event per planned task");
     }
 }
