@@ -3,6 +3,13 @@
 //! [`lower`] cuts a [`Plan`](crate::optimize::Plan) at its exchanges. What lies between two cuts is one
 //! [`Fragment`], shared by the tasks of a stage, one per partition. A [`TaskGraph`] owns strong handles
 //! to the futures that its tasks read, so it runs when plan and expression are long gone (law L1).
+//!
+//! What holds of every graph:
+//!
+//! * G1: tasks come after those that they read, and every port that is read exists;
+//! * G2: identical work is one task, whichever branch of the plan asked for it;
+//! * G3: there is no task that the result does not need, and none is left out that may have rows which it needs:
+//!   pruned partitions have none, and a limit counts its sources from the first on.
 
 mod builder;
 mod dag;

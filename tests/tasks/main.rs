@@ -1,6 +1,7 @@
 //! From plans written by hand to task graphs and runs, on kernels of a few lines: no engine needed.
 
 mod drawings;
+mod graph;
 #[path = "../common/kernels.rs"]
 mod kernels;
 mod liveness;

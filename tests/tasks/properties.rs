@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leafhold::lower::{Fragment, LeafInput, TaskGraph, lower};
-use leafhold::optimize::Partitioning;
+use leafhold::optimize::{Partitioning, Plan};
 use leafhold::run::{
     Executor, KernelError, Kernels, LocalExecutor, Observer, RunReport, SlotData, Submitted, TaskContext, TaskEvent,
     TaskOutput, TaskState, collect,
@@ -23,6 +23,7 @@ pub enum Step {
     Hashed(usize),
     Single(usize),
     Sorted(usize),
+    Sums(usize),
     UnionAny(usize, usize),
     UnionHashed(usize, usize),
     JoinHashed(usize, usize),
@@ -38,6 +39,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         (0..100usize).prop_map(Step::Hashed),
         (0..100usize).prop_map(Step::Single),
         (0..100usize).prop_map(Step::Sorted),
+        (0..100usize).prop_map(Step::Sums),
         pair().prop_map(|(a, b)| Step::UnionAny(a, b)),
         pair().prop_map(|(a, b)| Step::UnionHashed(a, b)),
         pair().prop_map(|(a, b)| Step::JoinHashed(a, b)),
@@ -72,6 +74,12 @@ pub fn build_in(mut builder: Builder, steps: &[Step]) -> (Builder, Node, Vec<Row
             Step::Hashed(at) => (builder.hashed(&pick(at).0), pick(at).1),
             Step::Single(at) => (builder.exchange(&pick(at).0, Partitioning::Single), pick(at).1),
             Step::Sorted(at) => (builder.sorted(&pick(at).0, None), pick(at).1),
+            Step::Sums(at) => {
+                let (node, rows) = pick(at);
+                let mut sums = std::collections::BTreeMap::<i64, i64>::new();
+                rows.iter().for_each(|row| *sums.entry(row[0]).or_default() += row[1]);
+                (builder.sums(&node), sums.into_iter().map(|(key, sum)| vec![key, sum]).collect())
+            }
             Step::UnionAny(a, b) => {
                 let ((a, left), (b, right)) = (pick(a), pick(b));
                 (builder.union(&[&a, &b], Partitioning::Any), [left, right].concat())
@@ -174,7 +182,7 @@ proptest! {
     fn plans_give_their_rows(steps in prop::collection::vec(step(), 0..9), threads in prop::sample::select(vec![1usize, 2, 4])) {
         let (builder, root, mut expected) = build(&steps);
         let counts = builder.counts.clone();
-        let plan = builder.plan(&root);
+        let plan = Plan { fan_in: 2, ..builder.plan(&root) };
         drop(root);
         let collected = collect(&plan, &LocalExecutor::new(Arc::new(RowKernels::default()), threads)).unwrap();
         let mut found = rows_of(&collected.batches);
@@ -199,7 +207,7 @@ proptest! {
     ) {
         let (builder, root, mut expected) = build(&steps);
         let counts = builder.counts.clone();
-        let graph = lower(&builder.plan(&root)).unwrap();
+        let graph = lower(&Plan { fan_in: 2, ..builder.plan(&root) }).unwrap();
         drop(root);
         let watch = Arc::new(Watch::default());
         let kernels = Arc::new(Faulty { kernels: RowKernels::default(), seed });
