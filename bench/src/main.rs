@@ -4,6 +4,7 @@ mod allocations;
 mod execution;
 mod expressions;
 mod interner;
+mod lowering;
 mod measure;
 mod memory;
 mod peers;
@@ -49,6 +50,8 @@ enum Suite {
     Tokens(CoreArgs),
     /// Building expressions, and planning and lowering of chains, beside Dask
     Interner(CoreArgs),
+    /// Time of lowering, and bytes of task graphs: a million edges, and 100,000 tasks
+    Lowering(CoreArgs),
     /// Time and bytes of a million fresh nodes
     Memory(CoreArgs),
 }
@@ -106,6 +109,7 @@ fn main() -> ExitCode {
         Suite::Rules(args) => (rules::measure(&args), args.json),
         Suite::Tokens(args) => (tokens::measure(&args), args.json),
         Suite::Interner(args) => (interner::measure(&args), args.json),
+        Suite::Lowering(args) => (lowering::measure(&args), args.json),
         Suite::Memory(args) => (memory::measure(&args), args.json),
     };
     match outcome.and_then(|report| publish(&report, json)) {

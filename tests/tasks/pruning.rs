@@ -132,6 +132,11 @@ enum Predicate {
     Or(Vec<Predicate>),
 }
 
+/// Few, so that they meet. Those beyond 2^53 share places on the axis.
+fn value() -> impl Strategy<Value = i64> + Clone {
+    prop_oneof![-2..3i64, (1i64 << 53)..((1i64 << 53) + 2)]
+}
+
 fn predicate() -> impl Strategy<Value = Predicate> {
     let op = prop::sample::select(vec![
         BinaryOp::Eq,
@@ -142,8 +147,7 @@ fn predicate() -> impl Strategy<Value = Predicate> {
         BinaryOp::GtEq,
         BinaryOp::IsNotDistinctFrom,
     ]);
-    // Values beyond 2^53 share places on the axis.
-    let value = prop_oneof![-3..8i64, ((1i64 << 53) - 2)..((1i64 << 53) + 3)];
+    let value = value();
     let leaf = prop_oneof![
         4 => (op, prop::option::weighted(0.9, value.clone()), any::<bool>())
             .prop_map(|(op, value, mirrored)| Predicate::Compare(op, value, mirrored)),
@@ -210,9 +214,7 @@ proptest! {
     #[test]
     fn a_partition_that_has_a_row_is_read(
         partitions in prop::collection::vec(
-            prop::collection::vec(
-                prop::option::weighted(0.8, prop_oneof![-3..8i64, ((1i64 << 53) - 2)..((1i64 << 53) + 3)]), 0..3),
-            1..6),
+            prop::collection::vec(prop::option::weighted(0.8, value()), 0..3), 1..6),
         predicate in predicate(),
     ) {
         let mut builder = Builder::default();
