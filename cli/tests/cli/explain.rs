@@ -18,6 +18,18 @@ fn every_stage_has_a_text() {
 }
 
 #[test]
+fn tasks_are_drawn_and_plans_are_not() {
+    let args = ["explain", "tpch/q05", "--tpch", "0.01", "--stage", "tasks", "--format"];
+    let tasks = |format| leafhold(&[&args[..], &[format]].concat()).ok().out;
+    assert!(tasks("dot").starts_with("digraph tasks {\n"));
+    let mermaid = tasks("mermaid");
+    assert!(mermaid.starts_with("flowchart TB\n") && mermaid.contains("broadcast"), "{mermaid}");
+    let json: Value = serde_json::from_str(&tasks("json")).unwrap();
+    assert!(json["shuffles"].is_u64() && json["stages"][0]["inputs"].is_array());
+    leafhold(&["explain", "tpch/q05", "--tpch", "0.01", "--format", "dot"]).fails(2, &["--stage tasks"]);
+}
+
+#[test]
 fn plans_are_the_same_in_every_process_and_with_any_number_of_threads() {
     let text = |threads| leafhold(&["explain", "tpch/q09", "--tpch", "0.01", "--threads", threads]).ok().out;
     assert_eq!(text("1"), text("2"));

@@ -8,6 +8,7 @@ use arrow_array::types::Int64Type;
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use leafhold::expr::{AggregateCall, AggregateFunction, BinaryOp, JoinKind, Scalar, SortKey};
+use leafhold::leaf::PartitionData;
 use leafhold::lower::{Fragment, FragmentNode, FragmentOp, FragmentOutput};
 use leafhold::optimize::PhysicalOp;
 use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
@@ -163,9 +164,21 @@ fn an_aggregate_in_two_halves_is_the_whole() {
         Arc::new(run_to(nodes, FragmentOutput::Whole, vec![table(2, rows)]).ports.remove(0))
     };
     let halves = vec![partial(&left()[..2]), partial(&left()[2..])];
-    let mut last = node(op(AggregatePhase::Final), vec![0], 6);
-    last.op = FragmentOp::Compute { op: op(AggregatePhase::Final), argument_schema: Some(schema(2)) };
-    assert_eq!(run(vec![input(0, 1), last], vec![halves]), whole);
+    let over_states = |phase, width| {
+        let mut node = node(op(phase), vec![0], width);
+        node.op = FragmentOp::Compute { op: op(phase), argument_schema: Some(schema(2)) };
+        node
+    };
+    let last = || over_states(AggregatePhase::Final, 6);
+    assert_eq!(run(vec![input(0, 1), last()], vec![halves.clone()]), whole);
+
+    // States may be combined on the way, as often as one likes.
+    let combine = |states: Vec<PartitionData>| {
+        let nodes = vec![input(0, 1), over_states(AggregatePhase::Combine, 1)];
+        Arc::new(run_to(nodes, FragmentOutput::Whole, vec![states]).ports.remove(0))
+    };
+    let combined = combine(vec![combine(halves), partial(&[])]);
+    assert_eq!(run(vec![input(0, 1), last()], vec![vec![combined]]), whole);
 }
 
 #[test]
