@@ -98,7 +98,7 @@ impl Parquet {
     }
 
     /// What some row groups say of a column, where all of them do.
-    fn range<'a>(&self, column: &str, groups: impl Iterator<Item = &'a RowGroupMetaData> + Clone) -> Range {
+    fn range<'a>(&'a self, column: &'a str, groups: impl Iterator<Item = &'a RowGroupMetaData> + Clone) -> Range {
         let Ok(converter) = StatisticsConverter::try_new(column, self.schema(), self.metadata.parquet_schema()) else {
             return Range::default();
         };
