@@ -2,6 +2,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
+use tracing::field::Empty;
+use tracing::info_span;
 
 use super::exchange::limits_of_exchanges;
 use super::piece::Piece;
@@ -24,6 +26,7 @@ use crate::term::{AggregatePhase, ColumnId};
 /// # Errors
 /// A plan that contradicts itself: see [`LowerError`].
 pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
+    let span = info_span!("lower", tasks = Empty).entered();
     if plan.output.len() != plan.schema.fields().len() {
         return Err(LowerError::Output { columns: plan.output.len(), fields: plan.schema.fields().len() });
     }
@@ -44,7 +47,9 @@ pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
     let (root, _) = lowering.pieces.pop().expect("a plan has a root, which comes last");
     let root = root.expect("nothing has taken the root");
     let outputs = lowering.finish(root, order.len() - 1)?;
-    Ok(lowering.stages.into_graph(outputs, plan.schema.clone()))
+    let graph = lowering.stages.into_graph(outputs, plan.schema.clone());
+    span.record("tasks", graph.len());
+    Ok(graph)
 }
 
 pub(super) struct Lowering<'a> {

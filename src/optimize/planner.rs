@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
 use indexmap::IndexMap;
+use tracing::field::Empty;
+use tracing::{debug_span, info_span};
 
 use super::cost::{CostModel, DefaultCost};
 use super::counts::{Budgets, Fired, cap, cap_cycles};
@@ -232,7 +234,8 @@ impl Planner {
 
     /// One optimization, and what it leaves.
     fn run<O: Observer>(&self, mut terms: Terms, query: &Query, observer: &mut O) -> (Result<Plan, PlanError>, Run) {
-        let joined = decorrelate(&mut terms, query.root, observer);
+        let span = info_span!("plan", partitions = self.target_partitions, e_nodes = Empty).entered();
+        let joined = debug_span!("decorrelate").in_scope(|| decorrelate(&mut terms, query.root, observer));
         let refused = match self.target_partitions {
             0 => Err(PlanError::Partitions(0)),
             _ if self.fan_in < 2 => Err(PlanError::FanIn(self.fan_in)),
@@ -245,7 +248,8 @@ impl Planner {
         }
         let (mut fired, mut caps) = (Fired::default(), IndexMap::new());
         let budget = self.budgets.rewrites;
-        let normal = normalize(&mut terms, joined, &self.phases.normalize, budget, &mut fired, observer);
+        let normal = debug_span!("normalize")
+            .in_scope(|| normalize(&mut terms, joined, &self.phases.normalize, budget, &mut fired, observer));
         let most = || fired.most(&self.rules, Phase::Normalize);
         cap(&mut caps, "rewrites", normal.steps, budget, normal.exhausted, most);
         cap_cycles(&mut caps, &terms, &normal.cycles);
@@ -257,8 +261,9 @@ impl Planner {
         let extraction = self.search(&mut run, normal.root, observer);
         let plan = extraction.map(|extraction| {
             let fired = run.fired.in_order(&self.rules);
-            self.assemble(&run.graph, &extraction, query, fired, run.caps.clone())
+            debug_span!("finish").in_scope(|| self.assemble(&run.graph, &extraction, query, fired, run.caps.clone()))
         });
+        span.record("e_nodes", run.graph.size());
         (plan, run)
     }
 
@@ -266,17 +271,19 @@ impl Planner {
     fn search<O: Observer>(&self, run: &mut Run, normal: TermId, observer: &mut O) -> Result<Extraction, PlanError> {
         let Run { graph, fired, caps, .. } = run;
         let mut joins = JoinUse::default();
-        let root = build(graph, normal, &self.budgets, &mut joins, observer);
+        let root = debug_span!("order joins").in_scope(|| build(graph, normal, &self.budgets, &mut joins, observer));
         cap(caps, "join-pairs", joins.pairs as u64, self.budgets.join_pairs as u64, joins.exceeded, || None);
 
-        let explored = explore(graph, &self.phases.explore, &self.budgets, fired, observer);
+        let explored =
+            debug_span!("explore").in_scope(|| explore(graph, &self.phases.explore, &self.budgets, fired, observer));
         let most = || explored.added.most(&self.rules, Phase::Explore);
         let out_of_rounds = explored.exhausted && explored.rounds >= self.budgets.rounds;
         cap(caps, "rounds", explored.rounds, self.budgets.rounds, out_of_rounds, most);
         let size = graph.size();
         cap(caps, "e-nodes", size as u64, self.budgets.nodes as u64, size >= self.budgets.nodes, most);
 
-        let alternatives = implement(graph, &self.phases.implement, fired, observer);
+        let alternatives =
+            debug_span!("implement").in_scope(|| implement(graph, &self.phases.implement, fired, observer));
         if let Some(violation) = graph.violation() {
             return Err(PlanError::Tripwire(violation.to_owned()));
         }
@@ -288,7 +295,7 @@ impl Planner {
         let extractor = Extractor::new(graph, &*self.cost, self.target_partitions, alternatives);
         let not_implemented =
             || PlanError::NotImplemented { operator: operator.unwrap_or_else(|| "a cycle".to_owned()) };
-        extractor.extract(root, observer).ok_or_else(not_implemented)
+        debug_span!("extract").in_scope(|| extractor.extract(root, observer)).ok_or_else(not_implemented)
     }
 
     /// The plan of an extraction.

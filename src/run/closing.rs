@@ -32,6 +32,8 @@ impl Schedule {
             if let Some(rows) = report.node_rows.get(known).copied() {
                 report.node_rows.insert(*alias, rows);
             }
+            let doing = report.stages.iter_mut().filter(|stage| stage.nodes.contains(known));
+            doing.for_each(|stage| stage.nodes.push(*alias));
         }
         report.c_out = self.joins_counted.then(|| self.joined_rows(&report.node_rows));
         self.link(&mut report);

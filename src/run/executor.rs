@@ -84,7 +84,10 @@ impl Run {
     /// The first cause of failure, with the report inside.
     pub fn wait(mut self) -> Result<Outcome, Box<RunError>> {
         let mut running = self.0.take().expect("only `wait` and `drop` take it, and both take the run");
-        running.wait()
+        let span = tracing::info_span!("wait", ok = tracing::field::Empty).entered();
+        let result = running.wait();
+        span.record("ok", result.is_ok());
+        result
     }
 }
 

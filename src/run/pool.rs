@@ -64,6 +64,7 @@ impl WorkerPool {
 
     /// Starts a run.
     pub fn submit(self: &Arc<Self>, graph: TaskGraph, options: &ExecutorOptions) -> Run {
+        let _span = tracing::info_span!("submit", tasks = graph.len()).entered();
         let clock = RunClock::start();
         let started = SystemTime::now();
         let mut after = Aftermath::default();

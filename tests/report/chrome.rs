@@ -31,13 +31,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
     #[test]
-    fn perfetto_accepts_traces_of_random_reports(report in report(0..60)) {
+    fn law_f1_perfetto_accepts_traces_of_random_reports(report in report(0..60)) {
         check_trace(&report);
     }
 }
 
 #[test]
-fn perfetto_accepts_traces_of_real_runs() {
+fn law_f1_perfetto_accepts_traces_of_real_runs() {
     let report = shuffled();
     check_trace(&report);
     assert!(!report.flows.pairs.is_empty());

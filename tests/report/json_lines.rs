@@ -9,7 +9,7 @@ use crate::runs::{failed, shuffled};
 
 proptest! {
     #[test]
-    fn a_report_reads_back_from_its_lines(report in report(0..40)) {
+    fn law_f1_a_report_reads_back_from_its_lines(report in report(0..40)) {
         let text = report.to_json_lines();
         prop_assert_eq!(text.lines().count(), 1 + report.tasks.len(), "one event a line");
         prop_assert_eq!(RunReport::from_json_lines(&text).unwrap(), report);

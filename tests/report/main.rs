@@ -3,6 +3,7 @@
 mod browser;
 mod chrome;
 mod chromium;
+mod driver_spans;
 mod json;
 mod json_lines;
 #[path = "../common/kernels.rs"]

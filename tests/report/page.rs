@@ -18,7 +18,7 @@ fn data(page: &str) -> Value {
 
 proptest! {
     #[test]
-    fn nothing_in_a_report_becomes_markup(report in report(0..30), title in prop::sample::select(NASTY.to_vec())) {
+    fn law_f1_nothing_in_a_report_becomes_markup(report in report(0..30), title in prop::sample::select(NASTY.to_vec())) {
         let page = RunPage::new(&report).with_title(title).to_string();
         prop_assert_eq!(page.matches("<script").count(), 2, "the data, and the code");
         prop_assert_eq!(page.matches("</script").count(), 2);

@@ -108,7 +108,7 @@ fn long_lists_are_cut() {
 
 proptest! {
     #[test]
-    fn nothing_in_a_report_reaches_the_terminal_as_a_command(report in report(0..20)) {
+    fn law_f1_nothing_in_a_report_reaches_the_terminal_as_a_command(report in report(0..20)) {
         let text = report.to_text();
         prop_assert!(text.chars().all(|at| at == '\n' || !at.is_control()), "{text:?}");
         let head = format!("{} tasks", report.tasks.len());

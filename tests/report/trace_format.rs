@@ -24,6 +24,7 @@ pub struct Checked {
 }
 
 struct Open {
+    start: u64,
     end: u64,
     args: Value,
 }
@@ -84,14 +85,15 @@ pub fn check(text: &str) -> Result<Checked, String> {
                 }
                 let args = event["args"].clone();
                 checked.slices.push(args.clone());
-                stack.push(Open { end, args });
+                stack.push(Open { start: ts, end, args });
             }
             Some("i") if ["g", "p", "t"].contains(&event["s"].as_str().unwrap_or_default()) => {
                 checked.instants.push(event["args"].clone());
             }
             Some(end @ ("s" | "f")) => {
                 let id = whole(event, "id")?;
-                let around = stack.last().filter(|open| open.end >= ts);
+                // A slice is no longer around its own end, unless it has no length.
+                let around = stack.last().filter(|open| ts < open.end.max(open.start + 1));
                 let around = around.ok_or_else(|| format!("an arrow's end with no slice around it: {event}"))?;
                 let args = around.args.clone();
                 if end == "s" {
@@ -151,7 +153,7 @@ mod tests {
         let faults: [(&[String], &str); 8] = [
             (&[slice(5, 1), slice(0, 1)], "time runs back"),
             (&[slice(0, 10), slice(5, 10)], "slices overlap"),
-            (&[slice(0, 10), arrow("s", 11)], "no slice around"),
+            (&[slice(0, 10), arrow("s", 10)], "no slice around"),
             (&[slice(0, 10), arrow("s", 1)], "to nowhere"),
             (&[slice(0, 10), arrow("f", 1)], "from nowhere"),
             (&[slice(0, 10), arrow("s", 1), arrow("s", 1)], "leaves twice"),

@@ -11,7 +11,7 @@ const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "goog
 /// what is missing.
 pub fn steps() -> Vec<Step> {
     let test = |browser: &str| {
-        Step::cargo("report pages in a browser", "test -p leafhold --test report -- --ignored")
+        Step::cargo("report pages in a browser", "test -p leafhold --features otel --test report -- --ignored")
             .env("LEAFHOLD_CHROMIUM", browser)
     };
     if let Some(browser) = NAMES.iter().find(|name| answers(name, &["--version"])) {

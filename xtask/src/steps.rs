@@ -21,26 +21,29 @@ pub struct Scope {
 ///
 /// What depends on DataFusion is built in release throughout: it is built once, and its tests run real data.
 pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
+    // The example `otel` asks for that feature of the planner: with it throughout, the planner is built once.
     let mut steps = vec![
         Step::cargo("format", "fmt --all --check"),
         Step::cargo(
             "lints of the planner",
-            "clippy -p leafhold -p leafhold-derive -p golden-plans -p xtask --all-targets -- -D warnings",
+            "clippy -p leafhold -p leafhold-derive -p golden-plans -p otel -p xtask --all-targets -- -D warnings",
         ),
         match has_nextest() {
             true => Step::cargo(
                 "tests of the planner",
-                "nextest run -p leafhold -p leafhold-derive -p golden-plans -p xtask",
+                "nextest run -p leafhold -p leafhold-derive -p golden-plans -p otel -p xtask",
             ),
             false => Step::cargo(
                 "tests of the planner",
-                "test -p leafhold -p leafhold-derive -p golden-plans -p xtask --lib --bins --tests",
+                "test -p leafhold -p leafhold-derive -p golden-plans -p otel -p xtask --lib --bins --tests",
             ),
         },
-        Step::cargo("documented examples of the planner", "test --doc -p leafhold"),
-        Step::cargo("documentation of the planner", "doc --no-deps -p leafhold").env("RUSTDOCFLAGS", "-D warnings"),
+        Step::cargo("documented examples of the planner", "test --doc -p leafhold --features otel"),
+        Step::cargo("documentation of the planner", "doc --no-deps -p leafhold --features otel")
+            .env("RUSTDOCFLAGS", "-D warnings"),
     ];
-    steps.extend(examples(root, "examples", "-p leafhold")?);
+    steps.extend(examples(root, "examples", "-p leafhold --features otel")?);
+    steps.push(Step::cargo("example otel", "run -p otel"));
     if scope.quick {
         return Ok(steps);
     }

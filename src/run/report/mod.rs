@@ -11,6 +11,7 @@
 //! | JSON lines, one event a line | programs; reads back | [`RunReport::to_json_lines`] |
 //! | trace-event JSON | Perfetto, `chrome://tracing` | [`RunReport::to_chrome_trace`] |
 //! | HTML page | a browser | [`RunReport::to_html`], [`RunPage`] |
+//! | OpenTelemetry spans | a tracer, such as one for a collector | `RunReport::record_spans`, feature `otel` |
 
 mod attempt;
 mod chrome;
@@ -22,6 +23,8 @@ mod json_lines;
 mod lanes;
 mod page;
 mod run_report;
+#[cfg(feature = "otel")]
+mod spans;
 mod stage;
 mod state;
 mod summary;

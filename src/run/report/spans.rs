@@ -1,0 +1,131 @@
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use opentelemetry::trace::{Event, Link, Span, SpanBuilder, SpanContext, Status, TraceContextExt, Tracer};
+use opentelemetry::{Context, KeyValue};
+
+use super::{RunReport, TaskEvent, TaskState};
+
+impl RunReport {
+    /// Tells an OpenTelemetry tracer of the run (feature `otel`): a span of the run below `parent`, and below that one
+    /// span per planned task, with links to the tasks that it read as far as [`flows`](RunReport::flows) has them.
+    ///
+    /// Times are those of the run, not of this call; a task that never ran has a span of no length where that was known.
+    /// Earlier tries are events, and an error is an `exception` event with type, message and remote trace. Spans are
+    /// named by what a task does; which one it is stands in its attributes. Needs the API crate alone: which exporter
+    /// gets the spans is the tracer's matter. `examples/otel` is a program that does this.
+    pub fn record_spans<T>(&self, tracer: &T, parent: &Context)
+    where
+        T: Tracer,
+        T::Span: Send + Sync + 'static,
+    {
+        let mut run = SpanBuilder::from_name("leafhold.run")
+            .with_start_time(self.started)
+            .with_attributes([
+                count("leafhold.tasks", self.tasks.len()),
+                count("leafhold.workers", self.workers),
+                amount("leafhold.peak_bytes", self.peak_bytes),
+            ])
+            .start_with_context(tracer, parent);
+        if let Some(cause) = self.tasks.iter().find_map(|event| event.error.as_ref()) {
+            run.set_status(Status::error(cause.to_string()));
+        } else if !self.is_ok() {
+            run.set_status(Status::error("cancelled"));
+        }
+        let below = parent.with_span(run);
+        let mut producers: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (producer, consumer) in &self.flows.pairs {
+            producers.entry(*consumer as usize).or_default().push(*producer as usize);
+        }
+        // A link names a span that was made before: what a task reads started before it.
+        let mut order: Vec<&TaskEvent> = self.tasks.iter().collect();
+        order.sort_by_key(|event| (event.started.unwrap_or(event.ended), event.task));
+        let mut made: HashMap<usize, SpanContext> = HashMap::new();
+        for event in order {
+            let read = producers.get(&event.task).into_iter().flatten().filter_map(|task| made.get(task));
+            let links = read.map(|context| Link::new(context.clone(), Vec::new(), 0)).collect();
+            let mut span = SpanBuilder::from_name(if event.label.is_empty() {
+                "task".to_owned()
+            } else {
+                event.label.to_string()
+            })
+            .with_start_time(self.moment(event.started.unwrap_or(event.ended)))
+            .with_attributes(attributes(event))
+            .with_events(self.events(event))
+            .with_links(links)
+            .start_with_context(tracer, &below);
+            if let Some(status) = status(event) {
+                span.set_status(status);
+            }
+            made.insert(event.task, span.span_context().clone());
+            span.end_with_timestamp(self.moment(event.ended));
+        }
+        below.span().end_with_timestamp(self.moment(self.wall));
+    }
+
+    fn moment(&self, since: Duration) -> SystemTime {
+        // Only a report that somebody made up goes beyond the calendar.
+        self.started.checked_add(since).unwrap_or(self.started)
+    }
+
+    fn events(&self, event: &TaskEvent) -> Vec<Event> {
+        let tries = event.attempts.iter().map(|attempt| {
+            let mut attributes =
+                vec![count("leafhold.attempt", attempt.number as usize), word("leafhold.why", &attempt.why)];
+            attributes.extend(attempt.worker.as_deref().map(|worker| word("leafhold.worker", worker)));
+            attributes.extend(attempt.host.as_deref().map(|host| word("host.name", host)));
+            Event::new("attempt given up", self.moment(attempt.ended), attributes, 0)
+        });
+        let error = event.error.as_ref().map(|error| {
+            let mut attributes = vec![word("exception.type", &error.kind), word("exception.message", &error.message)];
+            attributes.extend(error.trace.as_deref().map(|trace| word("exception.stacktrace", trace)));
+            Event::new("exception", self.moment(event.ended), attributes, 0)
+        });
+        tries.chain(error).collect()
+    }
+}
+
+fn status(event: &TaskEvent) -> Option<Status> {
+    match (&event.error, event.state) {
+        (Some(error), _) => Some(Status::error(error.to_string())),
+        (None, state) if state.has_rows() => Some(Status::Ok),
+        // It is told what happened, and no error is its own.
+        (None, TaskState::Cancelled | TaskState::UpstreamFailed) => None,
+        (None, state) => Some(Status::error(state.name())),
+    }
+}
+
+fn attributes(event: &TaskEvent) -> Vec<KeyValue> {
+    let mut attributes = vec![
+        count("leafhold.task", event.task),
+        count("leafhold.stage", event.stage),
+        count("leafhold.partition", event.partition),
+        word("leafhold.state", event.state.name()),
+        count("leafhold.attempt", event.attempt as usize),
+        amount("leafhold.rows", event.rows),
+        amount("leafhold.bytes_in", event.bytes_in),
+        amount("leafhold.bytes_out", event.bytes_out),
+        time("leafhold.queued_us", event.queued()),
+        time("leafhold.transfer_us", event.transfer),
+    ];
+    attributes.extend(event.worker.as_deref().map(|worker| word("leafhold.worker", worker)));
+    attributes.extend(event.host.as_deref().map(|host| word("host.name", host)));
+    attributes.extend(event.peak_memory.map(|bytes| amount("leafhold.peak_memory", bytes)));
+    attributes
+}
+
+fn word(key: &'static str, value: &str) -> KeyValue {
+    KeyValue::new(key, value.to_owned())
+}
+
+fn amount(key: &'static str, value: u64) -> KeyValue {
+    KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+fn count(key: &'static str, value: usize) -> KeyValue {
+    amount(key, value as u64)
+}
+
+fn time(key: &'static str, value: Duration) -> KeyValue {
+    KeyValue::new(key, value.as_nanos() as f64 / 1e3)
+}
