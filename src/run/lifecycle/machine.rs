@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::{Answer, Effect, Ignored, Message, Phase, Resource, Side, Topology};
 use crate::run::TaskState;
 
@@ -31,9 +33,9 @@ use crate::run::TaskState;
 /// assert_eq!(effects, [ended, Effect::Over]);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lifecycle {
-    topology: Topology,
+    topology: Arc<Topology>,
     retries: u32,
     tasks: Vec<Life>,
     /// How many readers of each port and future have not ended, the result among them; and [`THERE`].
@@ -50,7 +52,7 @@ pub struct Lifecycle {
     unneeded: Vec<u32>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Life {
     phase: Phase,
     /// Reads that are not there yet.
@@ -90,7 +92,7 @@ impl Lifecycle {
         }
         let (live, unneeded) = (tasks.len(), Vec::new());
         Lifecycle {
-            topology,
+            topology: Arc::new(topology),
             retries,
             tasks,
             unread,

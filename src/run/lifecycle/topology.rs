@@ -16,7 +16,7 @@ use super::Resource;
 /// assert_eq!((topology.tasks(), topology.futures()), (2, 1));
 /// # Ok::<_, leafhold::run::lifecycle::TopologyError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Topology {
     /// The first port of each task, and the number of ports.
     ports_from: Vec<u32>,
