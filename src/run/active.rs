@@ -9,7 +9,7 @@ use super::awaited::Place;
 use super::pool::Shared;
 use super::schedule::{Aftermath, Job, Schedule};
 use super::store::{Rows, SpillLog};
-use super::{Observer, Outcome, RunCause, RunClock, RunError, Worker};
+use super::{MemoryBudget, Observer, Outcome, RunCause, RunClock, RunError, Worker};
 use crate::leaf::{FutureHandle, PartitionReader, ReadStep, panic_text};
 
 /// A run on the threads of a pool.
@@ -26,7 +26,7 @@ pub(super) struct ActiveRun {
     pub(super) work: AtomicU64,
     pub(super) cancelled: Arc<AtomicBool>,
     pub(super) spill: SpillLog,
-    pub(super) memory_limit: Option<u64>,
+    pub(super) memory: MemoryBudget,
     pub(super) clock: RunClock,
     /// When the run started, by the calendar; times in events are taken from `clock`.
     pub(super) started: SystemTime,
@@ -55,7 +55,7 @@ impl ActiveRun {
     /// Takes a job. Whoever does has a hand in the run until [`perform`](ActiveRun::perform) gives no further one.
     pub(super) fn take(&self) -> Option<Job> {
         let mut schedule = self.schedule.lock();
-        let job = schedule.take(self.memory_used());
+        let job = schedule.take();
         schedule.hands += usize::from(job.is_some());
         self.publish(&schedule);
         job
@@ -91,7 +91,7 @@ impl ActiveRun {
     ) -> Option<Job> {
         let mut schedule = self.schedule.lock();
         change(&mut schedule, after);
-        let next = if stay { schedule.take(self.memory_used()) } else { None };
+        let next = if stay { schedule.take() } else { None };
         self.publish(&schedule);
         drop(schedule);
         self.settle(after);
@@ -217,7 +217,7 @@ impl ActiveRun {
 
     /// Says how much there is to do.
     pub(super) fn publish(&self, schedule: &Schedule) {
-        self.jobs.store(schedule.jobs(self.memory_used()), Ordering::SeqCst);
+        self.jobs.store(schedule.jobs(), Ordering::SeqCst);
     }
 
     pub(super) fn wake(&self) {
@@ -225,10 +225,6 @@ impl ActiveRun {
         if jobs > 0 {
             self.pool.wake(jobs);
         }
-    }
-
-    pub(super) fn memory_used(&self) -> u64 {
-        self.pool.memory.used()
     }
 
     /// Reads a future that is done: law L5 says that tasks start only if it is what was promised. Where

@@ -122,6 +122,7 @@ impl RunCause {
                 KernelError::Compute(_) => "compute",
                 KernelError::Unsupported { .. } => "unsupported",
                 KernelError::Read { .. } => "read",
+                KernelError::Memory { .. } => "memory",
                 KernelError::Cancelled => "cancelled",
             },
             RunCause::Panic { .. } => "panic",

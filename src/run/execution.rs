@@ -69,7 +69,7 @@ impl ActiveRun {
             fragment: &assignment.fragment,
             inputs: assignment.inputs,
             bytes_in,
-            context: TaskContext { partition: assignment.partition, cancelled, started },
+            context: TaskContext { partition: assignment.partition, cancelled, started, memory: self.memory.clone() },
             clock: self.clock,
         };
         Ok((bytes_in, worker.run(attempt)))
@@ -110,19 +110,18 @@ impl ActiveRun {
     /// what has just been made. The result stays in memory, where the caller wants it.
     fn make_room(&self, output: TaskOutput, is_output: bool) -> Result<(Vec<Held>, Vec<Option<u64>>), SpillError> {
         let ports: Vec<Rows> = output.ports.into_iter().map(Rows::from).collect();
-        let limit = match self.memory_limit {
-            Some(limit) if !is_output => limit,
-            _ => return Ok((ports.into_iter().map(Held::Rows).collect(), output.node_rows)),
-        };
+        if is_output || self.memory.limit().is_none() {
+            return Ok((ports.into_iter().map(Held::Rows).collect(), output.node_rows));
+        }
         let needed: u64 = ports.iter().map(|port| port.bytes).sum();
-        while self.memory_used().saturating_add(needed) > limit {
+        while self.memory.lacking(needed) > 0 {
             let Some(victim) = self.schedule.lock().victim() else { break };
             let spilled = self.spill.write(&victim.rows)?;
             let left = self.schedule.lock().store.spilled(victim.port, spilled);
             // Rows go outside the lock.
             drop((left, victim));
         }
-        let mut over = self.memory_used().saturating_add(needed).saturating_sub(limit);
+        let mut over = self.memory.lacking(needed);
         let mut held = Vec::with_capacity(ports.len());
         for rows in ports {
             let spill = over > 0 && rows.bytes > 0;

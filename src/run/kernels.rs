@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 
+use super::MemoryBudget;
 use crate::leaf::PartitionData;
 use crate::lower::Fragment;
 
@@ -42,6 +43,16 @@ pub enum KernelError {
         /// What went wrong.
         message: String,
     },
+    /// The task needs more memory than there is.
+    #[error("{wanted} bytes more are needed, but {used} of {limit} are in use")]
+    Memory {
+        /// Bytes that it asked for.
+        wanted: u64,
+        /// Bytes that the executor's runs held.
+        used: u64,
+        /// Bytes that they may hold.
+        limit: u64,
+    },
     /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -56,12 +67,15 @@ pub struct TaskContext {
     pub cancelled: Arc<AtomicBool>,
     /// When the run started: what `now()` answers in all of its tasks.
     pub started: SystemTime,
+    /// What the task may hold in memory, together with all others of its executor.
+    pub memory: MemoryBudget,
 }
 
 impl Default for TaskContext {
     /// The first partition of a run that starts now.
     fn default() -> Self {
-        TaskContext { partition: 0, cancelled: Arc::default(), started: SystemTime::now() }
+        let (cancelled, memory) = (Arc::default(), MemoryBudget::default());
+        TaskContext { partition: 0, cancelled, started: SystemTime::now(), memory }
     }
 }
 

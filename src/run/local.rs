@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::panics::{keep_panic_traces, panic_trace};
 use super::{
     Attempt, Envelope, Executor, ExecutorOptions, Kernels, Measured, Observer, Run, Worker, WorkerLost, WorkerPool,
     Workers, run_fragment,
@@ -87,6 +88,7 @@ struct ThisThread {
 impl Worker for ThisThread {
     fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
         let started = attempt.clock.now();
+        keep_panic_traces();
         let result = run_fragment(&*self.kernels, attempt.fragment, attempt.inputs, &attempt.context);
         let measured = Measured {
             worker: self.name.clone(),
@@ -96,6 +98,7 @@ impl Worker for ThisThread {
             transfer: Duration::ZERO,
             peak_memory: None,
         };
-        Ok(Envelope { result, measured, trace: None })
+        let trace = result.is_err().then(panic_trace).flatten();
+        Ok(Envelope { result, measured, trace })
     }
 }

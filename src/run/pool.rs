@@ -10,8 +10,10 @@ use parking_lot::{Condvar, Mutex};
 use super::active::ActiveRun;
 use super::reuse::Reuse;
 use super::schedule::{Aftermath, Job, Schedule};
-use super::store::{Memory, SpillLog};
-use super::{Canceller, ExecutorOptions, Outcome, Run, RunCause, RunClock, RunError, Running, Submitted, Workers};
+use super::store::SpillLog;
+use super::{
+    Canceller, ExecutorOptions, MemoryBudget, Outcome, Run, RunCause, RunClock, RunError, Running, Submitted, Workers,
+};
 use crate::leaf::panic_text;
 use crate::lower::TaskGraph;
 
@@ -41,7 +43,7 @@ pub(super) struct Shared {
     idle: AtomicUsize,
     threads: AtomicUsize,
     closing: AtomicBool,
-    pub(super) memory: Arc<Memory>,
+    memory: MemoryBudget,
     pub(super) reuse: Reuse,
 }
 
@@ -56,7 +58,7 @@ impl WorkerPool {
             idle: AtomicUsize::new(0),
             threads: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
-            memory: Arc::default(),
+            memory: MemoryBudget::default(),
             reuse: Reuse::default(),
         });
         Arc::new(WorkerPool { shared, threads: Mutex::default() })
@@ -68,7 +70,8 @@ impl WorkerPool {
         let clock = RunClock::start();
         let started = SystemTime::now();
         let mut after = Aftermath::default();
-        let schedule = Schedule::new(graph, options, self.shared.memory.clone(), &self.shared.reuse, &mut after);
+        let memory = self.shared.memory.under(options.memory_limit);
+        let schedule = Schedule::new(graph, options, memory.clone(), &self.shared.reuse, &mut after);
         let submitted = Submitted { tasks: schedule.graph.len(), stages: schedule.report.stages.clone() };
         let awaited = schedule.awaited();
         let run = Arc::new(ActiveRun {
@@ -81,7 +84,7 @@ impl WorkerPool {
             work: Default::default(),
             cancelled: Arc::default(),
             spill: SpillLog::new(options.spill.clone()),
-            memory_limit: options.memory_limit,
+            memory,
             clock,
             started,
         });

@@ -8,7 +8,7 @@ use super::lifecycle::{Answer, Effect, Ignored, Lifecycle, Message, Resource};
 use super::ready::{Pressure, ReadyQueue};
 use super::report::TaskAttempt;
 use super::store::{Held, Rows, SpilledRows, Store, Use, Victim};
-use super::{Outcome, RunCause, RunError, RunReport, SlotData, TaskError, TaskEvent, TaskState};
+use super::{MemoryBudget, Outcome, RunCause, RunError, RunReport, SlotData, TaskError, TaskEvent, TaskState};
 use crate::leaf::{FutureHandle, PartitionData, PartitionReader};
 use crate::lower::{Fragment, FragmentOp, Input, TaskDag, TaskId};
 
@@ -96,7 +96,7 @@ pub(super) struct Schedule {
     pub(super) graph: TaskDag,
     pub(super) life: Lifecycle,
     pub(super) store: Store,
-    pub(super) memory_limit: Option<u64>,
+    pub(super) memory: MemoryBudget,
     pub(super) retry_failures: bool,
     /// Whether anybody wants to hear of events as they happen.
     pub(super) told: bool,
@@ -144,16 +144,16 @@ impl Schedule {
     }
 
     /// How much there is to do.
-    pub(super) fn jobs(&self, used: u64) -> usize {
+    pub(super) fn jobs(&self) -> usize {
         match self.is_over() {
             true => usize::from(self.hands == 0 && !self.closing),
             false if self.life.is_stopping() => 0,
-            false => usize::from(self.cancel_asked) + self.arrived.len() + self.ready.len(self.pressure(used)),
+            false => usize::from(self.cancel_asked) + self.arrived.len() + self.ready.len(self.pressure()),
         }
     }
 
     /// What to do next, if anything. Whoever takes it has a hand in the run, until it says otherwise.
-    pub(super) fn take(&mut self, used: u64) -> Option<Job> {
+    pub(super) fn take(&mut self) -> Option<Job> {
         if self.is_over() || self.life.is_stopping() {
             return None;
         }
@@ -167,7 +167,7 @@ impl Schedule {
                 return Some(Job::Arrival(index, reader, awaited.place.clone()));
             }
         }
-        while let Some(task) = self.ready.pop(self.pressure(used)) {
+        while let Some(task) = self.ready.pop(self.pressure()) {
             if let Ok(number) = self.life.submit(task) {
                 return Some(Job::Attempt(self.assignment(task, number)));
             }
@@ -175,13 +175,11 @@ impl Schedule {
         None
     }
 
-    fn pressure(&self, used: u64) -> Pressure {
-        match self.memory_limit {
-            Some(limit) if used >= limit => match self.life.working() {
-                0 => Pressure::Idle,
-                _ => Pressure::Busy,
-            },
-            _ => Pressure::None,
+    fn pressure(&self) -> Pressure {
+        match (self.memory.is_full(), self.life.working()) {
+            (false, _) => Pressure::None,
+            (true, 0) => Pressure::Idle,
+            (true, _) => Pressure::Busy,
         }
     }
 
@@ -350,7 +348,7 @@ impl Schedule {
     pub(super) fn keep(&mut self, task: usize, port: usize, held: Held) {
         let purpose = match self.life.is_output(task) {
             true => Use::Result,
-            false => Use::Readers(match self.memory_limit {
+            false => Use::Readers(match self.memory.limit() {
                 Some(_) => self.next_use(task, port),
                 None => 0,
             }),
@@ -377,7 +375,7 @@ impl Schedule {
                 Effect::Ready { task } => {
                     self.ready_at[task] = Some(now);
                     let reads_tasks =
-                        self.memory_limit.is_none() || self.life.topology().producers(task).next().is_some();
+                        self.memory.limit().is_none() || self.life.topology().producers(task).next().is_some();
                     self.ready.push(task, self.graph[task].priority, reads_tasks);
                 }
                 Effect::Again { task, attempt } => self.note_attempt(task, attempt, ran.as_ref()),

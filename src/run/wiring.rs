@@ -9,8 +9,8 @@ use super::ready::ReadyQueue;
 use super::report::stages_of;
 use super::reuse::Reuse;
 use super::schedule::{Aftermath, Leaf, Schedule};
-use super::store::{Memory, Store};
-use super::{ExecutorOptions, RunCause, RunReport};
+use super::store::Store;
+use super::{ExecutorOptions, MemoryBudget, RunCause, RunReport};
 use crate::lower::{Input, LeafInput, TaskDag, TaskGraph};
 
 impl Schedule {
@@ -18,7 +18,7 @@ impl Schedule {
     pub(super) fn new(
         graph: TaskGraph,
         options: &ExecutorOptions,
-        memory: Arc<Memory>,
+        memory: MemoryBudget,
         reuse: &Reuse,
         after: &mut Aftermath,
     ) -> Self {
@@ -34,9 +34,9 @@ impl Schedule {
         };
         let tasks = graph.len();
         let mut schedule = Schedule {
-            store: Store::new(topology.all_ports(), memory, options.memory_limit.is_some()),
+            store: Store::new(topology.all_ports(), memory.clone()),
             life: Lifecycle::new(topology, options.retries),
-            memory_limit: options.memory_limit,
+            memory,
             retry_failures: options.retry_failures,
             told: !options.observers.is_empty(),
             leaves,

@@ -101,6 +101,7 @@ pub(super) enum ErrorMessage {
     Compute { message: String },
     Unsupported { operator: String, reason: String },
     Read { source_name: String, message: String },
+    Memory { wanted: u64, used: u64, limit: u64 },
     Panic { message: String },
 }
 
@@ -115,6 +116,9 @@ impl ErrorMessage {
             FragmentError::Kernel(KernelError::Read { source_name, message }) => {
                 ErrorMessage::Read { source_name, message }
             }
+            FragmentError::Kernel(KernelError::Memory { wanted, used, limit }) => {
+                ErrorMessage::Memory { wanted, used, limit }
+            }
             FragmentError::Kernel(KernelError::Cancelled) => return None,
             FragmentError::Panic(message) => ErrorMessage::Panic { message },
         })
@@ -125,6 +129,7 @@ impl ErrorMessage {
             ErrorMessage::Compute { message } => KernelError::Compute(message).into(),
             ErrorMessage::Unsupported { operator, reason } => KernelError::Unsupported { operator, reason }.into(),
             ErrorMessage::Read { source_name, message } => KernelError::Read { source_name, message }.into(),
+            ErrorMessage::Memory { wanted, used, limit } => KernelError::Memory { wanted, used, limit }.into(),
             ErrorMessage::Panic { message } => FragmentError::Panic(message),
         }
     }

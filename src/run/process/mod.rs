@@ -43,7 +43,6 @@ mod memory;
 mod message;
 mod options;
 mod outbox;
-mod panics;
 
 mod serve;
 mod stderr;

@@ -14,10 +14,10 @@ use super::inbox::{Inbox, Job};
 use super::memory::{host, peak_memory};
 use super::message::{AnswerMessage, ErrorMessage, Hello, OutcomeMessage, TaskMessage, read_rows, write, write_rows};
 use super::outbox::Outbox;
-use super::panics::panic_trace;
 use crate::expr::wire::ReadContext;
 use crate::leaf::{ArrowStream, IpcError};
 use crate::lower::Fragment;
+use crate::run::panics::panic_trace;
 use crate::run::{FragmentError, KernelError, Kernels, SlotData, TaskContext, run_fragment};
 use crate::token::Token;
 
@@ -109,7 +109,8 @@ impl<W: Write> Worker<'_, W> {
         let Some(cancelled) = self.inbox.begin(task.attempt) else { return Ok(()) };
         self.outbox.begin(task.attempt);
         let run_started = SystemTime::UNIX_EPOCH + Duration::from_nanos(task.run_started_ns);
-        let context = TaskContext { partition: task.partition, cancelled, started: run_started };
+        let context =
+            TaskContext { partition: task.partition, cancelled, started: run_started, ..TaskContext::default() };
         let mut ran = Ran { started: self.clock.elapsed(), ended: None };
         let ports = self.run(task, streams, &context, &mut ran);
         let ended = ran.ended.unwrap_or_else(|| self.clock.elapsed());

@@ -2,10 +2,10 @@ use std::time::{Duration, Instant};
 
 use super::ProtocolError;
 use super::inbox::Inbox;
-use super::panics::keep_panic_traces;
 use super::serve::serve_until;
 use crate::expr::wire::ReadContext;
 use crate::run::Kernels;
+use crate::run::panics::keep_panic_traces;
 
 /// How long a task may clean up when the driver is gone.
 const GRACE: Duration = Duration::from_millis(500);

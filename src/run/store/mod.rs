@@ -1,13 +1,11 @@
 //! What is kept of a run's rows, for whom, and where: in memory while there is room, in a temporary folder beyond.
 
 mod log;
-mod memory;
 mod port;
 mod rows;
 mod target;
 
 pub(super) use log::{SpillLog, SpilledRows};
-pub(super) use memory::Memory;
 pub(super) use port::{Held, Store, Use, Victim};
 pub(super) use rows::{Rows, bytes_of};
 pub use target::{ReadSeek, SpillError, SpillFolder, SpillTarget, TemporaryFolder};

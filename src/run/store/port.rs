@@ -2,7 +2,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use super::{Memory, Rows, SpilledRows};
+use super::{Rows, SpilledRows};
+use crate::run::MemoryBudget;
 
 /// Where the rows of a port are.
 #[derive(Clone)]
@@ -43,9 +44,7 @@ pub(in crate::run) struct Store {
     ports: Vec<Option<Held>>,
     /// What is in memory and could go to a file, what is read last first; also what has gone since.
     victims: BinaryHeap<(Reverse<i64>, u32)>,
-    /// Whether there is a limit at all.
-    limited: bool,
-    memory: Arc<Memory>,
+    memory: MemoryBudget,
     /// Bytes of `memory` that are this run's.
     counted: u64,
     kept_ports: usize,
@@ -62,11 +61,10 @@ pub(in crate::run) struct Victim {
 }
 
 impl Store {
-    pub(in crate::run) fn new(ports: usize, memory: Arc<Memory>, limited: bool) -> Self {
+    pub(in crate::run) fn new(ports: usize, memory: MemoryBudget) -> Self {
         Store {
             ports: vec![None; ports],
             victims: BinaryHeap::new(),
-            limited,
             memory,
             counted: 0,
             kept_ports: 0,
@@ -83,9 +81,9 @@ impl Store {
 
     /// Keeps what a port gave.
     pub(in crate::run) fn put(&mut self, port: usize, held: Held, purpose: Use) {
-        if let (Held::Rows(rows), Use::Readers(priority), true) = (&held, purpose, self.limited) {
+        if let (Held::Rows(rows), Use::Readers(priority), true) = (&held, purpose, self.is_limited()) {
             self.counted += rows.bytes;
-            self.memory.add(rows.bytes);
+            self.memory.grow(rows.bytes);
             if rows.bytes > 0 {
                 self.victims.push((Reverse(priority), port as u32));
             }
@@ -137,16 +135,20 @@ impl Store {
         }
     }
 
+    fn is_limited(&self) -> bool {
+        self.memory.limit().is_some()
+    }
+
     fn discount(&mut self, bytes: u64, purpose: Use) {
-        if self.limited && purpose != Use::Result {
+        if self.is_limited() && purpose != Use::Result {
             self.counted -= bytes;
-            self.memory.give_back(bytes);
+            self.memory.shrink(bytes);
         }
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        self.memory.give_back(self.counted);
+        self.memory.shrink(self.counted);
     }
 }

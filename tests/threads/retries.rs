@@ -1,0 +1,193 @@
+//! Attempts that do not count, and those that follow them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leafhold::lower::Fragment;
+use leafhold::run::{
+    Attempt, Envelope, Executor, ExecutorOptions, KernelError, Kernels, LocalExecutor, Measured, RunCause, SlotData,
+    TaskContext, TaskOutput, TaskState, Worker, WorkerLost, WorkerPool, Workers, run_fragment,
+};
+use parking_lot::Mutex;
+
+use crate::kernels::RowKernels;
+use crate::scene::{Scene, partitions, rows, states};
+
+/// Kernels that fail so many times at each task before they do it.
+pub struct Unlucky {
+    times: usize,
+    tried: Mutex<HashMap<(String, usize), usize>>,
+    rows: RowKernels,
+}
+
+impl Unlucky {
+    pub fn new(times: usize) -> Self {
+        Unlucky { times, tried: Mutex::default(), rows: RowKernels::default() }
+    }
+}
+
+impl Kernels for Unlucky {
+    fn run(
+        &self,
+        fragment: &Fragment,
+        inputs: Vec<SlotData>,
+        context: &TaskContext,
+    ) -> Result<TaskOutput, KernelError> {
+        let mut tried = self.tried.lock();
+        let times = tried.entry((fragment.token.to_string(), context.partition)).or_default();
+        *times += 1;
+        match *times <= self.times {
+            true => Err(KernelError::Compute(format!("no luck, time {times}"))),
+            false => {
+                drop(tried);
+                self.rows.run(fragment, inputs, context)
+            }
+        }
+    }
+}
+
+#[test]
+fn failures_are_tried_again_when_that_is_asked_for() {
+    for (times, retries) in [(2, 2), (2, 1), (1, 0)] {
+        let mut scene = Scene::shuffle(&partitions());
+        let options = ExecutorOptions::default().with_retries(retries).with_failures_retried();
+        let executor = LocalExecutor::new(Arc::new(Unlucky::new(times)), 2);
+        let result = executor.with_options(options.with_observer(scene.heard.clone())).submit(scene.graph()).wait();
+        match result {
+            Ok(outcome) => {
+                assert!(times <= retries as usize);
+                assert_eq!(rows(&outcome).len(), 24);
+                for event in &outcome.report.tasks {
+                    assert_eq!((event.attempt, event.attempts.len()), (3, 2));
+                    for (before, number) in event.attempts.iter().zip(1..) {
+                        assert_eq!(before.number, number);
+                        assert!(before.why.ends_with(&format!("no luck, time {number}")), "{before:?}");
+                        assert!(before.started.unwrap() <= before.ended && before.ended <= event.started.unwrap());
+                    }
+                }
+                scene.assert_clean(&outcome.report);
+            }
+            Err(error) => {
+                assert!(times > retries as usize);
+                let failed = error.report.tasks.iter().find(|event| event.state == TaskState::Failed).unwrap();
+                assert_eq!((failed.attempt, failed.attempts.len()), (retries + 1, retries as usize));
+                scene.assert_clean(&error.report);
+            }
+        }
+    }
+}
+
+#[test]
+fn failures_are_not_tried_again_unless_that_is_asked_for() {
+    let mut scene = Scene::shuffle(&partitions());
+    let executor = LocalExecutor::new(Arc::new(Unlucky::new(1)), 1).with_retries(5);
+    let error = executor.with_observer(scene.heard.clone()).submit(scene.graph()).wait().unwrap_err();
+    assert!(matches!(error.cause, RunCause::Kernel { .. }), "{error}");
+    assert_eq!(error.report.tasks.iter().map(|event| event.attempt).max(), Some(1));
+    scene.assert_clean(&error.report);
+}
+
+/// What a worker of a test does at its first attempts of a task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whim {
+    /// It is gone.
+    Leaves,
+    /// It panics, which no worker should.
+    Panics,
+}
+
+/// Workers that fail so many times at tasks of partition 1.
+struct Moody {
+    whim: Whim,
+    times: u32,
+}
+
+struct MoodyWorker {
+    whim: Whim,
+    times: u32,
+    name: Arc<str>,
+}
+
+impl Workers for Moody {
+    fn slots(&self) -> usize {
+        2
+    }
+    fn name(&self, slot: usize) -> String {
+        format!("moody-{slot}")
+    }
+    fn worker(&self, slot: usize) -> Box<dyn Worker> {
+        Box::new(MoodyWorker { whim: self.whim, times: self.times, name: self.name(slot).into() })
+    }
+}
+
+impl Worker for MoodyWorker {
+    fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
+        let started = attempt.clock.now();
+        if attempt.context.partition == 1 && attempt.number <= self.times {
+            assert!(self.whim == Whim::Leaves, "a worker panics");
+            let (worker, cause) = (self.name.clone(), "it went home".to_owned());
+            return Err(WorkerLost { worker, host: None, cause, started: None, ended: attempt.clock.now() });
+        }
+        let kernels = RowKernels::default();
+        let result = run_fragment(&kernels, attempt.fragment, attempt.inputs, &attempt.context);
+        let measured = Measured {
+            worker: self.name.clone(),
+            host: Some("elsewhere".into()),
+            started,
+            ended: attempt.clock.now(),
+            transfer: Duration::from_micros(7),
+            peak_memory: Some(1 << 20),
+        };
+        Ok(Envelope { result, measured, trace: None })
+    }
+}
+
+#[test]
+fn a_worker_that_goes_away_loses_its_attempt_and_another_one_follows() {
+    for (times, retries) in [(1, 1), (2, 3), (1, 0)] {
+        let mut scene = Scene::shuffle(&partitions());
+        let pool = WorkerPool::new(Moody { whim: Whim::Leaves, times });
+        let options = ExecutorOptions::default().with_retries(retries).with_observer(scene.heard.clone());
+        let result = pool.submit(scene.graph(), &options).wait();
+        drop(pool);
+        match result {
+            Ok(outcome) => {
+                assert!(times <= retries);
+                assert_eq!(rows(&outcome).len(), 24);
+                for event in outcome.report.tasks.iter().filter(|event| event.partition == 1) {
+                    assert_eq!((event.attempt, event.attempts.len() as u32), (times + 1, times));
+                    assert!(event.attempts[0].why.contains("it went home"), "{event:?}");
+                    assert_eq!(event.attempts[0].started, None, "nobody heard that it had started");
+                }
+                let event = &outcome.report.tasks[0];
+                assert_eq!((event.host.as_deref(), event.peak_memory), (Some("elsewhere"), Some(1 << 20)));
+                assert_eq!(event.transfer, Duration::from_micros(7));
+                scene.assert_clean(&outcome.report);
+            }
+            Err(error) => {
+                assert!(times > retries);
+                let RunCause::Lost { cause, partition: 1, .. } = &error.cause else { panic!("{error}") };
+                assert_eq!(cause, "it went home");
+                let lost = error.report.tasks.iter().find(|event| event.state == TaskState::Lost).unwrap();
+                assert_eq!(lost.error.as_ref().unwrap().kind, "worker-lost");
+                assert!(error.report.count(TaskState::UpstreamFailed) >= 1, "{:?}", states(&error.report));
+                scene.assert_clean(&error.report);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_panics_ends_the_run_and_the_pool_goes_on() {
+    let pool = WorkerPool::new(Moody { whim: Whim::Panics, times: 1 });
+    for _ in 0..3 {
+        let mut scene = Scene::shuffle(&partitions());
+        let options = ExecutorOptions::default().with_observer(scene.heard.clone());
+        let error = pool.submit(scene.graph(), &options).wait().unwrap_err();
+        assert_eq!(error.cause, RunCause::Worker("a worker panics".to_owned()));
+        assert_eq!(error.report.tasks.len(), scene.tasks);
+        scene.assert_heard();
+        assert_eq!(scene.counts.live(), 0);
+    }
+}

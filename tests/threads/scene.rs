@@ -1,0 +1,150 @@
+//! A run on threads, and what must hold however it ends.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use leafhold::leaf::release;
+use leafhold::lower::{TaskGraph, lower};
+use leafhold::optimize::Partitioning;
+use leafhold::run::{
+    Executor, ExecutorOptions, LocalExecutor, Observer, Outcome, RunError, RunReport, Submitted, TaskEvent, TaskState,
+};
+use parking_lot::Mutex;
+
+use crate::behaviour::Behaving;
+use crate::kernels::{Row, rows_of};
+use crate::plans::{Builder, Counts, Node, numbers};
+
+/// What an observer hears of one run.
+#[derive(Default)]
+pub struct Heard {
+    pub submitted: Mutex<Vec<usize>>,
+    pub ended: Mutex<Vec<usize>>,
+    pub finished: Mutex<usize>,
+}
+
+impl Observer for Heard {
+    fn on_submit(&self, submitted: &Submitted) {
+        self.submitted.lock().push(submitted.tasks);
+    }
+    fn on_event(&self, event: &TaskEvent) {
+        self.ended.lock().push(event.task);
+    }
+    fn on_finish(&self, _: &RunReport) {
+        *self.finished.lock() += 1;
+    }
+}
+
+/// Threads and open files of this process: what a run must give back. Only nextest gives every test a process of its
+/// own; elsewhere there is nothing to compare.
+fn belongings() -> Option<(usize, usize)> {
+    std::env::var_os("NEXTEST")?;
+    let count = |folder: &str| std::fs::read_dir(folder).ok().map(Iterator::count);
+    Some((count("/proc/self/task")?, count("/proc/self/fd")?))
+}
+
+/// A run that will be.
+pub struct Scene {
+    pub counts: Arc<Counts>,
+    pub heard: Arc<Heard>,
+    pub tasks: usize,
+    graph: Option<TaskGraph>,
+    belongings: Option<(usize, usize)>,
+}
+
+impl Scene {
+    /// A scene of some plan, of which nothing else is kept.
+    pub fn of(builder: Builder, root: &Node) -> Self {
+        // The thread that releases futures is there for good.
+        release::drain();
+        let (belongings, counts) = (belongings(), builder.counts.clone());
+        let graph = lower(&builder.plan(root)).unwrap();
+        Scene { counts, heard: Arc::default(), tasks: graph.len(), graph: Some(graph), belongings }
+    }
+
+    /// Futures of some partitions, hashed into three, gathered and sorted.
+    pub fn shuffle(partitions: &[Vec<Row>]) -> Self {
+        let mut builder = Builder::default();
+        let read = builder.delayed(partitions);
+        let sorted = shuffled(&builder, &read);
+        drop(read);
+        Scene::of(builder, &sorted)
+    }
+
+    pub fn graph(&mut self) -> TaskGraph {
+        self.graph.take().unwrap()
+    }
+
+    /// An executor that does as the rows say, and tells this scene.
+    pub fn executor(&self, threads: usize, options: ExecutorOptions) -> LocalExecutor {
+        let executor = LocalExecutor::new(Arc::new(Behaving::default()), threads);
+        executor.with_options(options.with_observer(self.heard.clone()))
+    }
+
+    /// Runs the scene to its end.
+    pub fn run(&mut self, threads: usize, options: ExecutorOptions) -> Result<Outcome, Box<RunError>> {
+        let graph = self.graph();
+        self.executor(threads, options).submit(graph).wait()
+    }
+
+    /// What holds of every run, once its executor is gone: every task ended once, every future was let go once, no thread
+    /// and no open file is left.
+    pub fn assert_clean(&self, report: &RunReport) {
+        let each_once: Vec<usize> = (0..self.tasks).collect();
+        assert_eq!(report.tasks.iter().map(|event| event.task).collect::<Vec<_>>(), each_once, "law T1");
+        self.assert_heard();
+        self.assert_nothing_left();
+    }
+
+    /// The same as observers hear it.
+    pub fn assert_heard(&self) {
+        let mut ended = self.heard.ended.lock().clone();
+        ended.sort_unstable();
+        assert_eq!(ended, (0..self.tasks).collect::<Vec<_>>(), "law T1, as observers hear it");
+        assert_eq!((self.heard.submitted.lock().as_slice(), *self.heard.finished.lock()), (&[self.tasks][..], 1));
+    }
+
+    pub fn assert_nothing_left(&self) {
+        assert_eq!(self.counts.live(), 0, "law L2: every future was let go");
+        let (created, released) = (&self.counts.created, &self.counts.released);
+        assert_eq!(created.load(Ordering::SeqCst), released.load(Ordering::SeqCst), "once");
+        let Some(before) = self.belongings else { return };
+        // A thread that was joined may still stand in the list for a moment.
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        let more = || belongings().is_some_and(|now| now.0 > before.0 || now.1 > before.1);
+        while more() && std::time::Instant::now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert!(!more(), "threads and open files: {before:?} before, {:?} after", belongings());
+    }
+}
+
+/// Hashed into three, gathered and sorted.
+pub fn shuffled(builder: &Builder, read: &Node) -> Node {
+    let hashed = builder.hashed(read);
+    let single = builder.exchange(&hashed, Partitioning::Single);
+    builder.sorted(&single, None)
+}
+
+/// The rows of all partitions.
+pub fn rows(outcome: &Outcome) -> Vec<Row> {
+    outcome.partitions.iter().flat_map(|partition| rows_of(partition)).collect()
+}
+
+/// How many tasks ended in each of the states that occur.
+pub fn states(report: &RunReport) -> Vec<(TaskState, usize)> {
+    let counts = TaskState::ALL.into_iter().map(|state| (state, report.count(state)));
+    counts.filter(|(_, count)| *count > 0).collect()
+}
+
+/// Six partitions of four rows.
+pub fn partitions() -> Vec<Vec<Row>> {
+    (0..6).map(|at| numbers(at * 4..at * 4 + 4)).collect()
+}
+
+/// The same, and a row in the third that says what else to do.
+pub fn partitions_with(row: [i64; 2]) -> Vec<Vec<Row>> {
+    let mut partitions = partitions();
+    partitions[2].push(row.to_vec());
+    partitions
+}

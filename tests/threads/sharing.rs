@@ -1,0 +1,214 @@
+//! What runs of one executor share: threads, and rows that somebody still holds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use leafhold::lower::{Fragment, TaskGraph, lower};
+use leafhold::optimize::{Partitioning, Plan};
+use leafhold::run::{
+    Executor, KernelError, Kernels, LocalExecutor, Observer, RunReport, SlotData, TaskContext, TaskEvent, TaskOutput,
+    TaskState,
+};
+use parking_lot::Mutex;
+
+use crate::behaviour::{Behaving, FAILS};
+use crate::kernels::{Row, RowKernels};
+use crate::plans::{Builder, numbers};
+use crate::scene::{partitions, partitions_with, rows, shuffled, states};
+
+fn plan(partitions: &[Vec<Row>]) -> Plan {
+    let mut builder = Builder::default();
+    let read = builder.values(partitions);
+    let sorted = shuffled(&builder, &read);
+    builder.plan(&sorted)
+}
+
+/// So many tasks that need nothing of each other.
+fn wide(tasks: i64) -> TaskGraph {
+    let mut builder = Builder::default();
+    let read = builder.values(&(0..tasks).map(|at| numbers(at..at + 1)).collect::<Vec<_>>());
+    let project = builder.project(&read, &[1, 0]);
+    lower(&builder.plan(&project)).unwrap()
+}
+
+/// Kernels that need a millisecond for each task.
+#[derive(Default)]
+struct Slow(RowKernels);
+
+impl Kernels for Slow {
+    fn run(
+        &self,
+        fragment: &Fragment,
+        inputs: Vec<SlotData>,
+        context: &TaskContext,
+    ) -> Result<TaskOutput, KernelError> {
+        std::thread::sleep(Duration::from_millis(1));
+        self.0.run(fragment, inputs, context)
+    }
+}
+
+/// Which run ended when, and by whom its tasks were run.
+struct Ends(&'static str, Arc<Mutex<Vec<&'static str>>>, Arc<AtomicUsize>);
+
+impl Observer for Ends {
+    fn on_event(&self, event: &TaskEvent) {
+        self.2.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(event.worker.as_deref(), Some("local-0"));
+    }
+    fn on_finish(&self, _: &RunReport) {
+        self.1.lock().push(self.0);
+    }
+}
+
+#[test]
+fn a_short_run_is_not_starved_by_a_long_one_on_the_same_thread() {
+    let executor = LocalExecutor::new(Arc::new(Slow::default()), 1);
+    let (ends, done) = (Arc::new(Mutex::default()), Arc::new(AtomicUsize::new(0)));
+    let observed = |name| executor.clone().with_observer(Arc::new(Ends(name, ends.clone(), done.clone())));
+    let long = observed("long").submit(wide(400));
+    while done.load(Ordering::SeqCst) < 5 {
+        std::thread::yield_now();
+    }
+    let short = observed("short").submit(wide(20));
+    let (short, long) = (short.wait().unwrap(), long.wait().unwrap());
+    assert_eq!(*ends.lock(), ["short", "long"]);
+    assert!(short.report.wall < long.report.wall);
+    // They took turns: the long one went on beside the short one.
+    assert_eq!((short.report.count(TaskState::Ok), long.report.count(TaskState::Ok)), (20, 400));
+}
+
+#[test]
+fn many_runs_from_many_threads_share_the_threads_of_one_executor() {
+    let executor = LocalExecutor::new(Arc::new(Behaving::default()), 2);
+    std::thread::scope(|scope| {
+        for at in 0..8 {
+            let executor = executor.clone();
+            scope.spawn(move || {
+                for round in 0..10 {
+                    let fails = (at + round) % 3 == 0;
+                    let rows = if fails { partitions_with([FAILS, at]) } else { partitions() };
+                    let result = executor.submit(lower(&plan(&rows)).unwrap()).wait();
+                    assert_eq!(result.is_err(), fails, "a run that fails harms no other one");
+                    let report = result.as_ref().map_or_else(|error| &error.report, |outcome| &outcome.report);
+                    let workers = report.tasks.iter().filter_map(|event| event.worker.as_deref());
+                    assert!(workers.into_iter().all(|name| ["local-0", "local-1"].contains(&name)));
+                }
+            });
+        }
+    });
+}
+
+/// Kernels that run another graph on their own executor, and wait for it.
+struct Nested {
+    rows: RowKernels,
+    executor: Mutex<Option<LocalExecutor>>,
+}
+
+impl Kernels for Nested {
+    fn run(
+        &self,
+        fragment: &Fragment,
+        inputs: Vec<SlotData>,
+        context: &TaskContext,
+    ) -> Result<TaskOutput, KernelError> {
+        if fragment.label.contains("sort") {
+            let executor = self.executor.lock().clone().unwrap();
+            let inner = executor.submit(wide(10)).wait().unwrap();
+            assert_eq!(inner.report.count(TaskState::Ok), 10);
+        }
+        self.rows.run(fragment, inputs, context)
+    }
+}
+
+#[test]
+fn a_task_may_wait_for_a_run_of_its_own_executor() {
+    for threads in [1, 2] {
+        let kernels = Arc::new(Nested { rows: RowKernels::default(), executor: Mutex::default() });
+        let executor = LocalExecutor::new(kernels.clone(), threads);
+        *kernels.executor.lock() = Some(executor.clone());
+        let outcome = executor.submit(lower(&plan(&partitions())).unwrap()).wait().unwrap();
+        assert_eq!(rows(&outcome).len(), 24);
+        // Otherwise executor and kernels hold each other.
+        *kernels.executor.lock() = None;
+    }
+}
+
+#[test]
+fn rows_that_somebody_holds_are_not_computed_again() {
+    let kernels = Arc::new(RowKernels::default());
+    let executor = LocalExecutor::new(kernels.clone(), 2);
+    let plan = plan(&partitions());
+    let runs = || kernels.runs.load(Ordering::SeqCst);
+    let first = executor.submit(lower(&plan).unwrap()).wait().unwrap();
+    let once = runs();
+    let again = executor.submit(lower(&plan).unwrap()).wait().unwrap();
+    assert_eq!(runs(), once, "nothing ran");
+    let (outputs, tasks) = (first.partitions.len(), first.report.tasks.len());
+    let expected = [(TaskState::Cached, outputs), (TaskState::Skipped, tasks - outputs)];
+    assert_eq!(states(&again.report), expected);
+    let cached = again.report.tasks.iter().find(|event| event.state == TaskState::Cached).unwrap();
+    assert_eq!((cached.rows, cached.worker.as_deref(), cached.attempt), (24, None, 0));
+    assert_eq!(rows(&again), rows(&first));
+    // The second holder is as good as the first; without any, the work is done again.
+    drop(first);
+    let third = executor.submit(lower(&plan).unwrap()).wait().unwrap();
+    assert_eq!(runs(), once);
+    drop((again, third));
+    executor.submit(lower(&plan).unwrap()).wait().unwrap();
+    assert_eq!(runs(), 2 * once);
+}
+
+#[test]
+fn rows_of_other_data_or_of_another_executor_are_not_taken() {
+    let kernels = Arc::new(RowKernels::default());
+    let executor = LocalExecutor::new(kernels.clone(), 2);
+    let first = executor.submit(lower(&plan(&partitions())).unwrap()).wait().unwrap();
+    let mut other = partitions();
+    other[5][3][0] += 100;
+    let second = executor.submit(lower(&plan(&other)).unwrap()).wait().unwrap();
+    assert_ne!(rows(&first), rows(&second));
+    let elsewhere = LocalExecutor::new(kernels, 2);
+    let third = elsewhere.submit(lower(&plan(&partitions())).unwrap()).wait().unwrap();
+    assert_eq!(third.report.count(TaskState::Ok), third.report.tasks.len());
+}
+
+#[test]
+fn what_may_differ_every_time_is_computed_every_time() {
+    use leafhold::expr::{Frame, MapPartitions};
+    use leafhold::leaf::{Leaf, Values};
+    use leafhold::optimize::Planner;
+    let functions = Arc::new(leafhold::expr::CoreFunctions);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let schema = crate::plans::two_columns();
+    let values = Values::new("values", schema.clone(), vec![vec![crate::plans::batch(&numbers(0..4))]]);
+    let frame = Frame::new(leafhold::expr::Expr::leaf(Leaf::Values(values)).unwrap(), functions.clone());
+    let function = move |batches: &[arrow_array::RecordBatch]| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Ok(batches.to_vec())
+    };
+    let function = MapPartitions::new("draw", "1", schema, function);
+    let frame = frame.map_partitions(function).unwrap();
+    let plan = Planner::new(functions).plan(frame.expr()).unwrap();
+    let executor = LocalExecutor::new(Arc::new(RowKernels::default()), 1);
+    let kept: Vec<_> = (0..3).map(|_| executor.submit(lower(&plan).unwrap()).wait().unwrap()).collect();
+    assert_eq!(calls.load(Ordering::SeqCst), kept.len());
+}
+
+#[test]
+fn a_chain_of_ten_thousand_tasks_runs_and_its_report_says_so() {
+    let mut builder = Builder::default();
+    let mut at = builder.values(&[numbers(0..2)]);
+    for _ in 0..10_000 {
+        let next = builder.project(&at, &[1, 0]);
+        at = builder.exchange(&next, Partitioning::Replicated);
+    }
+    let graph = lower(&builder.plan(&at)).unwrap();
+    let tasks = graph.len();
+    assert!(tasks >= 10_000, "{tasks}");
+    let outcome = LocalExecutor::new(Arc::new(RowKernels::default()), 2).submit(graph).wait().unwrap();
+    assert_eq!(outcome.report.count(TaskState::Ok), tasks);
+    assert_eq!(outcome.report.critical_path.len(), tasks);
+    assert_eq!(outcome.report.peak_ports, 2, "a port goes with its reader");
+}

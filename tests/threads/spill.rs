@@ -1,0 +1,186 @@
+//! Runs whose rows do not fit into memory.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use leafhold::run::{
+    ExecutorOptions, ReadSeek, RunCause, SpillError, SpillFolder, SpillTarget, TaskState, TemporaryFolder,
+};
+
+use crate::behaviour::{FAILS, WAITS};
+use crate::kernels::Row;
+use crate::plans::numbers;
+use crate::scene::{Scene, partitions_with, rows};
+
+/// A folder for the folders of runs, which must be empty in the end.
+struct Parent(PathBuf);
+
+impl Parent {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("leafhold-test-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Parent(path)
+    }
+}
+
+impl Drop for Parent {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn entries(path: &Path) -> usize {
+    std::fs::read_dir(path).unwrap().count()
+}
+
+/// A disk of so many bytes, of which it is told how many were written and how many files there are.
+#[derive(Clone, Default)]
+struct Disk {
+    size: u64,
+    written: Arc<AtomicU64>,
+    files: Arc<AtomicUsize>,
+    inner: TemporaryFolder,
+    /// Whether what was written is gone when it is to be read.
+    forgets: bool,
+}
+
+impl SpillTarget for Disk {
+    fn open(&self) -> io::Result<Box<dyn SpillFolder>> {
+        Ok(Box::new(Folder(self.inner.open()?, self.clone())))
+    }
+}
+
+struct Folder(Box<dyn SpillFolder>, Disk);
+
+impl SpillFolder for Folder {
+    fn create(&self, name: &str) -> io::Result<Box<dyn Write + Send>> {
+        self.1.files.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(Bounded(self.0.create(name)?, self.1.clone())))
+    }
+    fn read(&self, name: &str) -> io::Result<Box<dyn ReadSeek>> {
+        match self.1.forgets {
+            true => Err(io::Error::other("a bad sector")),
+            false => self.0.read(name),
+        }
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.1.files.fetch_sub(1, Ordering::SeqCst);
+        self.0.remove(name)
+    }
+}
+
+struct Bounded(Box<dyn Write + Send>, Disk);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.1.written.load(Ordering::SeqCst) + bytes.len() as u64 > self.1.size {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "no space left on device"));
+        }
+        let written = self.0.write(bytes)?;
+        self.1.written.fetch_add(written as u64, Ordering::SeqCst);
+        Ok(written)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn many() -> Vec<Vec<Row>> {
+    (0..12).map(|at| numbers(at * 100..at * 100 + 100)).collect()
+}
+
+#[test]
+fn rows_beyond_the_limit_go_to_files_and_come_back() {
+    let expected = rows(&Scene::shuffle(&many()).run(2, ExecutorOptions::default()).unwrap());
+    let parent = Parent::new("spill");
+    for threads in [1, 2, 3] {
+        // 19,200 bytes are between the first two steps.
+        for limit in [0, 1, 3_000, 10_000, 1 << 30] {
+            let disk = Disk { size: u64::MAX, inner: TemporaryFolder::within(&parent.0), ..Disk::default() };
+            let options = ExecutorOptions::default().with_memory_limit(limit).with_spill_target(disk.clone());
+            let mut scene = Scene::shuffle(&many());
+            let outcome = scene.run(threads, options).unwrap();
+            assert_eq!(rows(&outcome), expected, "{limit} bytes");
+            assert_eq!(disk.written.load(Ordering::SeqCst) > 0, limit < 1 << 30, "{limit} bytes");
+            assert_eq!((disk.files.load(Ordering::SeqCst), entries(&parent.0)), (0, 0));
+            drop(disk);
+            scene.assert_clean(&outcome.report);
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_stays_below_the_limit() {
+    // With one thread, at most what one task gives is held beside it.
+    let limit = 6_000;
+    let options = ExecutorOptions::default().with_memory_limit(limit);
+    let mut scene = Scene::shuffle(&many());
+    let outcome = scene.run(1, options).unwrap();
+    let result: u64 = outcome.report.tasks.last().unwrap().bytes_out;
+    assert!(outcome.report.peak_bytes <= limit + result, "{} {result}", outcome.report.peak_bytes);
+    scene.assert_clean(&outcome.report);
+}
+
+#[test]
+fn a_full_disk_is_a_named_error_and_leaves_nothing() {
+    let parent = Parent::new("full");
+    for size in [0, 1, 4_000] {
+        let disk = Disk { size, inner: TemporaryFolder::within(&parent.0), ..Disk::default() };
+        let options = ExecutorOptions::default().with_memory_limit(1_000).with_spill_target(disk.clone());
+        let mut scene = Scene::shuffle(&many());
+        let error = scene.run(2, options).unwrap_err();
+        let RunCause::Spill { source: SpillError::Write { reason, .. }, .. } = &error.cause else { panic!("{error}") };
+        assert!(reason.contains("no space left"), "{reason}");
+        let failed = error.report.tasks.iter().find(|event| event.state == TaskState::Failed).unwrap();
+        assert_eq!(failed.error.as_ref().unwrap().kind, "spill");
+        assert_eq!((disk.files.load(Ordering::SeqCst), entries(&parent.0)), (0, 0));
+        drop(disk);
+        scene.assert_clean(&error.report);
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_a_named_error() {
+    let folder = TemporaryFolder::within("/nonexistent/leafhold");
+    let options = ExecutorOptions::default().with_memory_limit(1).with_spill_target(folder);
+    let mut scene = Scene::shuffle(&many());
+    let error = scene.run(1, options).unwrap_err();
+    assert!(error.to_string().contains("cannot be written to the temporary folder"), "{error}");
+    scene.assert_clean(&error.report);
+}
+
+#[test]
+fn rows_that_cannot_be_read_back_are_a_named_error() {
+    let disk = Disk { size: u64::MAX, forgets: true, ..Disk::default() };
+    let options = ExecutorOptions::default().with_memory_limit(1).with_spill_target(disk.clone());
+    let mut scene = Scene::shuffle(&many());
+    let error = scene.run(2, options).unwrap_err();
+    let RunCause::Spill { source: SpillError::Read { reason, .. }, .. } = &error.cause else { panic!("{error}") };
+    assert_eq!(reason, "Io error: a bad sector");
+    assert_eq!(disk.files.load(Ordering::SeqCst), 0);
+    drop(disk);
+    scene.assert_clean(&error.report);
+}
+
+#[test]
+fn files_go_however_the_run_ends() {
+    let parent = Parent::new("ends");
+    for row in [FAILS, WAITS] {
+        let mut partitions = partitions_with([row, 0]);
+        partitions.extend(many());
+        let mut scene = Scene::shuffle(&partitions);
+        let target = TemporaryFolder::within(&parent.0);
+        let executor = scene.executor(1, ExecutorOptions::default().with_memory_limit(1).with_spill_target(target));
+        let run = leafhold::run::Executor::submit(&executor, scene.graph());
+        match row {
+            WAITS => drop(run),
+            _ => drop(run.wait().unwrap_err()),
+        }
+        drop(executor);
+        assert_eq!(entries(&parent.0), 0);
+        scene.assert_heard();
+        scene.assert_nothing_left();
+    }
+}
