@@ -60,4 +60,5 @@ pub use registry::{Args, Body, Function, Registry};
 pub use rule::{Clause, Example, Keeps, Phase, Rule};
 pub use rule_set::RuleSet;
 pub use scalar_operator::ScalarOperator;
+pub(crate) use scalar_operator::Takes;
 pub use value::{Given, Never, Sort, Value};

@@ -52,7 +52,7 @@ pub enum ScalarOperator {
 
 /// What an operator is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(crate) enum Takes {
     /// So many operands.
     Operands(usize),
     /// Any number of operands, in no order.
@@ -200,7 +200,7 @@ impl ScalarOperator {
     }
 
     /// What it is given.
-    pub(super) fn takes(self) -> Takes {
+    pub(crate) fn takes(self) -> Takes {
         match self {
             ScalarOperator::Binary(_) | ScalarOperator::Like { .. } => Takes::Operands(2),
             ScalarOperator::And | ScalarOperator::Or => Takes::Set,
@@ -213,7 +213,7 @@ impl ScalarOperator {
     }
 
     /// The operators of a class.
-    pub(super) fn class(name: &str) -> Option<impl Iterator<Item = ScalarOperator>> {
+    pub(crate) fn class(name: &str) -> Option<impl Iterator<Item = ScalarOperator>> {
         let (_, operators) = CLASSES.iter().find(|(known, _)| *known == name)?;
         Some(operators.iter().map(|operator| ScalarOperator::Binary(*operator)))
     }

@@ -15,8 +15,13 @@ pub(super) fn changes(source: &str) -> Vec<Change> {
     let mut edits = Edits { source, all: Vec::new() };
     let clauses = rule.form().map(|(_, clauses)| clauses).unwrap_or_default();
     let variables = relations(clauses);
+    let keeps_value = |clause: &Datum| matches!(clause.form(), Some(("keeps", [word])) if word.word() == Some("value"));
+    let of_scalar = clauses.iter().any(keeps_value);
     for clause in clauses {
         let Some((name, content)) = clause.form() else { continue };
+        if of_scalar && matches!(name, "match" | "replace") {
+            edits.operators(clause);
+        }
         match name {
             "if" => {
                 edits.replace(clause.span, "");
@@ -129,6 +134,32 @@ impl Edits<'_> {
                 _ => {}
             }
             self.pattern(part);
+        }
+    }
+
+    /// Operators and constants of scalars: the opposite of each.
+    fn operators(&mut self, within: &Datum) {
+        const OPPOSITES: [(&str, &str); 6] = [
+            ("true", "false"),
+            ("=", "<>"),
+            ("<", "<="),
+            ("in", "not-in"),
+            ("like", "not-like"),
+            ("is-null", "is-not-null"),
+        ];
+        for part in items(within) {
+            let opposite = OPPOSITES.into_iter().find_map(|(one, other)| match part.word()? {
+                word if word == one => Some(other),
+                word if word == other => Some(one),
+                _ => None,
+            });
+            if let Some(opposite) = opposite {
+                // With what is around it, which tells two places of a rule apart.
+                let (before, behind) = (within.span.start..part.span.start, part.span.end..within.span.end);
+                let changed = format!("{}{opposite}{}", &self.source[before], &self.source[behind]);
+                self.replace(within.span, &changed);
+            }
+            self.operators(part);
         }
     }
 

@@ -5,7 +5,9 @@
 //! Sizes grow from the smallest on, so the first shape that refutes a rule is small.
 
 mod node;
+mod operation;
 mod payload;
+mod place;
 mod relation;
 mod scalar;
 
@@ -13,8 +15,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::dice::Dice;
-use crate::rules::{ExampleFunctions, Rule, Value};
-use crate::term::text::{Datum, lex, read};
+use crate::rules::{ExampleFunctions, Rule, ScalarOperator, Value};
+use crate::term::text::{Datum, DatumKind, lex, read};
 use crate::term::{ColumnId, TermId, Terms};
 
 /// A term in an arena of its own.
@@ -35,12 +37,15 @@ pub(super) enum Flavour {
     Volatile,
     /// Aggregates that depend on the order of rows.
     Ordered,
+    /// Texts beside numbers.
+    Texts,
 }
 
 impl Flavour {
-    /// The flavour of the nth attempt: plain ones are most.
-    fn of(attempt: usize) -> Flavour {
+    /// The flavour of the nth attempt: plain ones are most. Texts come only where a pattern asks for some.
+    fn of(attempt: usize, texts: bool) -> Flavour {
         match attempt % 8 {
+            0 | 1 | 2 | 4 | 6 if texts => Flavour::Texts,
             3 => Flavour::Failing,
             5 => Flavour::Volatile,
             6 => Flavour::Ordered,
@@ -53,6 +58,10 @@ impl Flavour {
 /// Makes the shapes of a rule, one after the other.
 pub(super) struct Shapes {
     pattern: Option<Datum>,
+    /// Whether the pattern is one of a scalar.
+    of_scalar: bool,
+    /// Whether it asks for texts.
+    texts: bool,
     dice: Dice,
     attempt: usize,
 }
@@ -61,7 +70,9 @@ impl Shapes {
     /// The shapes of a rule for a seed.
     pub fn of(rule: &Rule, seed: u64) -> Shapes {
         let dice = Dice::of(&(rule.name(), seed));
-        Shapes { pattern: pattern(rule.source()), dice, attempt: 0 }
+        let pattern = pattern(rule.source());
+        let texts = pattern.as_ref().is_some_and(asks_for_texts);
+        Shapes { pattern, of_scalar: rule.scalar_operators().is_some(), texts, dice, attempt: 0 }
     }
 
     /// The next one; `None` when this attempt made nothing of the pattern.
@@ -72,13 +83,16 @@ impl Shapes {
             terms: &mut terms,
             dice: &mut self.dice,
             size: (self.attempt / 40).min(4),
-            flavour: Flavour::of(self.attempt),
+            flavour: Flavour::of(self.attempt, self.texts),
+            // Another alternative for each shape of a flavour.
+            turn: self.attempt + self.attempt / 8,
             variables: HashMap::new(),
             readings: 0,
             made: 0,
             outer: Vec::new(),
         };
-        let root = maker.node(self.pattern.as_ref()?)?;
+        let pattern = self.pattern.as_ref()?;
+        let root = if self.of_scalar { maker.around_scalar(pattern)? } else { maker.node(pattern)? };
         Some(Shape { terms, root })
     }
 }
@@ -93,6 +107,17 @@ fn pattern(source: &str) -> Option<Datum> {
     matched?.1.first().cloned()
 }
 
+/// Whether a pattern speaks of texts: constants, and `like` and its kin.
+fn asks_for_texts(pattern: &Datum) -> bool {
+    let like = |word: &str| matches!(ScalarOperator::from_name(word), Some(ScalarOperator::Like { .. }));
+    match &pattern.kind {
+        DatumKind::Text(_) => true,
+        DatumKind::Word(word) => like(word),
+        DatumKind::List(_, items) => items.iter().any(asks_for_texts),
+        DatumKind::Quoted(_) => false,
+    }
+}
+
 /// The state of making one shape.
 struct Maker<'a> {
     terms: &'a mut Terms,
@@ -100,6 +125,8 @@ struct Maker<'a> {
     /// From 0: how large what variables stand for may be.
     size: usize,
     flavour: Flavour,
+    /// Which of the pattern's alternatives are next.
+    turn: usize,
     variables: HashMap<String, Value<TermId>>,
     /// Tables read so far.
     readings: usize,

@@ -7,8 +7,7 @@ use crate::term::{RelNode, RelOp, TermId};
 impl Maker<'_> {
     /// A relation that a pattern of one node, and of what is below it, fits.
     pub fn node(&mut self, datum: &Datum) -> Option<TermId> {
-        let (name, rest) = datum.form()?;
-        let operator = Operator::from_name(name)?;
+        let (operator, rest) = self.operator_of(datum)?;
         let parts = labelled(rest);
         let payload = operator.payload();
         if parts.len() != payload.len() + operator.inputs().unwrap_or(1) {
@@ -38,6 +37,33 @@ impl Maker<'_> {
             values.push(value);
         }
         Some(self.build(operator.build(&values)?, inputs))
+    }
+
+    /// The operator of a pattern, one of several in turn, and what stands behind it.
+    fn operator_of<'d>(&mut self, datum: &'d Datum) -> Option<(Operator, &'d [Datum])> {
+        let items = datum.list('(')?;
+        let named = |label: &Datum| label.word().is_some_and(|word| word.starts_with('?') && word.ends_with(':'));
+        let (label, names, rest) = match items {
+            [names, rest @ ..] if names.list('{').is_some() => (None, names, rest),
+            [label, names, rest @ ..] if named(label) && names.list('{').is_some() => (label.word(), names, rest),
+            _ => {
+                let (name, rest) = datum.form()?;
+                return Some((Operator::from_name(name)?, rest));
+            }
+        };
+        let among = names.list('{')?.iter().map(|name| Operator::from_name(name.word()?));
+        let operator = *self.in_turn(&among.collect::<Option<Vec<_>>>()?)?;
+        if let Some(label) = label {
+            self.bind(label.trim_end_matches(':'), Value::Operator(operator));
+        }
+        Some((operator, rest))
+    }
+
+    /// One of some things: another one for each shape, so that each comes, and each with each.
+    pub fn in_turn<'t, T>(&mut self, among: &'t [T]) -> Option<&'t T> {
+        let at = self.turn.checked_rem(among.len())?;
+        self.turn /= among.len();
+        among.get(at)
     }
 
     /// A node in the normal form of its constructor.

@@ -3,16 +3,13 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
 
-use super::{Flavour, Labelled, Maker, between_dots};
-use crate::expr::{
-    AggregateFunction, BinaryOp, ExtensionTraits, Literal, MapPartitions, NullLists, ScalarOp, WindowFrame,
-    WindowFunction,
-};
+use super::{Flavour, Labelled, Maker, between_dots, labelled};
+use crate::expr::{AggregateFunction, ExtensionTraits, MapPartitions, NullLists, WindowFrame, WindowFunction};
 use crate::rules::{ExampleFunctions, Operator, Sort, Value};
-use crate::term::text::{Datum, DatumKind};
+use crate::term::text::Datum;
 use crate::term::{
-    AggregateId, AggregateSpec, ApplyForm, ColumnId, ExtensionSpec, PredicatesId, ProjectionId, ScalarId, SortId,
-    TermAggregate, TermId, TermSortKey, TermWindowCall, UnionId, UnionSpec, UnnestSpec, WindowId, WindowSpec,
+    AggregateId, AggregateSpec, ApplyForm, ColumnId, ExtensionSpec, PredicatesId, ProjectionId, SortId, TermAggregate,
+    TermId, TermSortKey, TermWindowCall, UnionId, UnionSpec, UnnestSpec, WindowId, WindowSpec,
 };
 
 impl Maker<'_> {
@@ -79,72 +76,17 @@ impl Maker<'_> {
         }
     }
 
-    /// `[.. (?x = ?y) ..]`: a conjunct of that form among others.
+    /// `[.. (?x = ?y) ..]`: conjuncts of that form among others.
     fn conjuncts_around(&mut self, middle: &[Datum], operator: Operator, inputs: &[TermId]) -> Option<PredicatesId> {
-        let [pattern] = middle else { return None };
-        let mut conjuncts = vec![self.conjunct(pattern, inputs, &DataType::Boolean)?];
+        let mut conjuncts = Vec::new();
+        for part in labelled(middle).into_iter().filter(|part| part.datum.word() != Some("..")) {
+            conjuncts.push(self.scalar(part, inputs, &DataType::Boolean)?);
+        }
         if self.dice.once_in(2) {
             let others = self.predicates(operator, inputs);
             conjuncts.extend(self.terms.predicates(others).to_vec());
         }
         Some(self.terms.intern_predicates(conjuncts))
-    }
-
-    /// A scalar that a pattern fits.
-    fn conjunct(&mut self, datum: &Datum, inputs: &[TermId], kind: &DataType) -> Option<ScalarId> {
-        let scope = self.scope(inputs);
-        match &datum.kind {
-            DatumKind::Word(word) if word.starts_with('?') || word == "_" => {
-                if let Some(Value::Scalar(known)) = self.bound(word) {
-                    return Some(known);
-                }
-                let scalar = match kind {
-                    DataType::Boolean => self.condition(inputs),
-                    kind if self.dice.once_in(4) => self.value(&scope, kind, 1),
-                    kind => {
-                        let column = self.of_type(&scope, kind)?;
-                        self.terms.column_scalar(column)
-                    }
-                };
-                self.bind(word, Value::Scalar(scalar));
-                return Some(scalar);
-            }
-            DatumKind::Word(word) => {
-                return match word.as_str() {
-                    "true" => Some(self.terms.literal(true)),
-                    "false" => Some(self.terms.literal(false)),
-                    "null" => Some(self.terms.literal(Literal::null(kind))),
-                    word => Some(self.terms.literal(word.parse::<i64>().ok()?)),
-                };
-            }
-            DatumKind::Text(text) => return Some(self.terms.literal(Literal::from(text.as_str()))),
-            _ => {}
-        }
-        // What is compared is of a column's type, mostly numbers.
-        let operand = match self.dice.pick(&scope) {
-            Some(column) => self.terms.column(*column).data_type.clone(),
-            None => DataType::Int64,
-        };
-        if let Some([left, op, right]) = datum.list('(')
-            && let Some(op) = op.word().and_then(BinaryOp::from_symbol)
-        {
-            let kind = if op.is_comparison() { &operand } else { kind };
-            let args = [self.conjunct(left, inputs, kind)?, self.conjunct(right, inputs, kind)?];
-            return Some(self.terms.scalar(ScalarOp::Binary(op), args));
-        }
-        let (name, args) = datum.form()?;
-        let (op, kind) = match name {
-            "not" => (ScalarOp::Not, &DataType::Boolean),
-            "is-true" => (ScalarOp::IsTrue, &DataType::Boolean),
-            "and" => (ScalarOp::And, &DataType::Boolean),
-            "or" => (ScalarOp::Or, &DataType::Boolean),
-            "is-null" => (ScalarOp::IsNull, &operand),
-            "is-not-null" => (ScalarOp::IsNotNull, &operand),
-            "negate" => (ScalarOp::Negate, &operand),
-            _ => return None,
-        };
-        let args = args.iter().map(|arg| self.conjunct(arg, inputs, kind)).collect::<Option<Vec<_>>>()?;
-        Some(self.terms.scalar(op, args))
     }
 
     /// Some columns kept, and some computed from them.

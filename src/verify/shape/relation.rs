@@ -76,7 +76,12 @@ impl Maker<'_> {
         let suffix = if copy == 1 { String::new() } else { format!(":{copy}") };
         let fields = columns.iter().enumerate().map(|(at, column)| {
             let float = self.flavour == Flavour::Floats && (at == 0 || self.dice.once_in(2));
-            let kind = if float { DataType::Float64 } else { DataType::Int64 };
+            let text = self.flavour == Flavour::Texts && (at == 0 || self.dice.once_in(2));
+            let kind = match (float, text) {
+                (true, _) => DataType::Float64,
+                (_, true) => DataType::Utf8,
+                _ => DataType::Int64,
+            };
             Field::new(format!("{column}{suffix}"), kind, !self.dice.once_in(6))
         });
         let fields: Vec<Field> = fields.collect();

@@ -130,6 +130,7 @@ impl Maker<'_> {
             DataType::Int64 => self.terms.literal(number as i64),
             DataType::Float64 => self.terms.literal(number as f64),
             DataType::Boolean => self.terms.literal(number == 0),
+            DataType::Utf8 => self.terms.literal(Literal::from(["a", "b"][number])),
             kind => self.terms.literal(Literal::null(kind)),
         }
     }
