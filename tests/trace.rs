@@ -124,7 +124,7 @@ fn what_was_written_has_its_applies() {
 }
 
 #[test]
-fn every_step_gives_the_rows_of_what_it_replaced() {
+fn law_d2_every_step_gives_the_rows_of_what_it_replaced() {
     let mut replayed = BTreeSet::new();
     for query in queries() {
         let mut trace = traced(&query);

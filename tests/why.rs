@@ -157,7 +157,7 @@ fn a_replay_blames_the_wrong_rule() {
 }
 
 #[test]
-fn a_replay_begins_with_the_applies_that_were_written() {
+fn law_d2_a_replay_begins_with_the_applies_that_were_written() {
     let nested = "apply anti true t (apply semi true (filter (a = x) u) (filter (and (x = d) (y < e)) v))";
     for (query, applies) in [(APPLY, 1), (nested, 2)] {
         let (_, mut trace) = TermPlanner::new(RuleSet::builtin()).traced(query).unwrap();

@@ -57,7 +57,8 @@ pub struct Explored {
 }
 
 /// Applies the exploration rules until nothing new is found or a budget is used up. Within a round
-/// all matches are found before any is applied, so the order of rules cannot decide what is found.
+/// all matches are found before any is applied, and those of one node are applied by their rules' names, so the
+/// order of rules cannot decide what is found.
 pub fn explore<O: Observer>(
     graph: &mut Graph,
     rules: &RuleIndex,
@@ -73,16 +74,20 @@ pub fn explore<O: Observer>(
         observer.matching();
         for class in graph.classes() {
             for node in graph.nodes(class) {
+                let first = found.len();
                 for rule in rules.of(node.op) {
                     observer.trying(rule, class);
                     let matches = rule.matches_observed(graph, class, node, observer);
                     observer.tried();
-                    found.extend(matches.into_iter().map(|bindings| (class, rule, bindings)));
+                    let numbered = matches.into_iter().zip(found.len()..);
+                    found.extend(numbered.map(|(bindings, at)| (at, class, rule, bindings)));
                 }
+                // Columns that rules make are numbered as they come: the order of the rule files must not show.
+                found[first..].sort_by_key(|(_, _, rule, _)| rule.name());
             }
         }
         let mut changed = false;
-        for (at, (class, rule, mut bindings)) in found.into_iter().enumerate() {
+        for (at, class, rule, mut bindings) in found {
             if graph.size() >= budgets.nodes {
                 explored.exhausted = true;
                 observer.cut_off(rule);

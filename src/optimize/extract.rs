@@ -2,7 +2,8 @@
 //!
 //! Requirements are demanded top-down from the root, and best choices are computed bottom-up. A
 //! requirement that an alternative does not meet by itself is passed to the input whose partitions it keeps,
-//! or met by an enforcer that moves the rows. Partitioning is a property of a choice, never of a class.
+//! or met by an enforcer that moves the rows. Partitioning is a property of a choice, never of a class. Between
+//! choices of one cost the shape decides (`ties`), never the order of rules.
 
 use std::collections::HashMap;
 
@@ -13,6 +14,7 @@ use smallvec::{SmallVec, smallvec};
 use super::cost::{CostModel, Movement, Sizes};
 use super::graph::{ClassId, Graph};
 use super::observer::Observer;
+use super::ties::{settle, total};
 use crate::expr::JoinKind;
 use crate::term::{
     AggregatePhase, Alternative, AlternativeInput, AlternativeOp, ColumnId, ColumnSet, ColumnsId, ProjectionId,
@@ -176,14 +178,23 @@ impl<'a> Extractor<'a> {
         let mut best: Vec<Option<(f64, usize)>> = vec![None; goals.len()];
         let cyclic =
             goals.values().enumerate().any(|(at, ways)| ways.iter().any(|way| way.inputs.iter().any(|i| *i >= at)));
+        let mut ties = Vec::new();
         loop {
             let mut better = false;
+            ties.clear();
             for (at, ways) in goals.values().enumerate() {
                 for (which, way) in ways.iter().enumerate() {
-                    let below = way.inputs.iter().try_fold(way.cost, |sum, input| Some(sum + best[*input]?.0));
-                    if let Some(cost) = below.filter(|cost| best[at].is_none_or(|(known, _)| *cost < known)) {
-                        best[at] = Some((cost, which));
-                        better = true;
+                    let Some(cost) = total(way, &best) else { continue };
+                    match best[at] {
+                        Some((known, chosen)) if cost >= known => {
+                            if cost == known && which != chosen {
+                                ties.push((at, which));
+                            }
+                        }
+                        _ => {
+                            best[at] = Some((cost, which));
+                            better = true;
+                        }
                     }
                 }
             }
@@ -191,6 +202,7 @@ impl<'a> Extractor<'a> {
                 break;
             }
         }
+        settle(self.graph.terms(), &goals, &mut best, &ties);
         if O::WATCHES
             && let Some(root) = goals.get_index_of(&root)
         {

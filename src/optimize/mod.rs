@@ -9,7 +9,7 @@
 //! The phases tell an `Observer` what they do: [`Planner::plan_traced`] records a [`trace`].
 //!
 //! Only counted budgets stop anything, every map whose order can be seen is ordered, and ties fall to
-//! what was written first: the same input gives the same plan, byte for byte, everywhere.
+//! the lesser shape, then to what was written first: the same input gives the same plan, byte for byte, everywhere.
 
 mod cost;
 mod counts;
@@ -30,6 +30,7 @@ mod reinstantiate;
 mod resolve;
 mod shape;
 mod simplify;
+mod ties;
 pub mod trace;
 pub mod wire;
 

@@ -111,8 +111,7 @@ impl RuleSet {
         Ok(RuleSet { seed: self.seed, ..RuleSet::of(kept.cloned().collect()) })
     }
 
-    /// The same rules, with those of `normalize` and `explore` tried in another order within each priority, which
-    /// follows from a seed. An aid for tests: where no cap is hit, that order decides no plan. Canonical order, and
+    /// The same rules, tried in another order within each priority, which follows from a seed. An aid for tests: where no cap is hit, that order decides no plan. Canonical order, and
     /// the token, stay what they are.
     ///
     /// ```
@@ -143,8 +142,7 @@ impl RuleSet {
     /// [shuffled](RuleSet::shuffled).
     pub fn by_phase(&self, phase: Phase) -> Vec<Arc<Rule>> {
         let mut rules: Vec<_> = self.rules.iter().filter(|rule| rule.phase == phase).cloned().collect();
-        // Of two physical ways that cost the same, the rule that stands first decides.
-        if let Some(seed) = self.seed.filter(|_| phase != Phase::Implement) {
+        if let Some(seed) = self.seed {
             rules.sort_by_cached_key(|rule| tokenize(&(seed, rule.name())).low_u64());
         }
         rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
