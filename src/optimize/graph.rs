@@ -8,6 +8,7 @@ use egg::{Analysis, DidMerge, EGraph, Id, Language};
 use smallvec::SmallVec;
 
 use super::estimate::Estimator;
+use crate::expr::JoinKind;
 use crate::rules::{Forest, Plant};
 use crate::term::{Facts, RelNode, RelOp, TermId, Terms};
 
@@ -39,7 +40,7 @@ impl Language for RelNode<Id> {
 pub struct ClassData {
     /// What is proved of the relation.
     pub facts: Facts,
-    /// Estimated rows: the least of what its members were estimated at when they were added.
+    /// Estimated rows: the least of what its members are estimated at.
     pub rows: f64,
 }
 
@@ -68,7 +69,7 @@ impl Analysis<RelNode<Id>> for Knowledge {
 
     fn remake(egraph: &mut EGraph<RelNode<Id>, Self>, _: &RelNode<Id>, id: Id) -> ClassData {
         // Facts and estimates are taken when a node is added: sharper ones later would make the
-        // result depend on the order of rebuilding.
+        // result depend on the order of rebuilding. Estimates settle when exploration is done.
         egraph[egraph.find(id)].data.clone()
     }
 
@@ -173,6 +174,37 @@ impl Graph {
     pub fn set_rows(&mut self, class: ClassId, rows: f64) {
         let class = self.egraph.find(class);
         self.egraph[class].data.rows = rows;
+    }
+}
+
+/// How often estimates are taken again: more rounds than one matter only where an input has a higher id than a user.
+const MOST_ROUNDS: usize = 4;
+
+impl Graph {
+    /// Estimates again what stands above classes whose estimate fell after it was added. What an inner join gives, the
+    /// enumerator knows better. O(e-nodes).
+    pub fn settle_rows(&mut self) {
+        let classes = self.classes();
+        for _ in 0..MOST_ROUNDS {
+            let mut settled = true;
+            for class in &classes {
+                let Knowledge { terms, estimator, .. } = &self.egraph.analysis;
+                let nodes = self.egraph[*class].nodes.iter();
+                let rows = nodes.filter(|node| !matches!(node.op, RelOp::Join(JoinKind::Inner, _))).map(|node| {
+                    let inputs: SmallVec<[f64; 4]> =
+                        node.inputs.iter().map(|input| self.egraph[*input].data.rows).collect();
+                    estimator.rows(terms, node, &inputs)
+                });
+                let least = rows.fold(f64::INFINITY, f64::min);
+                if least < self.egraph[*class].data.rows {
+                    self.egraph[*class].data.rows = least;
+                    settled = false;
+                }
+            }
+            if settled {
+                return;
+            }
+        }
     }
 }
 

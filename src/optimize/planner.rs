@@ -276,6 +276,7 @@ impl Planner {
 
         let explored =
             debug_span!("explore").in_scope(|| explore(graph, &self.phases.explore, &self.budgets, fired, observer));
+        graph.settle_rows();
         let most = || explored.added.most(&self.rules, Phase::Explore);
         let out_of_rounds = explored.exhausted && explored.rounds >= self.budgets.rounds;
         cap(caps, "rounds", explored.rounds, self.budgets.rounds, out_of_rounds, most);
