@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use leafhold::explain::{Outcome, PlanDiff, PlanJson, PlanRecord, Replay, RuleStats, Verdict, Why, WhyNot};
+use leafhold::explain::{
+    FrontEndStep, Outcome, PlanDiff, PlanJson, PlanRecord, Replay, RuleStats, Verdict, Why, WhyNot,
+};
 use leafhold::expr::{CoreFunctions, Frame, col, count_all, lit, sum};
 use leafhold::golden::TermPlanner;
 use leafhold::optimize::{Budgets, Planner};
@@ -42,6 +44,24 @@ fn why_tells_the_chain_from_the_query_to_the_plan() {
     golden("aggregate.txt", &why(AGGREGATE));
     golden("apply.txt", &why(APPLY));
     golden("join-order.txt", &why("join-set (and (a = x) (y = d)) [t u v]"));
+}
+
+#[test]
+fn what_a_front_end_did_comes_first() {
+    let (plan, trace) = TermPlanner::new(RuleSet::builtin()).traced("filter (a = 1) t").unwrap();
+    let steps = [FrontEndStep {
+        by: "join-subqueries".into(),
+        before: "a in (select 1)\n  t".into(),
+        after: "a = 1\n  t".into(),
+    }];
+    let why = Why::new(&trace, &plan).after(&steps);
+    let text = why.to_string();
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part:?} in\n{text}"));
+    assert!(place("1 of the front end, then 0 steps") < place("written\n  a in (select 1)"));
+    assert!(
+        place("written") < place("join-subqueries  (front end)") && place("+ a = 1") < place("given to the planner")
+    );
+    assert_eq!(why.to_json()["front_end"][0]["by"], "join-subqueries");
 }
 
 #[test]
@@ -218,6 +238,7 @@ fn a_diff_tells_what_changed_and_what_costs_more() {
     let fewer = plans(&["push-aggregate-into-right", "implement-broadcast-join-build-left"]);
     let diff = PlanDiff::new("all", &plans(&[]), "fewer", &fewer);
     assert_eq!(diff.summary(), "plan diff over 3 plans: 2 changed, 2 costlier");
+    assert_eq!(diff.clone().over("TPC-H").summary(), "plan diff over TPC-H: 2 changed, 2 costlier");
     assert_eq!(PlanDiff::new("all", &fewer, "fewer", &fewer).summary(), "plan diff over 3 plans: 0 changed");
     golden("diff.txt", &diff.to_string());
 }

@@ -23,7 +23,11 @@ const SHIPPED: &str = "shipped";
 pub fn diff(args: &DiffArgs) -> Result<(), CliError> {
     let first = side(&args.first, args)?;
     let second = side(&args.second, args)?;
-    let diff = PlanDiff::new(&args.first, &first, &args.second, &second);
+    let mut diff = PlanDiff::new(&args.first, &first, &args.second, &second);
+    let of_tpch = |plans: &BTreeMap<String, PlanRecord>| plans.keys().all(|name| name.starts_with(TPCH));
+    if of_tpch(&first) && of_tpch(&second) {
+        diff = diff.over("TPC-H");
+    }
     Screen::Stdout.say(if args.json { diff.to_json().to_string() } else { diff.to_string() })
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::logical_expr::LogicalPlan;
+use leafhold::explain::FrontEndStep;
 use leafhold::expr::Expr;
 use leafhold::optimize::trace::Trace;
 use leafhold::optimize::{Plan, PlanError, Planner};
@@ -19,6 +20,14 @@ pub struct Prepared {
     session: Session,
     bound: LogicalPlan,
     planner: Planner,
+}
+
+/// A plan, or why there is none, and how it came about.
+pub struct Traced {
+    pub plan: Result<Plan, PlanError>,
+    pub trace: Trace,
+    /// What happened before the planner saw the query.
+    pub front_end: Vec<FrontEndStep>,
 }
 
 /// Reads the query, makes its tables, and loads the rules.
@@ -51,9 +60,11 @@ impl Prepared {
         &self.planner
     }
 
-    /// The plan, or why there is none, and how it came about.
-    pub fn traced(&self) -> Result<(Result<Plan, PlanError>, Trace), CliError> {
-        Ok(self.planner.plan_traced(&self.expr()?))
+    /// The plan, or why there is none, and how it came about: first what the front end did.
+    pub fn traced(&self) -> Result<Traced, CliError> {
+        let (expr, front_end) = self.session.to_expr_traced(&self.bound).map_err(CliError::of)?;
+        let (plan, trace) = self.planner.plan_traced(&expr);
+        Ok(Traced { plan, trace, front_end })
     }
 
     /// The plan, and how many microseconds it took from the bound query.

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::args::{WhyArgs, WhyNotArgs};
 use crate::error::CliError;
 use crate::output::Screen;
-use crate::plan::prepare;
+use crate::plan::{Traced, prepare};
 use crate::rules;
 
 /// Fillings of the tables on which a replay compares each step.
@@ -14,14 +14,17 @@ const SAMPLES: usize = 100;
 
 /// Shows how a plan came about, and perhaps takes its steps again.
 pub fn why(args: &WhyArgs) -> Result<(), CliError> {
-    let (plan, mut trace) = prepare(&args.input)?.traced()?;
+    let Traced { plan, mut trace, front_end } = prepare(&args.input)?.traced()?;
     let mut json = json!({});
     let mut text = String::new();
     match &plan {
-        Ok(plan) => match args.json {
-            true => json = Why::new(&trace, plan).to_json(),
-            false => text = Why::new(&trace, plan).to_string(),
-        },
+        Ok(plan) => {
+            let why = Why::new(&trace, plan).after(&front_end);
+            match args.json {
+                true => json = why.to_json(),
+                false => text = why.to_string(),
+            }
+        }
         // Without a plan there still are steps, of which one may be the reason.
         Err(error) if !args.replay => return Err(CliError::of(error)),
         Err(_) => {}
@@ -30,6 +33,9 @@ pub fn why(args: &WhyArgs) -> Result<(), CliError> {
     if let Some(replay) = &replay {
         json["replay"] = replay.to_json();
         text.push_str(&format!("\n{replay}"));
+        if !front_end.is_empty() {
+            text.push_str("the steps of the front end, which are DataFusion's, are not replayed\n");
+        }
     }
     Screen::Stdout.say(if args.json { json.to_string() } else { text })?;
     match replay.as_ref().and_then(Replay::blamed) {
@@ -45,7 +51,7 @@ pub fn why_not(args: &WhyNotArgs) -> Result<(), CliError> {
     if known.get(&args.rule).is_none() {
         return Err(CliError::of(known.unknown(&args.rule)));
     }
-    let (plan, trace) = prepare(&args.input)?.traced()?;
+    let Traced { plan, trace, .. } = prepare(&args.input)?.traced()?;
     let answer = WhyNot::new(&trace, plan.as_ref(), &args.rule, &known).map_err(CliError::of)?;
     Screen::Stdout.say(if args.json { answer.to_json().to_string() } else { answer.to_string() })
 }

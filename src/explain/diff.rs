@@ -96,6 +96,7 @@ impl PlanRecord {
 #[derive(Clone, Debug)]
 pub struct PlanDiff {
     names: [String; 2],
+    corpus: Option<String>,
     /// What differs, the costlier first.
     pub changes: Vec<PlanChange>,
     /// Plans that only one side has.
@@ -163,7 +164,12 @@ impl PlanDiff {
             of.keys().filter(|name| !other.contains_key(*name)).cloned().collect()
         };
         let unmatched = [only(plans, others), only(others, plans)];
-        PlanDiff { names: [first.to_owned(), second.to_owned()], changes, unmatched, plans: compared }
+        PlanDiff { names: [first.to_owned(), second.to_owned()], corpus: None, changes, unmatched, plans: compared }
+    }
+
+    /// The same, where the plans are those of a corpus that has a name.
+    pub fn over(self, corpus: impl Into<String>) -> Self {
+        PlanDiff { corpus: Some(corpus.into()), ..self }
     }
 
     /// How many plans changed, became costlier or cheaper, in one line.
@@ -185,7 +191,8 @@ impl PlanDiff {
         part(self.unmatched[0].len(), &format!("only in {}", self.names[0]));
         part(self.unmatched[1].len(), &format!("only in {}", self.names[1]));
         let plural = if self.plans == 1 { "" } else { "s" };
-        format!("plan diff over {} plan{plural}: {}", self.plans, parts.join(", "))
+        let corpus = self.corpus.clone().unwrap_or_else(|| format!("{} plan{plural}", self.plans));
+        format!("plan diff over {corpus}: {}", parts.join(", "))
     }
 
     /// The same for programs: `{"summary", "plans", "changes": [{"name", "changed", "costs", "ratio", "added",

@@ -52,5 +52,5 @@ pub use replay::{Outcome, Replay, ReplayedStep};
 pub use stats::{RuleStats, RuleUse};
 pub use tasks::{TaskDiagram, tasks_json};
 pub use verification::{VerificationText, coverage_text, findings, verification_json};
-pub use why::Why;
+pub use why::{FrontEndStep, Why};
 pub use why_not::{Counts, Verdict, WhyNot};

@@ -27,6 +27,19 @@ use crate::rules::{print_physical, print_required};
 pub struct Why<'a> {
     trace: &'a Trace,
     plan: &'a Plan,
+    front_end: &'a [FrontEndStep],
+}
+
+/// What a front end, such as one for SQL, did to a query before the planner saw it. Its texts are in its own
+/// notation, and a replay does not know what they mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrontEndStep {
+    /// The front end's rule.
+    pub by: String,
+    /// The query as it was.
+    pub before: String,
+    /// The query that stands for it.
+    pub after: String,
 }
 
 /// Ways that were not chosen are listed up to this many.
@@ -35,14 +48,21 @@ const MOST_WAYS: usize = 3;
 impl<'a> Why<'a> {
     /// How `plan` came about, which is the plan of the run that `trace` recorded.
     pub fn new(trace: &'a Trace, plan: &'a Plan) -> Self {
-        Why { trace, plan }
+        Why { trace, plan, front_end: &[] }
     }
 
-    /// The same for programs: `{"token", "cost", "written", "steps", "normal", "choices", "plan"}`. A step has
-    /// `by`, `native`, `phase`, `before`, `after` and `clauses`; a choice has `required` and `ways`, the chosen one
-    /// first.
+    /// The same chain, which begins with these steps: then the written query is what the first of them was given.
+    pub fn after(self, front_end: &'a [FrontEndStep]) -> Self {
+        Why { front_end, ..self }
+    }
+
+    /// The same for programs: `{"token", "cost", "front_end", "written", "steps", "normal", "choices", "plan"}`. A
+    /// step has `by`, `native`, `phase`, `before`, `after` and `clauses`, one of the front end `by`, `before` and
+    /// `after`; a choice has `required` and `ways`, the chosen one first. `written` is what the planner was given.
     pub fn to_json(&self) -> Json {
-        let Why { trace, plan } = self;
+        let Why { trace, plan, front_end } = self;
+        let front_end = front_end.iter();
+        let front_end = front_end.map(|step| json!({"by": step.by, "before": step.before, "after": step.after}));
         let steps = self.steps().map(|step| {
             let (before, after) = self.sides(step);
             json!({
@@ -63,6 +83,7 @@ impl<'a> Why<'a> {
         json!({
             "token": plan.shape,
             "cost": trace.cost(),
+            "front_end": front_end.collect::<Vec<_>>(),
             "written": tree(trace, &Relation::Term(trace.written())),
             "steps": steps.collect::<Vec<_>>(),
             "normal": trace.normal().map(|normal| tree(trace, &Relation::Term(normal))),
@@ -123,12 +144,23 @@ impl<'a> Why<'a> {
 
 impl fmt::Display for Why<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Why { trace, plan } = self;
+        let Why { trace, plan, front_end } = self;
         let cost = trace.cost().map_or("unknown".to_owned(), estimate);
         let steps: Vec<&Step> = self.steps().collect();
         let plural = if steps.len() == 1 { "" } else { "s" };
-        writeln!(f, "; plan {}  {} step{plural}  cost {cost}", plan.shape.short(), steps.len())?;
-        writeln!(f, "\nwritten\n{}", indented(&tree(trace, &Relation::Term(trace.written())), 2))?;
+        let before =
+            if front_end.is_empty() { String::new() } else { format!("{} of the front end, then ", front_end.len()) };
+        writeln!(f, "; plan {}  {before}{} step{plural}  cost {cost}", plan.shape.short(), steps.len())?;
+        let written = front_end.first().map(|step| step.before.clone());
+        let written = written.unwrap_or_else(|| tree(trace, &Relation::Term(trace.written())));
+        writeln!(f, "\nwritten\n{}", indented(&written, 2))?;
+        for step in front_end.iter() {
+            writeln!(f, "{}  (front end)", step.by)?;
+            writeln!(f, "{}", indented(&small_diff(&step.before, &step.after), 2))?;
+        }
+        if !front_end.is_empty() {
+            writeln!(f, "given to the planner\n{}", indented(&tree(trace, &Relation::Term(trace.written())), 2))?;
+        }
         for (at, step) in steps.iter().enumerate() {
             let native = if matches!(step.by, By::Native(_)) { "native, " } else { "" };
             writeln!(f, "{}. {}  ({native}{})", at + 1, step.by.name(), step.phase.name())?;

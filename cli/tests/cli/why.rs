@@ -20,6 +20,20 @@ fn why_shows_steps_choices_and_the_plan() {
 }
 
 #[test]
+fn why_begins_with_the_subqueries_of_the_written_query() {
+    let text = leafhold(&["why", "tpch/q04", "--tpch", "0.01", "--replay"]).ok().out;
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part:?} in:\n{text}"));
+    assert!(place("\nwritten\n") < place("EXISTS"), "{text}");
+    assert!(place("EXISTS") < place("decorrelate-predicate-subquery  (front end)"), "{text}");
+    assert!(
+        place("(front end)") < place("\ngiven to the planner\n") && place("\nplan\n") < place("not replayed"),
+        "{text}"
+    );
+    let json: Value = serde_json::from_str(&leafhold(&["why", "tpch/q04", "--json"]).ok().out).unwrap();
+    assert_eq!(json["front_end"].as_array().unwrap().last().unwrap()["by"], "decorrelate-predicate-subquery");
+}
+
+#[test]
 fn a_wrong_rule_is_blamed() {
     let wrong = TempFile::new(
         "wrong.rules",
@@ -64,7 +78,7 @@ fn stats_take_several_queries() {
 #[test]
 fn a_diff_counts_what_changed() {
     let same = leafhold(&["diff", "shipped", "shipped", "--tpch", "0.001"]).ok().out;
-    assert_eq!(same, "plan diff over 22 plans: 0 changed\n");
+    assert_eq!(same, "plan diff over TPC-H: 0 changed\n");
     let plan = |args: &[&str]| {
         let args = [&["explain", "tpch/q13", "--tpch", "0.001", "--format", "json"], args].concat();
         leafhold(&args).ok().out

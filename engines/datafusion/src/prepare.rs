@@ -16,10 +16,16 @@ use crate::engine;
 
 static ANALYZER: LazyLock<Analyzer> = LazyLock::new(Analyzer::new);
 
-/// The plan with types coerced and, where DataFusion knows how, without subqueries.
-pub(crate) fn prepare(plan: LogicalPlan) -> Result<LogicalPlan> {
+/// The plan with types coerced and, where DataFusion knows how, without subqueries. Each rule that made another plan is
+/// told with the plans before and after.
+pub(crate) fn prepare(
+    plan: LogicalPlan,
+    told: &mut dyn FnMut(&str, &LogicalPlan, &LogicalPlan),
+) -> Result<LogicalPlan> {
     let options = engine::state().config_options();
+    let before = plan.clone();
     let plan = ANALYZER.execute_and_check(plan, options, |_, _| {})?;
+    told("analyzer", &before, &plan);
     if !has_subqueries(&plan)? {
         return Ok(plan);
     }
@@ -35,6 +41,9 @@ pub(crate) fn prepare(plan: LogicalPlan) -> Result<LogicalPlan> {
         // A rule that fails says that it does not know this query: what is left becomes a barrier.
         let rewritten = plan.clone().transform_down(|node| rule.rewrite(node, &context));
         if let Ok(rewritten) = rewritten {
+            if rewritten.transformed {
+                told(rule.name(), &plan, &rewritten.data);
+            }
             plan = rewritten.data;
         }
     }

@@ -10,6 +10,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::parser::Statement;
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
+use leafhold::explain::FrontEndStep;
 use leafhold::expr::{Expr, Frame};
 
 use crate::catalog::{Catalog, LeafSource, table_of};
@@ -91,8 +92,24 @@ impl Session {
     /// # Errors
     /// When the plan does not type, or reads a table that this session does not have.
     pub fn to_expr(&self, plan: &LogicalPlan) -> Result<Expr, SqlError> {
-        let prepared = prepare::prepare(plan.clone()).map_err(|error| from_datafusion(error, "", &[]))?;
-        convert::to_expr(&prepared)
+        let prepared = prepare::prepare(plan.clone(), &mut |_, _, _| {});
+        convert::to_expr(&prepared.map_err(|error| from_datafusion(error, "", &[]))?)
+    }
+
+    /// The same, and what DataFusion's rules changed on the way, in order.
+    ///
+    /// # Errors
+    /// As [`Session::to_expr`].
+    pub fn to_expr_traced(&self, plan: &LogicalPlan) -> Result<(Expr, Vec<FrontEndStep>), SqlError> {
+        let mut steps = Vec::new();
+        let prepared = prepare::prepare(plan.clone(), &mut |rule, before, after| {
+            let [before, after] = [before, after].map(|plan| plan.display_indent().to_string());
+            if before != after {
+                steps.push(FrontEndStep { by: rule.replace('_', "-"), before, after });
+            }
+        });
+        let expr = convert::to_expr(&prepared.map_err(|error| from_datafusion(error, "", &[]))?)?;
+        Ok((expr, steps))
     }
 
     fn tables(&self, plan: &LogicalPlan) -> Result<Vec<Arc<crate::catalog::Table>>> {
