@@ -137,5 +137,7 @@ fn any_single_rule_may_be_disabled() {
     println!("without an answer on little data: {silent:?}; too large to run: {too_large:?}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(too_large.is_empty(), "every plan runs: {too_large:?}");
+    // A part of which somebody orders far less than the average is rarer than that.
+    assert!(silent.iter().all(|name| *name == "q17"), "nothing is compared but emptiness: {silent:?}");
     assert!(changed > 0 && refused > 0, "{changed}, {refused}");
 }
