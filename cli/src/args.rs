@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use leafhold::optimize::DEFAULT_FAN_IN;
 
+use crate::report::ReportArg;
+
 /// Partitions of hashed exchanges: an input of planning, so never the number of this machine's cores.
 const DEFAULT_PARTITIONS: &str = "4";
 
@@ -118,6 +120,24 @@ pub struct InputArgs {
     pub setting: SettingArgs,
 }
 
+impl InputArgs {
+    /// What to call the query: its name, its file, or the beginning of its text.
+    pub fn title(&self) -> String {
+        const LENGTH: usize = 80;
+        match (&self.query, &self.sql) {
+            (Some(query), _) => query.clone(),
+            (None, Some(sql)) => {
+                let words = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+                match words.char_indices().nth(LENGTH) {
+                    Some((end, _)) => format!("{}..", &words[..end]),
+                    None => words,
+                }
+            }
+            (None, None) => String::new(),
+        }
+    }
+}
+
 /// What a query is planned with.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SettingArgs {
@@ -146,6 +166,10 @@ pub struct ExecutionArgs {
     /// Worker threads; all cores when not given. They never change a plan
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// What to make of the run's report, also when it fails: table, jsonl=FILE, chrome=FILE (for Perfetto), html=FILE
+    /// (a page for a browser). Give it several times for several; `run` prints the table when none is given
+    #[arg(long = "report", value_name = "FORM[=FILE]", value_parser = crate::report::parse)]
+    pub reports: Vec<ReportArg>,
 }
 
 impl ExecutionArgs {

@@ -8,6 +8,7 @@ use crate::args::{ExplainArgs, ExplainFormat, Stage};
 use crate::error::CliError;
 use crate::output::Screen;
 use crate::plan::{Prepared, prepare};
+use crate::report::Reports;
 use crate::run::execute;
 
 /// Shows what becomes of a query.
@@ -19,11 +20,15 @@ pub fn explain(args: &ExplainArgs) -> Result<(), CliError> {
     if draws && args.stage != Stage::Tasks {
         return Err(CliError::Usage("dot and mermaid draw task graphs: they go with --stage tasks".to_owned()));
     }
+    if !args.analyze && !args.execution.reports.is_empty() {
+        return Err(CliError::Usage("--report tells of a run: it goes with --analyze".to_owned()));
+    }
+    let reports = Reports::prepare(&args.execution.reports, args.input.title())?;
     let prepared = prepare(&args.input)?;
     let text = match args.stage {
         Stage::Expr => written("expr", expr_text(&prepared.expr()?), args.format),
         Stage::Normalized => written("normalized", prepared.normalized()?, args.format),
-        Stage::Plan => plan(&prepared, args)?,
+        Stage::Plan => return plan(&prepared, args, reports),
         Stage::Tasks => {
             let graph = lower(&prepared.plan()?.0).map_err(CliError::of)?;
             match args.format {
@@ -44,12 +49,19 @@ fn written(stage: &str, text: String, format: ExplainFormat) -> String {
     }
 }
 
-fn plan(prepared: &Prepared, args: &ExplainArgs) -> Result<String, CliError> {
-    let (plan, planning_us) = prepared.plan()?;
-    let actuals = match args.analyze {
-        true => Some(Actuals::new(execute(&plan, &args.execution).map_err(CliError::of)?.report.node_rows)),
-        false => None,
+fn plan(prepared: &Prepared, args: &ExplainArgs, reports: Reports) -> Result<(), CliError> {
+    // What is not the plan goes where it does not disturb programs.
+    let screen = match args.format {
+        ExplainFormat::Json => Screen::Stderr,
+        _ => Screen::Stdout,
     };
+    let (plan, planning_us) = prepared.plan()?;
+    let report = match args.analyze.then(|| execute(&plan, &args.execution)) {
+        None => None,
+        Some(Ok(collected)) => Some(collected.report),
+        Some(Err(failure)) => return Err(reports.failed(&plan, &failure, screen)),
+    };
+    let actuals = report.as_ref().map(|report| Actuals::new(report.node_rows.clone()));
     let text = match args.format {
         ExplainFormat::Json => {
             let json = PlanJson::new(&plan).with_planning_us(planning_us);
@@ -61,5 +73,6 @@ fn plan(prepared: &Prepared, args: &ExplainArgs) -> Result<String, CliError> {
             format!("{text}; rules fired: {}\n; caps hit: {}\n", rules_fired(&plan), caps_hit(&plan))
         }
     };
-    Ok(text)
+    let printed = Screen::Stdout.say(text);
+    printed.and(report.map_or(Ok(()), |report| reports.write(&plan, &report, screen)))
 }

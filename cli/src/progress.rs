@@ -1,33 +1,121 @@
-//! A progress bar on standard error, where that is a terminal.
+//! Progress bars on standard error, where that is a terminal: one of the run, and one of each stage under way.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use leafhold::run::{Observer, RunReport, Submitted, TaskEvent};
 
-/// Shows how many tasks of a run are done.
-pub struct Progress(ProgressBar);
+/// The most stages that are shown at a time.
+const SHOWN: usize = 6;
+
+/// Shows how many tasks of a run are done, and of each stage that is under way.
+pub struct Progress {
+    bars: MultiProgress,
+    run: ProgressBar,
+    stages: Mutex<BTreeMap<usize, StageBar>>,
+}
+
+struct StageBar {
+    label: String,
+    tasks: u64,
+    done: u64,
+    bar: Option<ProgressBar>,
+}
 
 impl Progress {
-    /// A bar that appears when a run begins. Where standard error is no terminal, nothing is drawn.
+    /// Bars that appear when a run begins. Where standard error is no terminal, nothing is drawn.
     pub fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        match ProgressStyle::with_template("{bar:30} {pos}/{len} tasks  {elapsed}  {wide_msg}") {
-            Ok(style) => Progress(bar.with_style(style)),
-            Err(_) => Progress(bar),
-        }
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let run = bars.add(styled(ProgressBar::new(0), "{bar:30} {pos}/{len} tasks  {elapsed}  {wide_msg}"));
+        Progress { bars, run, stages: Mutex::default() }
     }
+}
+
+fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Counts the end of a task. Returns the stage's bar when it has just come to its end.
+fn count(stages: &mut BTreeMap<usize, StageBar>, stage: usize, bars: &MultiProgress) -> Option<ProgressBar> {
+    let shown = stages.values().filter(|stage| stage.bar.is_some()).count();
+    let of = stages.get_mut(&stage)?;
+    of.done += 1;
+    if of.done >= of.tasks {
+        return of.bar.take();
+    }
+    if of.bar.is_none() && shown < SHOWN {
+        let bar = styled(ProgressBar::new(of.tasks), "{bar:30.dim} {pos}/{len} {wide_msg}");
+        bar.set_message(format!("stage {stage}: {}", of.label));
+        of.bar = Some(bars.add(bar));
+    }
+    if let Some(bar) = &of.bar {
+        bar.set_position(of.done);
+    }
+    None
 }
 
 impl Observer for Progress {
     fn on_submit(&self, submitted: &Submitted) {
-        self.0.set_length(submitted.tasks as u64);
+        self.run.set_length(submitted.tasks as u64);
+        let stage = |stage: &leafhold::run::report::Stage| {
+            let label = stage.label.chars().filter(|at| !at.is_control()).collect();
+            (stage.stage, StageBar { label, tasks: stage.tasks as u64, done: 0, bar: None })
+        };
+        if let Ok(mut stages) = self.stages.lock() {
+            *stages = submitted.stages.iter().map(stage).collect();
+            self.run.set_message(format!("0/{} stages", stages.len()));
+        }
     }
 
     fn on_event(&self, event: &TaskEvent) {
-        self.0.set_message(event.label.to_string());
-        self.0.inc(1);
+        self.run.inc(1);
+        if self.run.is_hidden() {
+            return;
+        }
+        let Ok(mut stages) = self.stages.lock() else { return };
+        let ended = count(&mut stages, event.stage, &self.bars);
+        if stages.get(&event.stage).is_some_and(|stage| stage.done == stage.tasks) {
+            let done = stages.values().filter(|stage| stage.done >= stage.tasks).count();
+            self.run.set_message(format!("{done}/{} stages", stages.len()));
+        }
+        if let Some(bar) = ended {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+        }
     }
 
     fn on_finish(&self, _report: &RunReport) {
-        self.0.finish_and_clear();
+        let bars = self.stages.lock().map(|mut stages| std::mem::take(&mut *stages)).unwrap_or_default();
+        bars.into_values().filter_map(|stage| stage.bar).for_each(|bar| bar.finish_and_clear());
+        self.run.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_under_way_have_bars_and_no_others() {
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+        let stage = |tasks| StageBar { label: String::new(), tasks, done: 0, bar: None };
+        let mut stages: BTreeMap<usize, StageBar> =
+            (0..10).map(|at| (at, stage(if at == 0 { 1 } else { 3 }))).collect();
+        let shown = |stages: &BTreeMap<usize, StageBar>| {
+            stages.iter().filter(|(_, stage)| stage.bar.is_some()).map(|(at, _)| *at).collect::<Vec<_>>()
+        };
+        assert!(count(&mut stages, 0, &bars).is_none(), "a stage of one task comes and goes at once");
+        assert_eq!(shown(&stages), [0; 0]);
+        (1..10).for_each(|at| drop(count(&mut stages, at, &bars)));
+        assert_eq!(shown(&stages), [1, 2, 3, 4, 5, 6]);
+        assert!(count(&mut stages, 2, &bars).is_none());
+        assert!(count(&mut stages, 2, &bars).is_some(), "its bar can go");
+        assert!(count(&mut stages, 7, &bars).is_none());
+        assert_eq!(shown(&stages), [1, 3, 4, 5, 6, 7]);
+        assert!(count(&mut stages, 99, &bars).is_none(), "nobody planned it");
     }
 }

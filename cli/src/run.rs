@@ -13,6 +13,7 @@ use crate::error::CliError;
 use crate::output::{Screen, result, write_stdout};
 use crate::plan::prepare;
 use crate::progress::Progress;
+use crate::report::{ReportArg, Reports};
 
 /// Plans a query, runs it, and tells what happened.
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
@@ -28,20 +29,22 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
 }
 
 fn plan_and_run(args: &RunArgs, screen: Screen) -> Result<(), CliError> {
+    let forms = match args.execution.reports.as_slice() {
+        [] => &[ReportArg::Table],
+        forms => forms,
+    };
+    let reports = Reports::prepare(forms, args.input.title())?;
     let (plan, _) = prepare(&args.input)?.plan()?;
     screen.say(PlanText::new(&plan))?;
     screen.say(format!("\nrules fired: {}\ncaps hit: {}\n", rules_fired(&plan), caps_hit(&plan)))?;
     match execute(&plan, &args.execution) {
         Ok(collected) => {
-            write_stdout(&result(&collected.schema, &collected.batches, args.output)?)?;
-            screen.say(format!("\n{}", collected.report.to_text()))
+            let printed =
+                result(&collected.schema, &collected.batches, args.output).and_then(|rows| write_stdout(&rows));
+            // Whoever has seen enough of the rows may still want the report.
+            printed.and(reports.write(&plan, &collected.report, screen))
         }
-        Err(failure) => {
-            if let Some(report) = failure.report() {
-                screen.say(report.to_text())?;
-            }
-            Err(CliError::of(failure))
-        }
+        Err(failure) => Err(reports.failed(&plan, &failure, screen)),
     }
 }
 

@@ -3,6 +3,7 @@
 mod errors;
 mod explain;
 mod process;
+mod report;
 mod rules;
 mod run;
 mod walk;

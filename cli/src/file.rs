@@ -1,0 +1,79 @@
+//! Files that are written as a whole or not at all.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::CliError;
+
+/// A file that will be written. What is there stays until it is.
+pub struct Pending {
+    path: PathBuf,
+    /// The new file beside the old one; `None` for what is no ordinary file, such as a pipe.
+    beside: Option<PathBuf>,
+    file: File,
+}
+
+impl Pending {
+    /// Makes the new file, empty, beside the one that it will replace.
+    pub fn new(path: &Path) -> Result<Self, CliError> {
+        let fail = |error: std::io::Error| CliError::new(format!("{}: {error}", path.display()));
+        let known = std::fs::metadata(path);
+        if known.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
+            return Err(CliError::new(format!("{}: this is a folder, and a report is a file", path.display())));
+        }
+        if known.is_ok_and(|known| !known.is_file()) {
+            let file = OpenOptions::new().write(true).open(path).map_err(fail)?;
+            return Ok(Pending { path: path.to_owned(), beside: None, file });
+        }
+        // Through links, so that they stay.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+        let file = OpenOptions::new().write(true).create_new(true).open(&beside).map_err(fail)?;
+        Ok(Pending { path, beside: Some(beside), file })
+    }
+
+    /// Writes it, and puts it in its place.
+    pub fn write(mut self, bytes: &[u8]) -> Result<(), CliError> {
+        let written = self.file.write_all(bytes).and_then(|()| self.file.flush());
+        let placed = written.and_then(|()| match self.beside.take() {
+            Some(beside) => std::fs::rename(&beside, &self.path).inspect_err(|_| self.beside = Some(beside)),
+            None => Ok(()),
+        });
+        placed.map_err(|error| CliError::new(format!("{}: {error}", self.path.display())))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(beside) = &self.beside {
+            // It was never written, or not to its end: nobody misses it.
+            let _ = std::fs::remove_file(beside);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pending;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_or_stays() {
+        let folder = std::env::temp_dir().join(format!("leafhold-file-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("report");
+        std::fs::write(&path, "old").unwrap();
+        drop(Pending::new(&path).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        let pending = Pending::new(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        pending.write(b"new").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        assert!(Pending::new(&folder).is_err_and(|error| error.message().contains("folder")));
+        assert!(Pending::new(&folder.join("none/report")).is_err());
+        let names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["report"], "nothing is left beside it");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,120 @@
+//! What becomes of the report of a run: `--report`.
+
+use std::path::PathBuf;
+
+use leafhold::explain::{Actuals, PlanText};
+use leafhold::optimize::Plan;
+use leafhold::run::report::RunPage;
+use leafhold::run::{RunFailure, RunReport};
+
+use crate::error::CliError;
+use crate::file::Pending;
+use crate::output::Screen;
+
+/// A form of the report, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReportArg {
+    /// A table, beside the result.
+    Table,
+    /// JSON lines, in a file.
+    JsonLines(PathBuf),
+    /// A trace for Perfetto, in a file.
+    Chrome(PathBuf),
+    /// A page for a browser, in a file.
+    Html(PathBuf),
+}
+
+/// `table`, or `FORM=FILE`.
+pub fn parse(text: &str) -> Result<ReportArg, String> {
+    let (form, path) = match text.split_once('=') {
+        Some((form, path)) if !path.is_empty() => (form, Some(PathBuf::from(path))),
+        Some((form, _)) => (form, None),
+        None => (text, None),
+    };
+    match (form, path) {
+        ("table", None) if !text.contains('=') => Ok(ReportArg::Table),
+        ("jsonl", Some(path)) => Ok(ReportArg::JsonLines(path)),
+        ("chrome", Some(path)) => Ok(ReportArg::Chrome(path)),
+        ("html", Some(path)) => Ok(ReportArg::Html(path)),
+        _ => Err("write table, jsonl=FILE, chrome=FILE or html=FILE, such as html=run.html".to_owned()),
+    }
+}
+
+impl ReportArg {
+    fn path(&self) -> Option<&PathBuf> {
+        match self {
+            ReportArg::Table => None,
+            ReportArg::JsonLines(path) | ReportArg::Chrome(path) | ReportArg::Html(path) => Some(path),
+        }
+    }
+}
+
+/// The reports of a run that is still to come. Their files can be written, or there would be none.
+pub struct Reports {
+    forms: Vec<(ReportArg, Option<Pending>)>,
+    title: String,
+}
+
+impl Reports {
+    /// Makes sure that every file can be written, so that nobody waits for a run whose report has no place.
+    pub fn prepare(forms: &[ReportArg], title: impl Into<String>) -> Result<Self, CliError> {
+        let mut prepared: Vec<(ReportArg, Option<Pending>)> = Vec::new();
+        for form in forms {
+            if let Some(path) = form.path()
+                && prepared.iter().any(|(other, _)| other.path() == Some(path))
+            {
+                return Err(CliError::Usage(format!("two reports would go to {}", path.display())));
+            }
+            prepared.push((form.clone(), form.path().map(|path| Pending::new(path)).transpose()?));
+        }
+        Ok(Reports { forms: prepared, title: title.into() })
+    }
+
+    /// Writes all forms, also when one fails. A file is there as a whole, or stays as it was.
+    pub fn write(self, plan: &Plan, report: &RunReport, screen: Screen) -> Result<(), CliError> {
+        let title = self.title;
+        let outcomes = self.forms.into_iter().map(|(form, file)| match file {
+            Some(file) => file.write(text(&form, &title, plan, report).as_bytes()),
+            None => screen.say(format!("\n{}", report.to_text())),
+        });
+        // All of them, before the first that failed is told.
+        outcomes.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// Writes all forms of a run that failed, and says why it did.
+    pub fn failed(self, plan: &Plan, failure: &RunFailure, screen: Screen) -> CliError {
+        match failure.report().map_or(Ok(()), |report| self.write(plan, report, screen)) {
+            Ok(()) | Err(CliError::BrokenPipe) => CliError::of(failure),
+            Err(problem) => CliError::new(format!("{failure}; and of its report, {}", problem.message())),
+        }
+    }
+}
+
+fn text(form: &ReportArg, title: &str, plan: &Plan, report: &RunReport) -> String {
+    match form {
+        ReportArg::Table => report.to_text(),
+        ReportArg::JsonLines(_) => report.to_json_lines(),
+        ReportArg::Chrome(_) => report.to_chrome_trace(),
+        ReportArg::Html(_) => {
+            let actuals = Actuals::new(report.node_rows.clone());
+            let lines = PlanText::new(plan).with_actuals(&actuals).lines();
+            RunPage::new(report).with_title(title).with_plan(lines).to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_a_word_and_its_file() {
+        assert_eq!(parse("table"), Ok(ReportArg::Table));
+        assert_eq!(parse("jsonl=a=b"), Ok(ReportArg::JsonLines("a=b".into())));
+        assert_eq!(parse("chrome=x.json"), Ok(ReportArg::Chrome("x.json".into())));
+        assert_eq!(parse("html=x.html"), Ok(ReportArg::Html("x.html".into())));
+        for wrong in ["", "html", "html=", "table=x", "json=x", "=x"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
