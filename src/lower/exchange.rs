@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::lowering::{Lowering, expect_inputs, partial_input};
 use super::piece::Piece;
 use super::positions::{Positions, positional};
+use super::ranges::range_keys;
 use super::sources::Sources;
 use super::{FragmentNode, FragmentOp, FragmentOutput, LowerError};
 use crate::expr::SortKey;
@@ -52,8 +53,14 @@ impl Lowering<'_> {
                 PlanOp::Compute(PhysicalOp::Sort { fetch, .. }) => *fetch,
                 _ => None,
             };
+            let ranges = range_keys(&keys, node.rows).filter(|_| fetch.is_none() && self.plan.target_partitions > 1);
             op = FragmentOp::MergeInput { slot: 0, keys, fetch };
             plan_node = Some(at);
+            if let Some(ranges) = ranges {
+                let piece = self.ranges(at, piece, &op, ranges)?;
+                // In order, they are the whole; the result may have them as its partitions.
+                return if self.is_result(node) { Ok(piece) } else { self.one_after_the_other(piece) };
+            }
             reduction.push(input(op.clone()));
         } else if let (true, PlanOp::Compute(states)) = (open, &node.inputs[0].op) {
             let arguments = &partial_input(at, node)?.output;
@@ -77,6 +84,14 @@ impl Lowering<'_> {
         }
         let sources = vec![Sources::All(tasks.into())];
         Ok(Piece { open, ..Piece::start(op, schema, plan_node, sources, 1, layout) })
+    }
+
+    /// Partitions in one, in their order.
+    fn one_after_the_other(&mut self, piece: Piece) -> Result<Piece, LowerError> {
+        let (layout, schema, open) = (piece.layout.clone(), piece.schema().clone(), piece.open);
+        let sources = vec![Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into())];
+        let op = FragmentOp::Input { slot: 0, columns: None };
+        Ok(Piece { open, ..Piece::start(op, schema, None, sources, 1, layout) })
     }
 
     /// Rows that agree on some columns in one partition: a task splits its rows over the ports that the

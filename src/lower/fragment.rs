@@ -92,6 +92,39 @@ pub enum FragmentOutput {
         /// How many ports.
         ports: usize,
     },
+    /// By range, over this many ports, of rows that are sorted by the keys: those that are not behind the first
+    /// boundary, those behind it that are not behind the second, .., and the rest. Kernels give all rows in one port.
+    Ranged {
+        /// What the rows are sorted by.
+        keys: Vec<RangeKey>,
+        /// The slot with the boundaries, in their order, which no node reads; there may be fewer than ports.
+        boundaries: usize,
+        /// How many ports.
+        ports: usize,
+    },
+    /// So many of the rows at even distances, or all if there are no more. Kernels give all rows in one port.
+    Sampled {
+        /// How many.
+        rows: usize,
+    },
+}
+
+/// A column by which rows are sorted.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RangeKey {
+    /// Its position.
+    pub column: usize,
+    /// Whether the largest comes first.
+    pub descending: bool,
+    /// Whether nulls come first.
+    pub nulls_first: bool,
+}
+
+/// The positions of `rows` of `total` rows at even distances, ascending; of all rows if there are no more.
+pub fn sample_positions(total: usize, rows: usize) -> impl Iterator<Item = usize> {
+    let rows = rows.min(total);
+    (1..=rows).map(move |at| (at as u128 * total as u128 / (rows as u128 + 1)) as usize)
 }
 
 impl Fragment {
@@ -152,8 +185,25 @@ impl FragmentOutput {
     /// How many ports there are.
     pub fn ports(&self) -> usize {
         match self {
-            FragmentOutput::Whole => 1,
+            FragmentOutput::Whole | FragmentOutput::Sampled { .. } => 1,
+            FragmentOutput::Hashed { ports, .. } | FragmentOutput::Ranged { ports, .. } => *ports,
+        }
+    }
+
+    /// How many ports kernels give: what they do not divide themselves, they give in one.
+    pub fn kernel_ports(&self) -> usize {
+        match self {
             FragmentOutput::Hashed { ports, .. } => *ports,
+            FragmentOutput::Whole | FragmentOutput::Ranged { .. } | FragmentOutput::Sampled { .. } => 1,
+        }
+    }
+
+    /// What is done with the rows, for the label of a fragment.
+    pub(super) fn label(&self) -> Option<&'static str> {
+        match self {
+            FragmentOutput::Whole | FragmentOutput::Hashed { .. } => None,
+            FragmentOutput::Ranged { .. } => Some("divide"),
+            FragmentOutput::Sampled { .. } => Some("sample"),
         }
     }
 }

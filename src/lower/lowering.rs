@@ -68,6 +68,15 @@ impl Lowering<'_> {
         self.index[&Arc::as_ptr(node)]
     }
 
+    /// Whether a node's rows are the plan's result, but for a projection that keeps them where they are.
+    pub(super) fn is_result(&self, node: &PlanNode) -> bool {
+        let mut result = &self.plan.root;
+        while let (PlanOp::Compute(PhysicalOp::Project { .. }), [input]) = (&result.op, result.inputs.as_slice()) {
+            result = input;
+        }
+        std::ptr::eq(&**result, node)
+    }
+
     /// The piece of an input, for one of its parents.
     pub(super) fn take(&mut self, input: &Arc<PlanNode>) -> Piece {
         let at = self.at(input);

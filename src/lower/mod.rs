@@ -24,6 +24,7 @@ mod piece;
 mod positions;
 mod priority;
 mod prune;
+mod ranges;
 mod sources;
 mod stages;
 mod summary;
@@ -34,7 +35,7 @@ pub mod wire;
 
 pub use dag::{Input, SlotInputs, TaskDag};
 pub use error::LowerError;
-pub use fragment::{Fragment, FragmentNode, FragmentOp, FragmentOutput};
+pub use fragment::{Fragment, FragmentNode, FragmentOp, FragmentOutput, RangeKey, sample_positions};
 pub use graph::TaskGraph;
 pub use leaf_input::{DataInput, FutureInput, FutureLeaf, LeafInput, Source};
 pub use lowering::{layout_of, lower, partial_input};

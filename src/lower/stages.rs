@@ -27,7 +27,7 @@ impl Stages {
         let edges = piece.slots.iter().map(|sources| sources.edges(piece.partitions));
         self.graph.reserve(piece.partitions, edges.fold(0, usize::saturating_add))?;
         let token = fragment_token(&piece.nodes, &output);
-        let label = label(&piece.nodes);
+        let label = label(&piece.nodes, &output);
         let inputs = piece.slots.len();
         let nodes = std::mem::take(&mut piece.nodes);
         let fragment = Arc::new(Fragment { nodes, output, inputs, token, label });
@@ -87,13 +87,14 @@ impl Stages {
 const LABELLED: usize = 6;
 
 /// The operators of a fragment in a few words.
-pub(super) fn label(nodes: &[FragmentNode]) -> String {
+pub(super) fn label(nodes: &[FragmentNode], output: &FragmentOutput) -> String {
     let names: Vec<&str> = nodes
         .iter()
         .filter_map(|node| match &node.op {
             FragmentOp::Input { .. } => None,
             op => Some(op.name()),
         })
+        .chain(output.label())
         .collect();
     match names.as_slice() {
         [] => "read".to_owned(),

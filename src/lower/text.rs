@@ -31,6 +31,11 @@ impl TaskGraph {
                 FragmentOutput::Hashed { columns, ports } => {
                     format!(" -> hashed [{}] over {}", list(columns.iter().map(|at| At(*at))), count(*ports, "port"))
                 }
+                FragmentOutput::Ranged { keys, boundaries, ports } => {
+                    let keys = list(keys.iter().map(|key| At(key.column)));
+                    format!(" -> ranged [{keys}] over {} by slot {boundaries}", count(*ports, "port"))
+                }
+                FragmentOutput::Sampled { rows } => format!(" -> sampled, {}", count(*rows, "row")),
             };
             let _ = writeln!(text, "\nstage {stage}: {}{output}", count(tasks.len(), "task"));
             for slot in 0..fragment.inputs {

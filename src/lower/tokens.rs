@@ -71,6 +71,21 @@ impl Tokenize for FragmentOutput {
                 tokenizer.put(columns);
                 tokenizer.put(ports);
             }
+            FragmentOutput::Ranged { keys, boundaries, ports } => {
+                tokenizer.put_record("ranged");
+                tokenizer.put_sequence(keys.len());
+                for key in keys {
+                    tokenizer.put(&key.column);
+                    tokenizer.put_bool(key.descending);
+                    tokenizer.put_bool(key.nulls_first);
+                }
+                tokenizer.put(boundaries);
+                tokenizer.put(ports);
+            }
+            FragmentOutput::Sampled { rows } => {
+                tokenizer.put_record("sampled");
+                tokenizer.put(rows);
+            }
         }
     }
 }

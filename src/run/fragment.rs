@@ -1,9 +1,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::divide::divide;
 use super::native::{partition_function, run_partition_function};
 use super::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 use crate::leaf::panic_text;
-use crate::lower::Fragment;
+use crate::lower::{Fragment, FragmentOutput};
 
 /// Why a fragment gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,17 +37,24 @@ pub fn run_fragment(
         return Err(contradiction(reason).into());
     }
     fragment.check_partition(context.partition).map_err(contradiction)?;
+    let boundaries = match &fragment.output {
+        FragmentOutput::Ranged { boundaries, .. } => inputs.get(*boundaries).cloned(),
+        _ => None,
+    };
     let run = || match partition_function(fragment) {
         Some(function) => run_partition_function(fragment, function, &inputs),
         None => kernels.run(fragment, inputs, context),
     };
-    let output = match catch_unwind(AssertUnwindSafe(run)) {
+    let mut output = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result?,
         Err(panic) => return Err(FragmentError::Panic(panic_text(&*panic))),
     };
-    let (found, expected) = (output.ports.len(), fragment.output.ports());
-    match found == expected {
-        true => Ok(output),
-        false => Err(contradiction(format!("it gave {found} ports instead of {expected}")).into()),
+    let (found, expected) = (output.ports.len(), fragment.output.kernel_ports());
+    if found != expected {
+        return Err(contradiction(format!("it gave {found} ports instead of {expected}")).into());
     }
+    if matches!(fragment.output, FragmentOutput::Ranged { .. } | FragmentOutput::Sampled { .. }) {
+        output.ports = divide(&fragment.output, output.ports.pop().unwrap_or_default(), boundaries)?;
+    }
+    Ok(output)
 }

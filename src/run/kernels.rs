@@ -88,7 +88,8 @@ impl TaskContext {
 
 /// Runs fragments on Arrow batches: what an engine supplies.
 pub trait Kernels: Send + Sync + 'static {
-    /// Computes the fragment over the data of its slots.
+    /// Computes the fragment over the data of its slots. It gives as many ports as
+    /// [`kernel_ports`](crate::lower::FragmentOutput::kernel_ports): samples and ranges are taken beside it.
     fn run(&self, fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext)
     -> Result<TaskOutput, KernelError>;
 }

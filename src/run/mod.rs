@@ -10,6 +10,7 @@ mod attempt;
 mod awaited;
 mod closing;
 mod collect;
+mod divide;
 mod enough;
 mod envelope;
 mod error;

@@ -9,6 +9,7 @@ mod lowering;
 mod plans;
 mod properties;
 mod pruning;
+mod ranges;
 mod reductions;
 mod running;
 mod wire;

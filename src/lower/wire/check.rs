@@ -106,6 +106,11 @@ pub(super) fn check_ends(nodes: &[FragmentNode], slots: usize, output: &Fragment
             FragmentOp::Input { slot, .. } | FragmentOp::MergeInput { slot, .. } => Some(slot),
             FragmentOp::Scan { .. } | FragmentOp::Empty | FragmentOp::Compute { .. } => None,
         })
+        .chain(match output {
+            FragmentOutput::Ranged { boundaries, .. } => Some(*boundaries),
+            _ => None,
+        })
+        .filter(|slot| *slot < slots)
         .collect();
     if read.len() != slots {
         return invalid(format!("{slots} slots, of which {} are read", read.len()));
@@ -119,6 +124,15 @@ pub(super) fn check_ends(nodes: &[FragmentNode], slots: usize, output: &Fragment
         FragmentOutput::Hashed { ports, .. } if !(1..=MOST_PARTITIONS).contains(ports) => {
             invalid(format!("{ports} ports; there may be 1 to {MOST_PARTITIONS}"))
         }
-        FragmentOutput::Hashed { .. } => Ok(()),
+        FragmentOutput::Ranged { keys, .. } if keys.is_empty() || keys.iter().any(|key| key.column >= width) => {
+            invalid(format!("the ranges are of no columns that the root, of {width} columns, gives"))
+        }
+        FragmentOutput::Ranged { ports, .. } if !(1..=MOST_PARTITIONS).contains(ports) => {
+            invalid(format!("{ports} ports; there may be 1 to {MOST_PARTITIONS}"))
+        }
+        FragmentOutput::Ranged { boundaries, .. } if *boundaries >= slots => {
+            invalid(format!("boundaries in slot {boundaries} of {slots}"))
+        }
+        FragmentOutput::Hashed { .. } | FragmentOutput::Ranged { .. } | FragmentOutput::Sampled { .. } => Ok(()),
     }
 }

@@ -125,7 +125,7 @@ impl FragmentWire {
         if token != self.token {
             return Err(WireError::Altered { what: "the fragment".to_owned() });
         }
-        let label = label(&nodes);
+        let label = label(&nodes, &self.output);
         Ok(Fragment { nodes, output: self.output, inputs: self.inputs, token, label })
     }
 }

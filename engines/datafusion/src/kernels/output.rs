@@ -44,7 +44,10 @@ pub(super) enum Ports {
 impl Ports {
     pub fn new(output: &FragmentOutput, schema: &SchemaRef) -> Result<Self> {
         Ok(match output {
-            FragmentOutput::Whole => Ports::Whole(Vec::new()),
+            // Ranges and samples are taken of the whole, beside the kernels.
+            FragmentOutput::Whole | FragmentOutput::Ranged { .. } | FragmentOutput::Sampled { .. } => {
+                Ports::Whole(Vec::new())
+            }
             FragmentOutput::Hashed { columns, ports } => {
                 let keys = columns.iter().map(|column| {
                     let field = schema.fields().get(*column);
