@@ -13,7 +13,7 @@ use crate::optimize::{Plan, PlanNode};
 /// A plan as JSON for programs; `Display` writes it.
 ///
 /// `{"token", "ruleset", "caps", "planning_us", "fired", "size", "barriers", "c_out", "plan"}`. `token` is the
-/// plan's shape token, the same in every run. Each node of `plan` has `op`, `text`, `columns`, `est_rows`,
+/// plan's shape token, the same in every run; `semantics` are there where they are not the default. Each node of `plan` has `op`, `text`, `columns`, `est_rows`,
 /// `rows` (null unless it ran), `cost`, `partitioning` and `children`. A node that several others share has a
 /// number `shared`; where it comes again there is `{"op": "shared", "shared": n, ..}` without children, so
 /// that a sum over the tree counts it once.
@@ -120,6 +120,9 @@ impl fmt::Display for PlanJson<'_> {
         field(f, "planning_us", &self.planning_us)?;
         field(f, "fired", &plan.fired)?;
         field(f, "size", &plan.size)?;
+        if !plan.semantics.is_default() {
+            field(f, "semantics", &plan.semantics)?;
+        }
         field(f, "barriers", &barriers_left(plan))?;
         field(f, "c_out", &c_out)?;
         f.write_str("\"plan\":")?;

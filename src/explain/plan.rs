@@ -106,6 +106,9 @@ impl PlanText<'_> {
             let c_out = actuals.c_out(plan).map_or_else(|| "unknown".to_owned(), grouped);
             lines.push(format!("; C_out {c_out}"));
         }
+        if !plan.semantics.is_default() {
+            lines.push(format!("; semantics {}", plan.semantics.text()));
+        }
         let barriers = barriers_left(plan);
         if !barriers.is_empty() {
             let list: Vec<_> = barriers.iter().map(|(name, count)| format!("{name} x{count}")).collect();

@@ -12,13 +12,18 @@ use crate::verify::{Bounds, Counterexample, Coverage, Verification, VerifyError}
 pub fn coverage_text(coverage: &Coverage) -> String {
     let number = |count: usize| grouped(count as u64);
     let some = |count: usize, what: &str| format!("{} {what}{}", number(count), if count == 1 { "" } else { "s" });
-    let Coverage { shapes, exhaustive, rows, columns, samples, skipped } = *coverage;
+    let Coverage { shapes, exhaustive, rows, columns, samples, strict, checked, ieee, skipped } = *coverage;
     let mut text = some(shapes, "shape");
     if exhaustive > 0 {
         let bound = format!("{} x {}", some(rows, "row"), some(columns, "column"));
         text.push_str(&format!(", exhaustive to {bound}: {}", some(exhaustive, "case")));
     }
     text.push_str(&format!("; {}", some(samples, "sample")));
+    let semantics =
+        [(strict, "strict errors"), (checked, "strict errors and overflow as one"), (ieee, "ieee float equality")];
+    for (count, under) in semantics.into_iter().filter(|(count, _)| *count > 0) {
+        text.push_str(&format!("; {} under {under}", number(count)));
+    }
     if skipped > 0 {
         text.push_str(&format!("; {} left out: too many draws", number(skipped)));
     }
@@ -114,7 +119,7 @@ impl fmt::Display for VerificationText<'_> {
 pub fn verification_json(rules: &RuleSet, bounds: &Bounds, results: &[Verification]) -> Value {
     let rows = results.iter().map(|result| {
         let rule = rules.get(&result.rule);
-        let Coverage { shapes, exhaustive, rows, columns, samples, skipped } = result.coverage;
+        let Coverage { shapes, exhaustive, rows, columns, samples, strict, checked, ieee, skipped } = result.coverage;
         let counterexample = match &result.error {
             Some(VerifyError::Unsound(counterexample)) => Some(counterexample_json(counterexample)),
             _ => None,
@@ -137,6 +142,7 @@ pub fn verification_json(rules: &RuleSet, bounds: &Bounds, results: &[Verificati
             "coverage": {
                 "shapes": shapes, "exhaustive": exhaustive, "rows": rows, "columns": columns,
                 "samples": samples, "skipped": skipped,
+                "semantics": {"strict": strict, "checked": checked, "ieee": ieee},
             },
             "findings": found.collect::<Vec<_>>(),
             "counterexample": counterexample,

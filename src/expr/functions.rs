@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use arrow_schema::DataType;
 
+use super::fallible::widens;
 use super::{AggregateFunction, BinaryOp, Literal, Scalar, ScalarOp};
 use crate::token::{Tokenize, Tokenizer};
 
@@ -110,52 +111,6 @@ pub trait Functions: Send + Sync {
 pub struct CoreFunctions;
 
 impl Functions for CoreFunctions {}
-
-/// Whether evaluating this one operator can raise an error that its operands do not raise.
-///
-/// Integer arithmetic wraps and float arithmetic saturates by default; what is left are casts,
-/// division by an integer or decimal zero, decimal overflow, and functions that say so.
-pub fn can_fail(op: &ScalarOp<impl Clone>, arg_types: &[DataType]) -> bool {
-    match op {
-        ScalarOp::Cast { to, safe } => !safe && !arg_types.first().is_some_and(|from| widens(from, &to.0)),
-        ScalarOp::Binary(BinaryOp::Divide | BinaryOp::Modulo) => !arg_types.iter().all(DataType::is_floating),
-        ScalarOp::Call(function) => function.fallible,
-        _ => false,
-    }
-}
-
-/// Conversions that keep every value.
-fn widens(from: &DataType, to: &DataType) -> bool {
-    use DataType::*;
-    if from == to || *from == Null {
-        return true;
-    }
-    match (from, to) {
-        (Int8, Int16 | Int32 | Int64 | Float32 | Float64) => true,
-        (Int16, Int32 | Int64 | Float32 | Float64) => true,
-        (Int32, Int64 | Float64) => true,
-        (UInt8, UInt16 | UInt32 | UInt64 | Int16 | Int32 | Int64 | Float32 | Float64) => true,
-        (UInt16, UInt32 | UInt64 | Int32 | Int64 | Float32 | Float64) => true,
-        (UInt32, UInt64 | Int64 | Float64) => true,
-        (Float32, Float64) | (Int64 | UInt64, Float64) => true,
-        (Int8 | Int16 | Int32 | Int64, Decimal128(precision, scale)) => {
-            let digits = match from {
-                Int8 => 3,
-                Int16 => 5,
-                Int32 => 10,
-                _ => 19,
-            };
-            *scale >= 0 && i16::from(*precision) - i16::from(*scale) >= digits
-        }
-        (Decimal128(p1, s1), Decimal128(p2, s2)) => {
-            s2 >= s1 && i16::from(*p2) - i16::from(*s2) >= i16::from(*p1) - i16::from(*s1)
-        }
-        (Decimal128(_, _), Float64) => true,
-        (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View) => true,
-        (Date32, Timestamp(_, None) | Date64) => true,
-        _ => false,
-    }
-}
 
 fn core_binary_type(op: BinaryOp, left: &DataType, right: &DataType) -> Option<DataType> {
     use DataType::*;

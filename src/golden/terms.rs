@@ -5,10 +5,10 @@ use crate::explain::PlanText;
 use crate::leaf::{ColumnStatistics, FromDelayed, Leaf, TableStatistics, value};
 use crate::lower::lower;
 use crate::optimize::trace::Trace;
-use crate::optimize::{Plan, Planner, terms_in_order};
+use crate::optimize::{Plan, Planner};
 use crate::rules::{ExampleFunctions, Phase, Refusal, Rule, RuleSet, print_alternative};
 use crate::term::text::{Tables, parse, print, print_line};
-use crate::term::{TermId, Terms};
+use crate::term::{TermId, Terms, terms_in_order};
 
 /// Rows of the first table of a rule, of the second, and so on.
 const ROWS: [f64; 4] = [1_000.0, 20_000.0, 300.0, 5_000.0];

@@ -11,13 +11,12 @@ use std::sync::Arc;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{Field, Schema};
 
-use super::graph::terms_in_order;
 use super::observer::Observer;
-use super::reads::{free_columns, reads};
 use super::trace::NativeStep;
 use crate::expr::{AggregateFunction, BinaryOp, JoinKind, MapPartitions, ScalarOp, Volatility};
 use crate::term::{
     AggregateSpec, ApplyForm, ColumnId, ColumnSet, ExtensionSpec, RelNode, RelOp, ScalarId, TermId, Terms,
+    can_fail_within, free_columns, reads, terms_in_order,
 };
 
 /// The term without its applies, as far as they can be joins: a query that has none is itself. Inner ones come
@@ -98,6 +97,10 @@ fn correlated(
 ) -> Option<TermId> {
     if !outer.is_subset(&terms.facts(left).outputs) {
         // It reads an apply further out: that one must go first, and it does not.
+        return None;
+    }
+    // As a join's input the right side is computed whole, also for what no left row asks for.
+    if terms.semantics().is_strict() && can_fail_within(terms, right) {
         return None;
     }
     match form {

@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
 
 use super::counts::{Budgets, Fired};
-use super::graph::{ClassId, Graph, terms_in_order};
+use super::graph::{ClassId, Graph};
 use super::join_order::{JoinBudget, JoinUse, plant};
 use super::normalize::RuleIndex;
 use super::observer::Observer;
 use crate::rules::{Bindings, Forest};
-use crate::term::{Alternative, RelNode, RelOp, TermId};
+use crate::term::{Alternative, RelNode, RelOp, TermId, terms_in_order};
 
 /// Adds a normalized term: join-sets become the join trees that the enumerator finds.
 pub fn build<O: Observer>(

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::estimate::Estimator;
 use crate::expr::JoinKind;
 use crate::rules::{Forest, Plant};
-use crate::term::{Facts, RelNode, RelOp, TermId, Terms};
+use crate::term::{Facts, RelNode, RelOp, Terms};
 
 /// A class of equal relations.
 pub type ClassId = Id;
@@ -232,20 +232,4 @@ impl Plant for Graph {
     fn add(&mut self, node: RelNode<Id>) -> Id {
         self.egraph.add(node)
     }
-}
-
-/// Terms in the order in which they can be added: inputs first.
-pub fn terms_in_order(terms: &Terms, root: TermId) -> Vec<TermId> {
-    let mut seen = std::collections::HashSet::new();
-    let mut order = Vec::new();
-    let mut stack = vec![(root, false)];
-    while let Some((id, inputs_done)) = stack.pop() {
-        if inputs_done {
-            order.push(id);
-        } else if seen.insert(id) {
-            stack.push((id, true));
-            stack.extend(terms.term(id).inputs.iter().rev().map(|input| (*input, false)));
-        }
-    }
-    order
 }

@@ -25,7 +25,6 @@ mod normalize;
 mod observer;
 mod plan;
 mod planner;
-mod reads;
 mod reinstantiate;
 mod resolve;
 mod shape;
@@ -35,9 +34,7 @@ pub mod trace;
 pub mod wire;
 
 pub(crate) use counts::Fired;
-pub(crate) use graph::terms_in_order;
 pub(crate) use normalize::{Cycle, RuleIndex, normalize};
-pub(crate) use reads::reads;
 
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use counts::Budgets;

@@ -14,7 +14,7 @@ use super::counts::Fired;
 use super::observer::Observer;
 use super::simplify::{implied, simplify};
 use super::trace::NativeStep;
-use crate::expr::{JoinKind, ScalarOp, Volatility};
+use crate::expr::{JoinKind, ScalarOp};
 use crate::rules::{Bindings, Operator, Phase, Rule, RuleSet, ScalarOperator};
 use crate::term::{ColumnId, RelNode, RelOp, ScalarId, TermId, Terms};
 
@@ -379,7 +379,7 @@ impl<O: Observer> Normalizer<'_, O> {
         let (movable, rest): (Vec<_>, Vec<_>) =
             self.terms.predicates(predicates).to_vec().into_iter().partition(|conjunct| {
                 let facts = self.terms.scalar_facts(*conjunct);
-                facts.volatility < Volatility::Volatile && facts.columns.is_subset(&preserved)
+                !self.terms.stays(*conjunct) && facts.columns.is_subset(&preserved)
             });
         if movable.is_empty() {
             return None;

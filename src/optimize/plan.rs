@@ -3,7 +3,9 @@ use std::sync::Arc;
 use arrow_schema::{DataType, SchemaRef};
 use indexmap::IndexMap;
 
-use crate::expr::{AggregateCall, Extension, JoinKind, Name, NullLists, Scalar, SortKey, Window, WindowCall};
+use crate::expr::{
+    AggregateCall, Extension, JoinKind, Name, NullLists, Scalar, Semantics, SortKey, Window, WindowCall,
+};
 use crate::leaf::Leaf;
 use crate::term::{AggregatePhase, ColumnId, Side};
 use crate::token::Token;
@@ -244,6 +246,8 @@ pub struct Plan {
     pub target_partitions: usize,
     /// How many partitions one task merges at most; more are merged by a tree of tasks.
     pub fan_in: usize,
+    /// What the plan means, where engines differ.
+    pub semantics: Semantics,
     /// The shape token: the same in every run.
     pub shape: Token,
     /// The token of the rule set.

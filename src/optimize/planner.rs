@@ -12,7 +12,7 @@ use super::estimate::Estimator;
 use super::explore::{build, explore, implement};
 use super::extract::{Extraction, Extractor};
 use super::finish::finish;
-use super::graph::{Graph, terms_in_order};
+use super::graph::Graph;
 use super::join_order::JoinUse;
 use super::leaves::read_leaves;
 use super::normalize::{RuleIndex, normalize};
@@ -21,9 +21,9 @@ use super::plan::{CapUse, Plan, PlanColumn};
 use super::resolve::{Resolved, resolve};
 use super::shape::plan_shape;
 use super::trace::{Recorder, Trace};
-use crate::expr::{Expr, Functions, Name};
+use crate::expr::{Expr, FloatSums, Functions, Name, RowOrder, Semantics};
 use crate::rules::{Phase, RuleSet};
-use crate::term::{ColumnId, RelOp, TermId, Terms};
+use crate::term::{ColumnId, RelOp, TermId, Terms, terms_in_order};
 
 /// Why there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +45,15 @@ pub enum PlanError {
     /// A tripwire: a rule proved two relations equal that have different columns.
     #[error("the optimizer stopped: {0}; this is a bug of a rule, disable it and report it")]
     Tripwire(String),
+    /// Semantics that rules do not keep.
+    #[error(
+        "cannot plan under {semantics}: plans keep neither the order of rows outside sorts nor the rounding of float \
+         sums; leave `order` and `float_sums` at their defaults"
+    )]
+    Semantics {
+        /// How they differ from the default.
+        semantics: String,
+    },
     /// A number of partitions that makes no sense.
     #[error("cannot plan for {0} partitions; use 1 or more")]
     Partitions(usize),
@@ -54,7 +63,7 @@ pub enum PlanError {
 }
 
 /// Turns expressions into plans. Everything that may influence a plan is in here or in the
-/// expression: rules, functions, cost model, partitions and budgets.
+/// expression: rules, functions, semantics, cost model, partitions and budgets.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -71,6 +80,7 @@ pub enum PlanError {
 #[derive(Clone)]
 pub struct Planner {
     functions: Arc<dyn Functions>,
+    semantics: Semantics,
     rules: Arc<RuleSet>,
     phases: Arc<Phases>,
     cost: Arc<dyn CostModel>,
@@ -110,6 +120,7 @@ impl Planner {
         let rules = RuleSet::builtin();
         Planner {
             functions,
+            semantics: Semantics::default(),
             phases: Phases::of(&rules),
             rules,
             cost: Arc::new(DefaultCost),
@@ -124,6 +135,29 @@ impl Planner {
         self.phases = Phases::of(&rules);
         self.rules = rules;
         self
+    }
+
+    /// The same planner for plans that mean something else where engines differ. The default follows DataFusion.
+    ///
+    /// Under strict errors no plan raises an error that the expression as it is written does not raise: what can fail
+    /// stays where it is, behind what protects it.
+    ///
+    /// ```
+    /// use leafhold::expr::{CoreFunctions, Errors, Semantics};
+    /// use leafhold::optimize::Planner;
+    ///
+    /// let strict = Semantics { errors: Errors::Strict, ..Semantics::default() };
+    /// let planner = Planner::new(std::sync::Arc::new(CoreFunctions)).with_semantics(strict);
+    /// assert!(planner.semantics().is_strict());
+    /// ```
+    pub fn with_semantics(mut self, semantics: Semantics) -> Self {
+        self.semantics = semantics;
+        self
+    }
+
+    /// What plans mean.
+    pub fn semantics(&self) -> &Semantics {
+        &self.semantics
     }
 
     /// The same planner with other prices.
@@ -158,7 +192,7 @@ impl Planner {
 
     /// The normal form of an expression: what the e-graph starts from. For people.
     pub fn normalize(&self, expr: &Expr) -> (Terms, TermId) {
-        let mut terms = Terms::new(self.functions.clone());
+        let mut terms = self.terms();
         let resolved = resolve(expr, &mut terms);
         let (terms, root, _) = self.normalize_term(terms, resolved.root);
         (terms, root)
@@ -205,7 +239,7 @@ impl Planner {
     }
 
     /// The cheapest plan of a term, such as one that was read from text: its columns in the order of their
-    /// ids, under the names that texts give them.
+    /// ids, under the names that texts give them. It means what the semantics of the term's arena say.
     ///
     /// # Errors
     /// See [`PlanError`].
@@ -220,8 +254,12 @@ impl Planner {
         self.run_traced(terms, query)
     }
 
+    fn terms(&self) -> Terms {
+        Terms::new(self.functions.clone()).with_semantics(self.semantics)
+    }
+
     fn query(&self, expr: &Expr) -> (Terms, Query) {
-        let mut terms = Terms::new(self.functions.clone());
+        let mut terms = self.terms();
         let Resolved { root, output } = resolve(expr, &mut terms);
         (terms, Query { root, output, schema: expr.schema().clone() })
     }
@@ -239,7 +277,7 @@ impl Planner {
         let refused = match self.target_partitions {
             0 => Err(PlanError::Partitions(0)),
             _ if self.fan_in < 2 => Err(PlanError::FanIn(self.fan_in)),
-            _ => supported(&terms, joined),
+            _ => kept(terms.semantics()).and_then(|()| supported(&terms, joined)),
         };
         if let Err(error) = refused {
             let estimator = Estimator::new(&terms);
@@ -326,6 +364,7 @@ impl Planner {
             leaves,
             target_partitions: self.target_partitions,
             fan_in: self.fan_in,
+            semantics: *terms.semantics(),
             ruleset: self.rules.token(),
             fired,
             caps,
@@ -365,6 +404,14 @@ pub(super) struct Run {
     pub caps: IndexMap<String, CapUse>,
 }
 
+/// Refuses semantics that rules are not verified under.
+fn kept(semantics: &Semantics) -> Result<(), PlanError> {
+    match (semantics.order, semantics.float_sums) {
+        (RowOrder::Bag, FloatSums::Reassociated) => Ok(()),
+        _ => Err(PlanError::Semantics { semantics: semantics.text() }),
+    }
+}
+
 /// Refuses what only the reference interpreter knows.
 fn supported(terms: &Terms, root: TermId) -> Result<(), PlanError> {
     if let Some(outer) = terms.unbound() {
@@ -380,9 +427,13 @@ fn supported(terms: &Terms, root: TermId) -> Result<(), PlanError> {
     });
     match applied {
         Some(form) => {
+            let strict = match terms.semantics().is_strict() {
+                true => ", or it can fail, and errors are strict",
+                false => "",
+            };
             let reason = format!(
                 "the right side of an `apply {}` depends on the left row in another way than by conditions that can \
-                 move up, or equalities below an aggregate over all rows; write it as a join",
+                 move up, or equalities below an aggregate over all rows{strict}; write it as a join",
                 form.name()
             );
             Err(PlanError::Unsupported { operator: "apply", reason })

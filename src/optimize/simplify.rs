@@ -37,7 +37,7 @@ fn fold(terms: &mut Terms, scalar: ScalarId) -> Option<ScalarId> {
 /// `(a and b) or (a and c)` is `a and (b or c)`: sound in three-valued logic, where AND and OR distribute.
 fn factor(terms: &mut Terms, arms: &[ScalarId]) -> Option<ScalarId> {
     let arms: Vec<Vec<ScalarId>> = arms.iter().map(|arm| conjuncts(terms, *arm)).collect();
-    let usable = |conjunct: &ScalarId| terms.scalar_facts(*conjunct).volatility < Volatility::Volatile;
+    let usable = |conjunct: &ScalarId| !terms.stays(*conjunct);
     let mut common = arms[0].clone();
     common.retain(|conjunct| usable(conjunct) && arms[1..].iter().all(|arm| arm.contains(conjunct)));
     if common.is_empty() {

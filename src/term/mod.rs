@@ -17,6 +17,7 @@ mod scalar_places;
 mod scalars;
 mod terms;
 pub mod text;
+mod walk;
 
 pub use column::{ColumnId, ColumnSet};
 pub use facts::{Facts, MAX_KEYS};
@@ -27,3 +28,4 @@ pub use rel::{
 };
 pub use scalars::{Extent, ScalarFacts, ScalarId, ScalarNode, TermAggregate, TermSortKey, TermWindowCall};
 pub use terms::{ColumnInfo, TermId, Terms};
+pub(crate) use walk::{can_fail_within, free_columns, is_volatile, reads, terms_in_order};

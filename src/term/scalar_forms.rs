@@ -5,8 +5,11 @@ use std::cmp::Ordering;
 use arrow_schema::DataType;
 use smallvec::SmallVec;
 
-use super::{ColumnId, ColumnSet, Extent, ScalarFacts, ScalarId, ScalarNode, Terms};
-use crate::expr::{BinaryOp, Literal, OuterColumn, Scalar, ScalarOp, ScalarType, Volatility, can_fail, infer_op};
+use super::{ColumnId, ColumnSet, Extent, ScalarFacts, ScalarId, ScalarNode, TermAggregate, TermWindowCall, Terms};
+use crate::expr::{
+    AggregateFunction, BinaryOp, Literal, OuterColumn, Scalar, ScalarOp, ScalarType, Semantics, Volatility,
+    WindowFunction, aggregate_can_fail, can_fail, infer_op,
+};
 
 impl Terms {
     /// Interns a scalar tree in normal form.
@@ -108,6 +111,68 @@ impl Terms {
     /// What is known of an interned scalar.
     pub fn scalar_facts(&self, scalar: ScalarId) -> &ScalarFacts {
         &self.scalar_facts[scalar.0 as usize]
+    }
+
+    /// Whether a scalar stays where it is: it must not be evaluated for other rows, or for another number of them.
+    /// A volatile one always does. Under strict errors so does one that can fail: elsewhere it may meet a row that
+    /// nothing protects it from.
+    pub fn stays(&self, scalar: ScalarId) -> bool {
+        let facts = self.scalar_facts(scalar);
+        facts.volatility == Volatility::Volatile || (facts.can_fail && self.semantics.is_strict())
+    }
+
+    /// Whether an aggregate stays where it is, as [`Terms::stays`] says of scalars: because of what it reads, or because
+    /// it can fail itself.
+    pub fn call_stays(&self, call: &TermAggregate) -> bool {
+        let volatile = match &call.function {
+            AggregateFunction::Other(function) => function.volatility == Volatility::Volatile,
+            _ => false,
+        };
+        volatile
+            || (self.semantics.is_strict() && self.call_can_fail(call))
+            || call.scalars().any(|scalar| self.stays(scalar))
+    }
+
+    /// Whether an aggregate can raise an error that its arguments do not raise.
+    pub fn call_can_fail(&self, call: &TermAggregate) -> bool {
+        let types: Vec<_> = call.args.iter().map(|arg| self.scalar_facts(*arg).data_type.clone()).collect();
+        aggregate_can_fail(&call.function, &types, &self.semantics)
+    }
+
+    /// Whether a call of a window can raise an error that its arguments do not raise.
+    pub fn window_call_can_fail(&self, call: &TermWindowCall) -> bool {
+        let types: Vec<_> = call.args.iter().map(|arg| self.scalar_facts(*arg).data_type.clone()).collect();
+        match &call.function {
+            WindowFunction::Aggregate(function) => aggregate_can_fail(function, &types, &self.semantics),
+            _ => false,
+        }
+    }
+
+    /// Whether evaluating a scalar under some semantics can raise an error. For those of the arena this is a fact.
+    pub fn can_fail_under(&self, scalar: ScalarId, semantics: &Semantics) -> bool {
+        if semantics.overflow == self.semantics.overflow {
+            return self.scalar_facts(scalar).can_fail;
+        }
+        let node = self.node(scalar);
+        self.operator_can_fail(node, semantics) || node.args.iter().any(|arg| self.can_fail_under(*arg, semantics))
+    }
+
+    /// Whether one operator over its operands can raise an error that these do not raise.
+    fn operator_can_fail(&self, node: &ScalarNode, semantics: &Semantics) -> bool {
+        let types: SmallVec<[DataType; 3]> =
+            node.args.iter().map(|arg| self.scalar_facts(*arg).data_type.clone()).collect();
+        if !can_fail(&node.op, &types, semantics) {
+            return false;
+        }
+        let by_constant = || {
+            let divisor = self.as_literal(node.args[1]).and_then(Literal::axis);
+            types.iter().all(DataType::is_integer) && divisor.is_some_and(|by| by != 0.0 && by != -1.0)
+        };
+        match node.op {
+            // Neither zero nor the one quotient that is out of range.
+            ScalarOp::Binary(BinaryOp::Divide | BinaryOp::Modulo) => !by_constant(),
+            _ => true,
+        }
     }
 
     /// The column, if the scalar is just that.
@@ -301,8 +366,7 @@ impl Terms {
                     ScalarType::new(facts.data_type.clone(), facts.nullable)
                 });
                 let args: Vec<_> = args.collect();
-                let types: Vec<_> = args.iter().map(|arg| arg.data_type.clone()).collect();
-                fails |= can_fail(op, &types);
+                fails |= self.operator_can_fail(node, &self.semantics);
                 infer_op(op, &args, &*self.functions).unwrap_or_else(|_| ScalarType::new(DataType::Null, true))
             }
         };

@@ -11,7 +11,7 @@ use super::{
     AggregateSpec, ColumnId, ColumnSet, ExtensionSpec, Facts, GetSpec, JoinKey, PredicatesId, RelNode, RelOp,
     ScalarFacts, ScalarId, ScalarNode, TermSortKey, UnionSpec, WindowSpec,
 };
-use crate::expr::{Functions, Name, Volatility};
+use crate::expr::{Functions, Name, Semantics};
 use crate::token::Tokenize;
 
 /// Values by the order in which they came. The hash is fixed and fast; nobody sees its order.
@@ -35,6 +35,7 @@ pub struct ColumnInfo {
 /// The arena of one query: columns, interned scalars and payloads, and hash-consed relational terms.
 pub struct Terms {
     pub(super) functions: Arc<dyn Functions>,
+    pub(super) semantics: Semantics,
     pub(super) columns: Vec<ColumnInfo>,
     pub(super) names: HashMap<Name, ColumnId, FxBuildHasher>,
     /// The last suffix by which each name was made unique.
@@ -62,6 +63,7 @@ impl Terms {
     pub fn new(functions: Arc<dyn Functions>) -> Self {
         Terms {
             functions,
+            semantics: Semantics::default(),
             columns: Vec::new(),
             names: HashMap::default(),
             copies: HashMap::default(),
@@ -82,6 +84,19 @@ impl Terms {
             nodes: Interned::default(),
             facts: Vec::new(),
         }
+    }
+
+    /// The same arena under other semantics: what can fail, and what may move, follows from them. For an arena in
+    /// which nothing is interned yet.
+    pub fn with_semantics(mut self, semantics: Semantics) -> Self {
+        debug_assert!(self.scalars.is_empty(), "facts of scalars follow from the semantics");
+        self.semantics = semantics;
+        self
+    }
+
+    /// What plans of this query mean.
+    pub fn semantics(&self) -> &Semantics {
+        &self.semantics
     }
 
     /// The engine's types.
@@ -171,8 +186,8 @@ impl Terms {
     }
 
     /// An inner join of any number of relations in its normal form: join-sets and inner joins among
-    /// the relations are taken in, and conjuncts that read one relation alone filter that relation. Volatile
-    /// conjuncts filter the whole, where each of its rows draws once, in whatever order it is joined.
+    /// the relations are taken in, and conjuncts that read one relation alone filter that relation. Conjuncts that
+    /// [stay](Terms::stays) filter the whole, where each of its rows meets them once, in whatever order it is joined.
     /// Relations never de-duplicate: `t cross join t` has two.
     pub fn join_set(
         &mut self,
@@ -186,20 +201,19 @@ impl Terms {
         while let Some(relation) = stack.pop() {
             let node = self.term(relation).clone();
             match node.op {
-                // What is volatile is drawn once for each row of its own join, not of this one.
-                RelOp::JoinSet(inner) | RelOp::Join(crate::expr::JoinKind::Inner, inner) if self.is_stable(inner) => {
+                // What stays is evaluated once for each row of its own join, not of this one.
+                RelOp::JoinSet(inner) | RelOp::Join(crate::expr::JoinKind::Inner, inner) if self.all_move(inner) => {
                     all.extend(self.predicates(inner));
                     stack.extend(node.inputs.iter().rev());
                 }
-                RelOp::Filter(inner) if self.is_join(node.inputs[0]) && self.is_stable(inner) => {
+                RelOp::Filter(inner) if self.is_join(node.inputs[0]) && self.all_move(inner) => {
                     all.extend(self.predicates(inner));
                     stack.push(node.inputs[0]);
                 }
                 _ => flat.push(relation),
             }
         }
-        let volatile = |conjunct: &ScalarId| self.scalar_facts(*conjunct).volatility == Volatility::Volatile;
-        let (above, all): (Vec<_>, Vec<_>) = all.into_iter().partition(volatile);
+        let (above, all): (Vec<_>, Vec<_>) = all.into_iter().partition(|conjunct| self.stays(*conjunct));
         let predicates = self.intern_predicates(all);
         let mut shared = Vec::new();
         let mut own: Vec<Vec<ScalarId>> = vec![Vec::new(); flat.len()];
@@ -260,9 +274,8 @@ impl Terms {
         self.add(RelNode::new(RelOp::Project(projection), [input]))
     }
 
-    fn is_stable(&self, predicates: PredicatesId) -> bool {
-        let volatility = |conjunct: &ScalarId| self.scalar_facts(*conjunct).volatility;
-        self.predicates(predicates).iter().all(|conjunct| volatility(conjunct) < Volatility::Volatile)
+    fn all_move(&self, predicates: PredicatesId) -> bool {
+        !self.predicates(predicates).iter().any(|conjunct| self.stays(*conjunct))
     }
 
     fn is_join(&self, term: TermId) -> bool {

@@ -1,13 +1,11 @@
 use super::counterexample::rows;
 use super::draws::{distribution, with_functions};
 use super::fill::Filling;
-use crate::expr::Volatility;
-use crate::optimize::reads;
-use crate::rules::Keeps;
+use crate::rules::{Keeps, Phase, Rule};
 use crate::term::interpret::{
-    Equivalence, Errors, EvalError, Relation, Row, Semantics, Tables, Verdict, interpret, is_sorted, preserves,
+    Equivalence, EvalError, Relation, Row, Semantics, Tables, Verdict, interpret, is_sorted, preserves,
 };
-use crate::term::{RelOp, SortId, TermId, Terms};
+use crate::term::{RelOp, SortId, TermId, Terms, is_volatile, reads};
 
 /// A term and what is said to mean the same.
 pub(super) struct Pair<'a> {
@@ -18,6 +16,8 @@ pub(super) struct Pair<'a> {
     /// The order that the term before promises, beside what `keeps` says.
     sorted: Option<SortId>,
     volatile: bool,
+    /// Whether each stands for the other: then errors may not go, either.
+    mutual: bool,
 }
 
 /// What a comparison tells.
@@ -45,7 +45,13 @@ impl<'a> Pair<'a> {
     pub fn new(terms: &'a Terms, before: TermId, after: TermId, keeps: Keeps) -> Self {
         let volatile = [before, after].into_iter().any(|root| is_volatile(terms, root));
         let sorted = (keeps == Keeps::Bag).then(|| promised_order(terms, before)).flatten();
-        Pair { terms, before, after, keeps, sorted, volatile }
+        Pair { terms, before, after, keeps, sorted, volatile, mutual: false }
+    }
+
+    /// A term and what a rule makes of it. What a rule of `explore` finds equal is one class, of which any may be
+    /// taken for any other.
+    pub fn of_rule(rule: &Rule, terms: &'a Terms, before: TermId, after: TermId) -> Self {
+        Pair { mutual: rule.phase() == Phase::Explore, ..Pair::new(terms, before, after, rule.keeps()) }
     }
 
     /// What both terms give over a filling, as texts: for volatile ones each result and how often it comes.
@@ -97,6 +103,9 @@ impl<'a> Pair<'a> {
         match &results {
             // What has a meaning became what has none, such as a term that reads a column it lacks.
             [Ok(_), Err(error)] if !error.is_of_the_plan() => return Outcome::Different,
+            [Err(error), Ok(_)] if self.mutual && semantics.is_strict() && error.is_of_the_plan() => {
+                return Outcome::Different;
+            }
             _ => {}
         }
         match preserves(&results[0], &results[1], equivalence, semantics) {
@@ -127,7 +136,7 @@ impl<'a> Pair<'a> {
                 let result = interpret(self.terms, self.after, semantics, &with_functions(tables));
                 match result {
                     Err(error) if !error.is_of_the_plan() => Outcome::Different,
-                    Err(_) if semantics.errors == Errors::Strict => Outcome::Different,
+                    Err(_) if semantics.is_strict() => Outcome::Different,
                     _ => Outcome::Skipped,
                 }
             }
@@ -183,38 +192,4 @@ fn promised_order(terms: &Terms, root: TermId) -> Option<SortId> {
             _ => return None,
         }
     }
-}
-
-/// Whether a volatile function is called anywhere in a term.
-pub(super) fn is_volatile(terms: &Terms, root: TermId) -> bool {
-    let mut stack = vec![root];
-    let volatile = |scalar| terms.scalar_facts(scalar).volatility == Volatility::Volatile;
-    while let Some(term) = stack.pop() {
-        let node = terms.term(term);
-        let found = match node.op {
-            RelOp::Filter(on)
-            | RelOp::Join(_, on)
-            | RelOp::JoinSet(on)
-            | RelOp::MarkJoin(_, on)
-            | RelOp::Apply(_, on) => terms.predicates(on).iter().copied().any(volatile),
-            RelOp::Project(projection) => terms.projection(projection).iter().any(|(_, scalar)| volatile(*scalar)),
-            RelOp::Aggregate(spec) => {
-                terms.aggregate(spec).aggregates.iter().flat_map(|(_, call)| call.scalars()).any(volatile)
-            }
-            RelOp::Window(window) => {
-                let spec = terms.window(window);
-                let keys = spec.order_by.iter().map(|key| key.scalar);
-                keys.chain(spec.calls.iter().flat_map(|(_, call)| call.scalars())).any(volatile)
-            }
-            RelOp::Sort(keys) | RelOp::TopK { keys, .. } => {
-                terms.sort_keys(keys).iter().any(|key| volatile(key.scalar))
-            }
-            _ => false,
-        };
-        if found {
-            return true;
-        }
-        stack.extend(node.inputs.iter().copied());
-    }
-    false
 }

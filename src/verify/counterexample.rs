@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::compare::Pair;
 use super::fill::Filling;
-use crate::term::interpret::{EvalError, FloatEquality, Relation, Semantics};
+use crate::term::interpret::{EvalError, Relation, Semantics};
 use crate::term::text::{NotationError, print_line};
 use crate::term::{Terms, interpret};
 
@@ -22,7 +22,7 @@ pub struct Counterexample {
     /// What the other one gives.
     pub after_rows: String,
     /// Under which semantics, where it is not the default.
-    pub under: Option<&'static str>,
+    pub under: Option<String>,
 }
 
 impl Counterexample {
@@ -37,9 +37,14 @@ impl Counterexample {
             after: print_line(terms, after),
             before_rows,
             after_rows,
-            under: (semantics.float_equality == FloatEquality::Ieee).then_some("ieee float equality"),
+            under: under(semantics),
         }
     }
+}
+
+/// The name of semantics that are not the default.
+pub(super) fn under(semantics: &Semantics) -> Option<String> {
+    Some(semantics.text()).filter(|text| !text.is_empty())
 }
 
 /// The tables that a term reads, as texts.

@@ -1,3 +1,5 @@
+use crate::term::interpret::{Errors, FloatEquality, Overflow, Semantics};
+
 /// What was compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
@@ -11,6 +13,12 @@ pub struct Coverage {
     pub columns: usize,
     /// Seeded fillings of up to four rows.
     pub samples: usize,
+    /// Fillings compared under strict errors.
+    pub strict: usize,
+    /// Fillings compared under strict errors with overflow as one.
+    pub checked: usize,
+    /// Fillings compared with IEEE equality of floats, too.
+    pub ieee: usize,
     /// Comparisons left out: more draws of a volatile function than are followed.
     pub skipped: usize,
 }
@@ -27,6 +35,18 @@ impl Coverage {
         }
     }
 
+    /// Notes the semantics of one filling's comparisons.
+    pub(super) fn compared_under(&mut self, modes: &[Semantics]) {
+        for (at, semantics) in modes.iter().enumerate() {
+            match (at, semantics.errors, semantics.overflow) {
+                (0, Errors::Strict, Overflow::Wrap) => self.strict += 1,
+                (0, Errors::Strict, Overflow::Error) => self.checked += 1,
+                _ => {}
+            }
+            self.ieee += usize::from(semantics.float_equality == FloatEquality::Ieee);
+        }
+    }
+
     /// Both together.
     pub fn and(self, other: Coverage) -> Coverage {
         let (rows, columns) = (self.rows, self.columns).max((other.rows, other.columns));
@@ -36,6 +56,9 @@ impl Coverage {
             rows,
             columns,
             samples: self.samples + other.samples,
+            strict: self.strict + other.strict,
+            checked: self.checked + other.checked,
+            ieee: self.ieee + other.ieee,
             skipped: self.skipped + other.skipped,
         }
     }

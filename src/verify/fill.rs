@@ -8,9 +8,8 @@ use arrow_schema::{DataType, Field};
 
 use super::dice::Dice;
 use crate::expr::{AggregateFunction, Literal, WindowFunction};
-use crate::optimize::reads;
 use crate::term::interpret::{Row, Tables, Value, array_of, values_of};
-use crate::term::{ColumnSet, GetId, RelOp, TermId, Terms};
+use crate::term::{ColumnSet, GetId, RelOp, TermId, Terms, reads};
 
 /// The rows of each table of a query, by [`GetId`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

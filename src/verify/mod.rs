@@ -6,6 +6,10 @@
 //! rule makes of a shape must give the same rows, as the rule's `keeps` says. A volatile function is a coin,
 //! and results must have the same distribution over all its tosses.
 //!
+//! All of this is done under every semantics that planning knows: relaxed and strict errors, with integers that wrap and
+//! with overflow as an error, and, where there are floats, with either equality of theirs. Under strict errors a rule may
+//! remove an error and never add one; one of `explore` may do neither, since what it finds equal stands for each other.
+//!
 //! A rule of `implement` is compared in the same way: what it proposes is run partition by partition, with inputs that
 //! stand as its `requires` says and in any partitions otherwise. The states of a partial aggregate are the engine's; here
 //! they are the rows.
@@ -25,6 +29,7 @@
 //! ```
 
 mod bounds;
+mod claims;
 mod compare;
 mod counterexample;
 mod coverage;

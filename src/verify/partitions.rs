@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 use crate::expr::{BinaryOp, JoinKind, ScalarOp};
 use crate::term::interpret::{EvalError, Relation, Row, Semantics, Tables, Value, interpret, run_operator};
 use crate::term::{
-    AggregatePhase, Alternative, AlternativeInput, AlternativeOp, ColumnsId, RelOp, Required, ScalarId, TermId, Terms,
+    AggregatePhase, Alternative, AlternativeInput, AlternativeOp, ColumnsId, JoinKey, RelOp, Required, ScalarId,
+    SortId, TermId, TermSortKey, Terms,
 };
 use crate::token::tokenize;
 
@@ -16,6 +17,8 @@ const PARTITIONS: usize = 2;
 /// A physical operator in terms of logical ones.
 pub(super) struct Operator {
     step: Step,
+    /// What a hash join computes of every row of an input, whether it meets another row or not: as sort keys.
+    hashed: Vec<SortId>,
     inputs: Vec<(Input, Required)>,
 }
 
@@ -39,6 +42,7 @@ impl Operator {
     /// # Errors
     /// Why there is no such operator.
     pub fn of(terms: &mut Terms, alternative: &Alternative<TermId>) -> Result<Operator, &'static str> {
+        let mut hashed = Vec::new();
         let step = match alternative.op {
             AlternativeOp::Read(get) => Step::Each(RelOp::Get(get)),
             AlternativeOp::Empty(columns) => Step::Each(RelOp::Empty(columns)),
@@ -56,6 +60,10 @@ impl Operator {
                     terms.scalar(ScalarOp::Binary(BinaryOp::Eq), [left, right])
                 };
                 let keys = terms.keys(keys).to_vec();
+                for side in [|(left, _): &JoinKey| *left, |(_, right): &JoinKey| *right] {
+                    let key = |pair| TermSortKey { scalar: side(pair), descending: false, nulls_first: false };
+                    hashed.push(terms.intern_sort(keys.iter().map(key).collect()));
+                }
                 let mut on: Vec<ScalarId> = keys.into_iter().map(|pair| equal(terms, pair)).collect();
                 on.extend(terms.predicates(residual).iter().copied());
                 Step::Each(RelOp::Join(kind, terms.intern_predicates(on)))
@@ -80,7 +88,7 @@ impl Operator {
             Ok::<_, &'static str>((input, *required))
         });
         let inputs = inputs.collect::<Result<_, _>>()?;
-        Ok(Operator { step, inputs })
+        Ok(Operator { step, hashed, inputs })
     }
 
     /// One partition where an input must be in one, or where nothing is divided.
@@ -121,6 +129,9 @@ impl Machine<'_> {
                 Input::Term(term) => interpret(self.terms, *term, self.semantics, self.tables)?,
                 Input::Inline(inner) => self.run(inner)?,
             };
+            if let Some(keys) = operator.hashed.get(at) {
+                run_operator(self.terms, RelOp::Sort(*keys), vec![relation.clone()], self.semantics, self.tables)?;
+            }
             inputs.push(self.divided(relation, *required, count, at));
         }
         let run = |op, inputs| run_operator(self.terms, op, inputs, self.semantics, self.tables);

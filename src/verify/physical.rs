@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::bounds::Bounds;
-use super::compare::is_volatile;
-use super::counterexample::{Counterexample, VerifyError, rows, shown_tables};
+use super::claims::{CLAIMED, matters, modes};
+use super::counterexample::{Counterexample, VerifyError, rows, shown_tables, under};
 use super::coverage::Coverage;
 use super::dice::Dice;
 use super::draws::with_functions;
@@ -17,7 +17,7 @@ use crate::term::interpret::{
     Equivalence, EvalError, Relation, Row, Semantics, Tables, Verdict, interpret, is_sorted, preserves,
 };
 use crate::term::text::{parse_into, print_line};
-use crate::term::{Alternative, RelOp, SortId, TermId, Terms};
+use crate::term::{Alternative, RelOp, SortId, TermId, Terms, is_volatile};
 
 /// Ways in which the rows of one filling are divided among partitions.
 const DIVISIONS: usize = 3;
@@ -34,10 +34,14 @@ pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> R
     let mut dice = Dice::of(&("partitions", rule.name(), bounds.seed));
     let befores = rule.examples().iter().map(|example| &example.before).chain(rule.nots());
     for text in befores {
-        let mut terms = Terms::new(Arc::new(ExampleFunctions));
-        let notation = |error| VerifyError::Notation { rule: rule.name().to_owned(), text: text.clone(), error };
-        let root = parse_into(&mut terms, text, &tables).map_err(notation)?;
-        attempt(rule, &mut terms, root, &mut dice, coverage)?;
+        for semantics in CLAIMED {
+            let mut terms = Terms::new(Arc::new(ExampleFunctions)).with_semantics(semantics);
+            let notation = |error| VerifyError::Notation { rule: rule.name().to_owned(), text: text.clone(), error };
+            let root = parse_into(&mut terms, text, &tables).map_err(notation)?;
+            if matters(&terms, [root, root]) {
+                attempt(rule, &mut terms, root, &mut dice, coverage)?;
+            }
+        }
     }
     let mut shapes = Shapes::of(rule, bounds.seed);
     for _ in 0..bounds.cases / 4 {
@@ -74,21 +78,24 @@ fn attempt(
                     after: print_alternative(terms, &alternative),
                     before_rows: "  rows\n".to_owned(),
                     after_rows: format!("  nothing: there is no such operator, as {reason}\n"),
-                    under: None,
+                    under: under(terms.semantics()),
                 })));
             }
         };
         let domain = Domain::of(terms, [root, root]);
         let (fillings, rows) = domain.all(PER_SHAPE.0);
         coverage.tried_all(rows, domain.width());
+        let modes = modes(terms);
         for filling in fillings {
             coverage.exhaustive += 1;
+            coverage.compared_under(&modes);
             compare(rule, terms, root, &alternative, &operator, filling, dice)?;
         }
         // Sums of floats may be taken in any order: over the extremes of samples each order has another one.
         let samples = if sums_floats(terms, root) { 0 } else { PER_SHAPE.1 };
         for _ in 0..samples {
             coverage.samples += 1;
+            coverage.compared_under(&modes);
             compare(rule, terms, root, &alternative, &operator, domain.sample(dice), dice)?;
         }
     }
@@ -122,19 +129,16 @@ fn compare(
     filling: Filling,
     dice: &mut Dice,
 ) -> Result<(), VerifyError> {
-    let semantics = Semantics::default();
     let tables = with_functions(filling.tables());
-    let before = interpret(terms, root, &semantics, &tables);
-    let mut result = Ok(());
-    // Rows that must meet lie apart in one of a few divisions.
-    for _ in 0..DIVISIONS {
-        let machine = Machine { terms, semantics: &semantics, tables: &tables, salt: dice.below(usize::MAX) as u64 };
-        result = judge(rule, root, alternative, &filling, &before, machine.run(operator), machine);
-        if result.is_err() {
-            break;
+    for semantics in &modes(terms) {
+        let before = interpret(terms, root, semantics, &tables);
+        // Rows that must meet lie apart in one of a few divisions.
+        for _ in 0..DIVISIONS {
+            let machine = Machine { terms, semantics, tables: &tables, salt: dice.below(usize::MAX) as u64 };
+            judge(rule, root, alternative, &filling, &before, machine.run(operator), machine)?;
         }
     }
-    result
+    Ok(())
 }
 
 /// Whether an operator gives what its term gives.
@@ -165,7 +169,7 @@ fn judge(
                 after: print_alternative(terms, alternative),
                 before_rows: text(before),
                 after_rows: text(&after),
-                under: None,
+                under: under(semantics),
             })))
         }
     }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_schema::DataType;
-
 use super::bounds::Bounds;
+use super::claims::{CLAIMED, RELAXED, matters, modes};
 use super::compare::{Outcome, Pair};
 use super::counterexample::{Counterexample, VerifyError};
 use super::coverage::Coverage;
@@ -14,7 +13,7 @@ use super::physical;
 use super::shape::Shapes;
 use super::shrink::{shrink, simpler};
 use crate::rules::{ExampleFunctions, Phase, Rule};
-use crate::term::interpret::{FloatEquality, Semantics};
+use crate::term::interpret::Semantics;
 use crate::term::text::{parse_into, print_line};
 use crate::term::{TermId, Terms};
 
@@ -43,14 +42,18 @@ pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> R
     // A `not` is left alone as a whole, but not without the guard that it is there for.
     let befores = rule.examples().iter().map(|example| &example.before).chain(rule.nots());
     for text in befores {
-        let mut terms = Terms::new(Arc::new(ExampleFunctions));
-        let notation = |error| VerifyError::Notation { rule: rule.name().to_owned(), text: text.clone(), error };
-        let root = parse_into(&mut terms, text, &tables).map_err(notation)?;
-        let found = rule.replacements(&mut terms, root);
-        for replaced in found {
-            coverage.shapes += 1;
-            let effort = (bounds.cases / 8, 4 * SAMPLES_PER_SHAPE);
-            attempt(rule, &mut terms, [replaced.before, replaced.after], effort, &mut dice, coverage)?;
+        for semantics in CLAIMED {
+            let mut terms = Terms::new(Arc::new(ExampleFunctions)).with_semantics(semantics);
+            let notation = |error| VerifyError::Notation { rule: rule.name().to_owned(), text: text.clone(), error };
+            let root = parse_into(&mut terms, text, &tables).map_err(notation)?;
+            let most = if semantics == RELAXED { bounds.cases / 8 } else { bounds.cases / 16 };
+            for replaced in rule.replacements(&mut terms, root) {
+                let roots = [replaced.before, replaced.after];
+                if matters(&terms, roots) {
+                    coverage.shapes += 1;
+                    attempt(rule, &mut terms, roots, (most, 4 * SAMPLES_PER_SHAPE), &mut dice, coverage)?;
+                }
+            }
         }
     }
     let mut shapes = Shapes::of(rule, bounds.seed);
@@ -79,7 +82,7 @@ fn attempt(
     dice: &mut Dice,
     coverage: &mut Coverage,
 ) -> Result<(), VerifyError> {
-    let pair = Pair::new(terms, before, after, rule.keeps());
+    let pair = Pair::of_rule(rule, terms, before, after);
     let Some(refuted) = refute(&pair, effort, dice, coverage)
         .map_err(|error| VerifyError::unknown(rule.name(), print_line(terms, before), &error))?
     else {
@@ -89,12 +92,12 @@ fn attempt(
     let Refuted { mut filling, semantics } = refuted;
     // Simpler terms that the rule still gets wrong over these tables; then smaller tables, and again.
     for _ in 0..8 {
-        filling = shrink(&Pair::new(terms, roots.0, roots.1, rule.keeps()), filling, &semantics);
+        filling = shrink(&Pair::of_rule(rule, terms, roots.0, roots.1), filling, &semantics);
         let candidates = simpler(terms, roots.0);
         let next = candidates.into_iter().find_map(|candidate| {
             let found = rule.replacements(terms, candidate).into_iter().filter(|replaced| replaced.path.is_empty());
             found.map(|replaced| (replaced.before, replaced.after)).find(|(before, after)| {
-                let pair = Pair::new(terms, *before, *after, rule.keeps());
+                let pair = Pair::of_rule(rule, terms, *before, *after);
                 pair.compare(&filling, &semantics).refutes()
             })
         });
@@ -103,7 +106,7 @@ fn attempt(
             None => break,
         }
     }
-    let pair = Pair::new(terms, roots.0, roots.1, rule.keeps());
+    let pair = Pair::of_rule(rule, terms, roots.0, roots.1);
     let filling = shrink(&pair, filling, &semantics);
     Err(VerifyError::Unsound(Box::new(Counterexample::new(rule.name(), &pair, &filling, &semantics))))
 }
@@ -118,6 +121,7 @@ fn refute(
     let domain = Domain::of(pair.terms, [pair.before, pair.after]);
     let modes = modes(pair.terms);
     let compare = |filling: Filling, coverage: &mut Coverage| {
+        coverage.compared_under(&modes);
         for semantics in &modes {
             match pair.compare(&filling, semantics) {
                 Outcome::Same => {}
@@ -145,15 +149,6 @@ fn refute(
         }
     }
     Ok(None)
-}
-
-/// The semantics under which terms are compared: those that can matter to them.
-fn modes(terms: &Terms) -> Vec<Semantics> {
-    let mut modes = vec![Semantics::default()];
-    if terms.columns().iter().any(|column| matches!(column.data_type, DataType::Float32 | DataType::Float64)) {
-        modes.push(Semantics { float_equality: FloatEquality::Ieee, ..Semantics::default() });
-    }
-    modes
 }
 
 /// Compares two terms of one query over so many fillings, as [`super::same_results`] does.

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rustc_hash::FxBuildHasher;
 
-use crate::expr::{BinaryOp, ScalarOp, Volatility};
+use crate::expr::{BinaryOp, ScalarOp};
 use crate::optimize::estimate::Estimator;
 use crate::optimize::simplify::implied;
 use crate::term::{ColumnId, ColumnSet, ScalarId, Terms};
@@ -130,10 +130,9 @@ impl<'a> JoinGraph<'a> {
         let mut equalities = Vec::new();
         for conjunct in conjuncts {
             let facts = terms.scalar_facts(*conjunct);
-            let volatile = facts.volatility == Volatility::Volatile;
             let mut set = self.relations_of(&facts.columns);
-            // Without relations of its own, or drawn once per row of the whole: at the top.
-            if set == 0 || volatile {
+            // Without relations of its own, or evaluated once per row of the whole: at the top.
+            if set == 0 || terms.stays(*conjunct) {
                 set = self.all();
             }
             let pair = terms.equi_columns(*conjunct);

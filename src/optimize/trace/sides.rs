@@ -4,8 +4,7 @@ use arrow_schema::{Field, Schema};
 
 use super::{By, NativeStep, Trace};
 use crate::leaf::{Leaf, Values};
-use crate::optimize::reads::free_columns;
-use crate::term::{ApplyForm, ColumnId, ColumnSet, GetSpec, RelNode, RelOp, TermId, Terms};
+use crate::term::{ApplyForm, ColumnId, ColumnSet, GetSpec, RelNode, RelOp, TermId, Terms, free_columns};
 
 impl Trace {
     /// What a step replaced and what came of it, as terms that have a meaning of their own: where they read the left

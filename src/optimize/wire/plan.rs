@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::super::shape::plan_shape;
 use super::super::{CapUse, DEFAULT_FAN_IN, Partitioning, Plan, PlanColumn, PlanNode, PlanOp};
 use super::{MOST_PARTITIONS, PhysicalScope, PhysicalWire};
-use crate::expr::ScalarType;
 use crate::expr::wire::{
     Codec, FORMAT, Kind, LeafWire, ReadContext, Reading, ScalarReader, SchemaWire, SortKeyWire, TypeWire, WireError,
     expect, from_json, to_json,
 };
+use crate::expr::{ScalarType, Semantics};
 use crate::leaf::{Leaf, Number};
 use crate::term::{AggregatePhase, ColumnId, Side};
 use crate::token::{Token, Tokenizer};
@@ -34,6 +34,9 @@ pub struct PlanDocument {
     target_partitions: usize,
     #[serde(default = "default_fan_in", skip_serializing_if = "is_default_fan_in")]
     fan_in: usize,
+    /// Left out where it is the default.
+    #[serde(default, skip_serializing_if = "Semantics::is_default")]
+    semantics: Semantics,
     fired: Vec<(String, u64)>,
     caps: Vec<(String, CapUse)>,
     size: u64,
@@ -122,6 +125,7 @@ impl PlanDocument {
             nodes,
             target_partitions: plan.target_partitions,
             fan_in: plan.fan_in,
+            semantics: plan.semantics,
             fired: plan.fired.iter().map(|(rule, times)| (rule.clone(), *times)).collect(),
             caps: plan.caps.iter().map(|(cap, used)| (cap.clone(), used.clone())).collect(),
             size: plan.size,
@@ -173,6 +177,7 @@ impl PlanDocument {
             leaves,
             target_partitions: self.target_partitions,
             fan_in: self.fan_in,
+            semantics: self.semantics,
             shape: self.shape,
             ruleset: self.ruleset,
             fired: self.fired.into_iter().collect(),

@@ -42,6 +42,11 @@ functions! {
             let stable = calls.iter().all(|(_, call)| !volatile(call) && call.scalars().all(|arg| stable(terms, arg)));
             Some(Value::Bool(stable))
         };
+    fact "movable" (Aggregates) -> Bool, "Whether every aggregate may be computed over other rows.",
+        |terms, args| {
+            let calls = &terms.aggregate(args.aggregates(0)?).aggregates;
+            Some(Value::Bool(!calls.iter().any(|(_, call)| terms.call_stays(call))))
+        };
     make "grouping" (Columns) -> Aggregates, "The aggregate that groups by these columns and computes nothing.",
         |terms, args| {
             let spec = AggregateSpec { group: args.columns(0)?.iter().collect(), aggregates: Vec::new() };
@@ -54,10 +59,13 @@ functions! {
             Some(Value::Bool(calls.iter().all(|(_, call)| insensitive(call))))
         };
     fact "splittable" (Aggregates) -> Bool,
-        "Whether every aggregate can be computed in two halves: none is of distinct values, or depends on the order of rows.",
+        "Whether every aggregate can be computed in two halves: none is of distinct values, depends on the order of rows or, under strict errors, can fail for a part.",
         |terms, args| {
             let calls = &terms.aggregate(args.aggregates(0)?).aggregates;
-            let whole = |call: &TermAggregate| call.distinct || matches!(call.function, AggregateFunction::Other(_));
+            let whole = |call: &TermAggregate| {
+                let fails = terms.semantics().is_strict() && terms.call_can_fail(call);
+                call.distinct || fails || matches!(call.function, AggregateFunction::Other(_))
+            };
             Some(Value::Bool(!calls.iter().any(|(_, call)| whole(call))))
         };
     make "of-one-row" (Aggregates) -> Projection, "What an aggregate gives where every group is a single row.",

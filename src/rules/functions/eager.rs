@@ -2,7 +2,6 @@
 
 use super::aggregates::cast;
 use super::functions;
-use super::predicates::stable;
 use crate::expr::{AggregateFunction, ScalarOp};
 use crate::rules::value::Value;
 use crate::term::{AggregateId, AggregateSpec, ColumnId, ColumnSet, ProjectionId, ScalarId, TermAggregate, Terms};
@@ -37,7 +36,8 @@ fn decomposes(terms: &Terms, call: &TermAggregate) -> bool {
         }),
         _ => false,
     };
-    exact && !call.distinct && call.scalars().all(|scalar| stable(terms, scalar))
+    // A part is computed for rows that the join drops.
+    exact && !call.distinct && !terms.call_stays(call)
 }
 
 /// The column of a half.
@@ -105,7 +105,11 @@ fn upper(terms: &mut Terms, whole: AggregateId, group: &ColumnSet, outer: bool) 
         };
         aggregates.push((target, whole_call));
         let result = terms.column_scalar(target);
-        columns.push((column, cast(terms, result, column)));
+        let result = cast(terms, result, column);
+        if terms.stays(result) {
+            return None;
+        }
+        columns.push((column, result));
     }
     aggregates.sort();
     aggregates.dedup();

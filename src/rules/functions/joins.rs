@@ -1,5 +1,5 @@
 use super::functions;
-use super::predicates::stable;
+use super::predicates::movable;
 use crate::expr::{BinaryOp, ScalarOp};
 use crate::rules::value::Value;
 use crate::term::{ColumnId, ColumnSet, Facts, JoinKey, KeysId, ScalarId, Side, Terms};
@@ -9,8 +9,8 @@ fn equi_key(terms: &Terms, conjunct: ScalarId, left: &Facts, right: &Facts) -> O
     let node = terms.node(conjunct);
     let (ScalarOp::Binary(BinaryOp::Eq), [a, b]) = (&node.op, node.args.as_slice()) else { return None };
     let (first, second) = (terms.scalar_facts(*a), terms.scalar_facts(*b));
-    // Values of two types would hash to two places.
-    if !stable(terms, conjunct) || first.data_type != second.data_type {
+    // Values of two types would hash to two places; keys are computed for every row of each side.
+    if !movable(terms, conjunct) || first.data_type != second.data_type {
         return None;
     }
     let reads = |columns: &ColumnSet, facts: &Facts| !columns.is_empty() && columns.is_subset(&facts.outputs);
@@ -30,7 +30,7 @@ fn plain(terms: &mut Terms, keys: KeysId, side: Side) -> Vec<ColumnId> {
 
 functions! {
     make "equi-keys" (Predicates Rel Rel) -> Keys,
-        "The conjuncts that equate a scalar of the first relation and one of the second, of one type.",
+        "The movable conjuncts that equate a scalar of the first relation and one of the second, of one type.",
         |terms, args| {
             let (left, right) = (args.rel(1)?, args.rel(2)?);
             let conjuncts = terms.predicates(args.predicates(0)?);

@@ -12,9 +12,14 @@ pub(super) fn never(terms: &Terms, scalar: ScalarId) -> bool {
     terms.as_literal(scalar).is_some_and(|literal| literal.is_null() || literal.as_bool() == Some(false))
 }
 
-/// Whether a conjunct can be evaluated over these columns alone, as often as one likes.
+/// Whether a scalar may be evaluated for other rows, as often as one likes.
+pub(super) fn movable(terms: &Terms, scalar: ScalarId) -> bool {
+    !terms.stays(scalar)
+}
+
+/// Whether a conjunct can be evaluated over these columns alone, for whatever rows.
 fn within(terms: &Terms, conjunct: ScalarId, columns: &ColumnSet) -> bool {
-    stable(terms, conjunct) && terms.scalar_facts(conjunct).columns.is_subset(columns)
+    movable(terms, conjunct) && terms.scalar_facts(conjunct).columns.is_subset(columns)
 }
 
 fn part(terms: &mut Terms, all: PredicatesId, keep: impl Fn(&Terms, ScalarId) -> bool) -> PredicatesId {
@@ -29,12 +34,17 @@ functions! {
         |terms, args| {
             Some(Value::Bool(terms.predicates(args.predicates(0)?).iter().all(|conjunct| stable(terms, *conjunct))))
         };
+    fact "movable" (Predicates) -> Bool,
+        "Whether every conjunct may be evaluated for other rows: none is volatile or, under strict errors, can fail.",
+        |terms, args| {
+            Some(Value::Bool(terms.predicates(args.predicates(0)?).iter().all(|conjunct| movable(terms, *conjunct))))
+        };
     fact "never" (Predicates) -> Bool, "Whether a conjunct is the constant false or null.",
         |terms, args| {
             let conjuncts = terms.predicates(args.predicates(0)?);
             Some(Value::Bool(conjuncts.iter().any(|conjunct| never(terms, *conjunct))))
         };
-    make "within" (Predicates Columns) -> Predicates, "The stable conjuncts that read these columns alone.",
+    make "within" (Predicates Columns) -> Predicates, "The movable conjuncts that read these columns alone.",
         |terms, args| {
             let columns = args.columns(1)?;
             Some(Value::Predicates(part(terms, args.predicates(0)?, |terms, one| within(terms, one, columns))))
@@ -44,10 +54,10 @@ functions! {
             let columns = args.columns(1)?;
             Some(Value::Predicates(part(terms, args.predicates(0)?, |terms, one| !within(terms, one, columns))))
         };
-    make "movable" (Predicates) -> Predicates, "The stable conjuncts.",
-        |terms, args| Some(Value::Predicates(part(terms, args.predicates(0)?, stable)));
-    make "fixed" (Predicates) -> Predicates, "The volatile conjuncts, which stay where they are.",
-        |terms, args| Some(Value::Predicates(part(terms, args.predicates(0)?, |terms, one| !stable(terms, one))));
+    make "movable-conjuncts" (Predicates) -> Predicates, "The conjuncts that are `movable`.",
+        |terms, args| Some(Value::Predicates(part(terms, args.predicates(0)?, movable)));
+    make "fixed-conjuncts" (Predicates) -> Predicates, "The conjuncts that `movable-conjuncts` leaves: they stay where they are.",
+        |terms, args| Some(Value::Predicates(part(terms, args.predicates(0)?, |terms, one| !movable(terms, one))));
     make "conjoin" (Predicates Predicates) -> Predicates, "The conjuncts of both.",
         |terms, args| {
             let mut both = terms.predicates(args.predicates(0)?).to_vec();

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use super::functions;
-use super::predicates::stable;
+use super::predicates::{movable, stable};
 use crate::expr::Literal;
 use crate::rules::value::Value;
 use crate::term::{ColumnId, ColumnSet, Extent, ProjectionId, ScalarId, Terms};
@@ -44,6 +44,11 @@ functions! {
         |terms, args| {
             let columns = terms.projection(args.projection(0)?);
             Some(Value::Bool(columns.iter().all(|(_, scalar)| stable(terms, *scalar))))
+        };
+    fact "movable" (Projection) -> Bool, "Whether every column of a projection may be computed for other rows.",
+        |terms, args| {
+            let columns = terms.projection(args.projection(0)?);
+            Some(Value::Bool(columns.iter().all(|(_, scalar)| movable(terms, *scalar))))
         };
     fact "identity" (Projection Rel) -> Bool, "Whether a projection of a relation is the relation itself.",
         |terms, args| Some(Value::Bool(terms.is_identity(args.projection(0)?, &args.rel(1)?.outputs)));

@@ -1,7 +1,7 @@
 use super::functions;
 use arrow_schema::DataType;
 
-use super::predicates::{never, stable};
+use super::predicates::{movable, never, stable};
 use crate::expr::{Literal, ScalarOp};
 use crate::rules::ScalarOperator;
 use crate::rules::value::Value;
@@ -20,6 +20,8 @@ fn widens(from: &DataType, to: &DataType) -> bool {
 functions! {
     fact "stable" (Scalar) -> Bool, "Whether a scalar calls no volatile function.",
         |terms, args| Some(Value::Bool(stable(terms, args.scalar(0)?)));
+    fact "movable" (Scalar) -> Bool, "Whether a scalar may be evaluated for other rows.",
+        |terms, args| Some(Value::Bool(movable(terms, args.scalar(0)?)));
     fact "safe" (Scalar) -> Bool, "Whether evaluating a scalar can never raise an error.",
         |terms, args| Some(Value::Bool(!terms.scalar_facts(args.scalar(0)?).can_fail));
     fact "constant" (Scalar) -> Bool, "Whether a scalar is a constant, null included.",

@@ -6,9 +6,9 @@ use indexmap::{IndexMap, IndexSet};
 use super::arithmetic::{integer, rescale};
 use super::compare::{as_float, order};
 use super::scalar::{Context, Positions, positions};
-use super::semantics::Overflow;
 use super::{EvalError, Relation, Row, Value};
 use crate::expr::AggregateFunction;
+use crate::expr::Overflow;
 use crate::term::{AggregateSpec, ColumnId, TermAggregate};
 
 /// One row per group, groups in the order of their first row; without keys, one row even over nothing.

@@ -1,9 +1,10 @@
-//! Applies: the right side is computed for every left row.
+//! Applies: the right side is computed for every left row. One that reads nothing of the left row is an input like
+//! any other: it is computed once, and its errors do not depend on whether there is a left row.
 
 use super::join::{concat, nulls};
 use super::scalar::{Context, positions};
 use super::{EvalError, Relation, Row, Value};
-use crate::term::{ApplyForm, ColumnId, ScalarId, TermId};
+use crate::term::{ApplyForm, ColumnId, ColumnSet, ScalarId, TermId, free_columns};
 
 /// What an `apply` gives over its left rows; within `right`, their columns are free.
 pub(super) fn apply(
@@ -22,10 +23,36 @@ pub(super) fn apply(
     let right_columns: Vec<ColumnId> = context.terms.facts(right).outputs.iter().collect();
     let both: Vec<ColumnId> = left.columns.iter().chain(&right_columns).copied().collect();
     let at = positions(&both);
+    let closed = match free_columns(context.terms, right).is_empty() {
+        true => Some(context.relation(right)?.select(&right_columns)?),
+        false => None,
+    };
+    let (closed, on) = match (closed, form) {
+        // So is the question of how many rows it has, where the condition asks nothing of the left row either.
+        (Some(found), ApplyForm::Scalar { .. }) if context.reads_only(on, &right_columns) => {
+            let at = positions(&right_columns);
+            let mut rows = Vec::new();
+            for row in found.rows {
+                if context.holds(on, &at, &row)? {
+                    rows.push(row);
+                }
+            }
+            match rows.len() {
+                0 | 1 => (Some(Relation { columns: found.columns, rows }), &[][..]),
+                rows => return Err(EvalError::SeveralRows { rows }),
+            }
+        }
+        (closed, _) => (closed, on),
+    };
     let mut rows: Vec<Row> = Vec::new();
     for row in &left.rows {
-        let seen = concat(outer_row, row);
-        let found = Context { outer: Some((&scope, &seen)), ..context }.relation(right)?.select(&right_columns)?;
+        let found = match &closed {
+            Some(found) => found.clone(),
+            None => {
+                let seen = concat(outer_row, row);
+                Context { outer: Some((&scope, &seen)), ..context }.relation(right)?.select(&right_columns)?
+            }
+        };
         let (mut matches, mut unknown) = (Vec::new(), false);
         for other in &found.rows {
             let pair = concat(row, other);
@@ -73,4 +100,11 @@ pub(super) fn apply(
         }
     };
     Ok(Relation { columns, rows })
+}
+
+impl Context<'_> {
+    fn reads_only(&self, conjuncts: &[ScalarId], columns: &[ColumnId]) -> bool {
+        let columns: ColumnSet = columns.iter().copied().collect();
+        conjuncts.iter().all(|conjunct| self.terms.scalar_facts(*conjunct).columns.is_subset(&columns))
+    }
 }

@@ -3,9 +3,9 @@
 use arrow_schema::DataType;
 
 use super::compare::as_float;
-use super::semantics::Overflow;
 use super::{Semantics, Value};
 use crate::expr::BinaryOp;
+use crate::expr::Overflow;
 
 /// Why an operation has no result; the caller knows its text.
 pub(super) enum Fault {

@@ -1,7 +1,7 @@
 //! When two results are the same result.
 
-use super::semantics::{Errors, FloatSums, RowOrder};
 use super::{EvalError, Relation, Row, Semantics, Value};
+use crate::expr::{Errors, FloatSums, RowOrder};
 use crate::term::ColumnId;
 
 /// What stays equal between two results.

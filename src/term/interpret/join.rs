@@ -21,7 +21,11 @@ pub(super) fn join(
         let (mut matched, mut unknown) = (false, false);
         for (other, right_matched) in right.rows.iter().zip(&mut right_matched) {
             let pair = concat(row, other);
-            match context.all(on, &at, &pair)? {
+            let met = match kind {
+                JoinKind::NullAwareAnti => context.all(on, &at, &pair)?,
+                _ => Some(context.holds(on, &at, &pair)?),
+            };
+            match met {
                 Some(true) => {
                     (matched, *right_matched) = (true, true);
                     if kind.gives_right() {
@@ -49,7 +53,7 @@ pub(super) fn join(
 }
 
 /// The left rows, each with whether the condition is true of a right row: null where it is true of none
-/// and null of one.
+/// and null of one. All right rows are tried, so that an error does not depend on their order.
 pub(super) fn mark_join(
     context: Context<'_>,
     mark: ColumnId,
@@ -64,12 +68,9 @@ pub(super) fn mark_join(
         let mut found = Some(false);
         for other in &right.rows {
             match context.all(on, &at, &concat(row, other))? {
-                Some(true) => {
-                    found = Some(true);
-                    break;
-                }
-                Some(false) => {}
-                None => found = None,
+                Some(true) => found = Some(true),
+                None if found == Some(false) => found = None,
+                _ => {}
             }
         }
         rows.push(concat(row, &[found.into()]));
@@ -89,7 +90,7 @@ pub(super) fn join_set(context: Context<'_>, on: &[ScalarId], inputs: &[&Relatio
         let at = positions(&product.columns);
         let ready = |conjunct: &ScalarId| {
             let facts = context.terms.scalar_facts(*conjunct);
-            !facts.can_fail
+            !context.terms.can_fail_under(*conjunct, context.semantics)
                 && facts.volatility < Volatility::Volatile
                 && facts.columns.iter().all(|column| at.contains_key(&column))
         };
@@ -99,7 +100,7 @@ pub(super) fn join_set(context: Context<'_>, on: &[ScalarId], inputs: &[&Relatio
         for row in &product.rows {
             for other in &input.rows {
                 let row = concat(row, other);
-                if context.all(&now, &at, &row)? == Some(true) {
+                if context.holds(&now, &at, &row)? {
                     rows.push(row);
                 }
             }
@@ -109,7 +110,7 @@ pub(super) fn join_set(context: Context<'_>, on: &[ScalarId], inputs: &[&Relatio
     let at = positions(&product.columns);
     let mut rows = Vec::new();
     for row in product.rows {
-        if context.all(&waiting, &at, &row)? == Some(true) {
+        if context.holds(&waiting, &at, &row)? {
             rows.push(row);
         }
     }

@@ -13,7 +13,9 @@
 //!   that is true, and one null among the compared leaves nobody sure.
 //! * AND, OR and CASE evaluate from left to right and stop when they know: an arm that is not taken
 //!   raises no error.
-//! * An `apply` computes its right side anew for every left row.
+//! * An `apply` computes its right side anew for every left row, and once if it reads nothing of it.
+//! * The conjuncts of a condition are a sequence of filters, except where null and false differ (`NOT IN`, marks): one
+//!   is evaluated for the rows of which those before it are true.
 //! * A [`Relation`] is a bag. [`Equivalence`] says what two results must share, and [`preserves`]
 //!   takes errors into account.
 
@@ -29,12 +31,12 @@ mod like;
 mod plan;
 mod relation;
 mod scalar;
-mod semantics;
 mod tables;
 mod unnest;
 mod value;
 mod window;
 
+pub use crate::expr::{Errors, FloatEquality, FloatSums, Overflow, RowOrder, Semantics};
 pub use arrow::{array_of, literal_of, values_of};
 pub use compare::{compare, order};
 pub use equivalence::{Equivalence, Verdict, preserves};
@@ -42,6 +44,5 @@ pub use error::EvalError;
 pub(crate) use plan::run_operator;
 pub use plan::{interpret, is_sorted};
 pub use relation::{Relation, Row, table};
-pub use semantics::{Errors, FloatEquality, FloatSums, Overflow, RowOrder, Semantics};
 pub use tables::{AggregateCalls, Calls, Tables};
 pub use value::Value;

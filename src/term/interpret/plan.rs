@@ -125,7 +125,7 @@ impl Context<'_> {
                 let at = positions(&input.columns);
                 let mut rows = Vec::new();
                 for row in input.rows {
-                    if self.all(terms.predicates(predicates), &at, &row)? == Some(true) {
+                    if self.holds(terms.predicates(predicates), &at, &row)? {
                         rows.push(row);
                     }
                 }

@@ -32,9 +32,20 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether all conjuncts hold: false as soon as one is false, else null if one is null.
+    /// The value of a conjunction where null is not false: false as soon as one conjunct is, else null if one is null.
     pub fn all(&self, conjuncts: &[ScalarId], at: &Positions, row: &[Value]) -> Result<Option<bool>, EvalError> {
         self.connective(true, conjuncts, at, row)
+    }
+
+    /// Whether all conjuncts are true: each is evaluated only where those before it are. So one conjunction is a
+    /// sequence of filters, and a filter over a filter means what both in one mean.
+    pub fn holds(&self, conjuncts: &[ScalarId], at: &Positions, row: &[Value]) -> Result<bool, EvalError> {
+        for conjunct in conjuncts {
+            if self.scalar(*conjunct, at, row)?.as_bool() != Some(true) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The value of a scalar.

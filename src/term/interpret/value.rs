@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, TimeUnit};
 
 use super::Semantics;
-use super::semantics::FloatEquality;
+use crate::expr::FloatEquality;
 use crate::expr::Literal;
 
 /// One value of one row.

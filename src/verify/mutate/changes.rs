@@ -213,8 +213,8 @@ impl Edits<'_> {
             let other = match name {
                 "within" => Some("beyond"),
                 "beyond" => Some("within"),
-                "movable" => Some("fixed"),
-                "fixed" => Some("movable"),
+                "movable-conjuncts" => Some("fixed-conjuncts"),
+                "fixed-conjuncts" => Some("movable-conjuncts"),
                 "add" => Some("minus"),
                 "minus" => Some("add"),
                 "subset" => Some("disjoint"),

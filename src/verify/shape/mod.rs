@@ -14,8 +14,10 @@ mod scalar;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::claims::{CHECKED, RELAXED, STRICT};
 use super::dice::Dice;
 use crate::rules::{ExampleFunctions, Rule, ScalarOperator, Value};
+use crate::term::interpret::Semantics;
 use crate::term::text::{Datum, DatumKind, lex, read};
 use crate::term::{ColumnId, TermId, Terms};
 
@@ -46,11 +48,21 @@ impl Flavour {
     fn of(attempt: usize, texts: bool) -> Flavour {
         match attempt % 8 {
             0 | 1 | 2 | 4 | 6 if texts => Flavour::Texts,
-            3 => Flavour::Failing,
+            3 | 4 => Flavour::Failing,
             5 => Flavour::Volatile,
             6 => Flavour::Ordered,
             7 => Flavour::Floats,
             _ => Flavour::Plain,
+        }
+    }
+
+    /// What the nth attempt means: most of what can fail does so under strict errors.
+    fn semantics(self, attempt: usize) -> Semantics {
+        match (self, attempt % 32) {
+            (Flavour::Failing, 4 | 20) => CHECKED,
+            (Flavour::Failing, 12) => RELAXED,
+            (Flavour::Failing, _) => STRICT,
+            _ => RELAXED,
         }
     }
 }
@@ -78,12 +90,14 @@ impl Shapes {
     /// The next one; `None` when this attempt made nothing of the pattern.
     pub fn next(&mut self) -> Option<Shape> {
         self.attempt += 1;
-        let mut terms = Terms::new(Arc::new(ExampleFunctions));
+        let flavour = Flavour::of(self.attempt, self.texts);
+        let semantics = flavour.semantics(self.attempt);
+        let mut terms = Terms::new(Arc::new(ExampleFunctions)).with_semantics(semantics);
         let mut maker = Maker {
             terms: &mut terms,
             dice: &mut self.dice,
             size: (self.attempt / 40).min(4),
-            flavour: Flavour::of(self.attempt, self.texts),
+            flavour,
             // Another alternative for each shape of a flavour.
             turn: self.attempt + self.attempt / 8,
             variables: HashMap::new(),

@@ -8,7 +8,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 use datafusion::logical_expr_common::casts::try_cast_literal_to_type;
-use leafhold::expr::{BinaryOp, DataTypeKey, Functions, Literal, Scalar, ScalarOp, Volatility, can_fail};
+use leafhold::expr::{BinaryOp, DataTypeKey, Functions, Literal, Scalar, ScalarOp, Semantics, Volatility, can_fail};
 
 use super::scope::Scope;
 use super::{Stop, invalid};
@@ -177,8 +177,8 @@ fn narrow(value: &Expr, items: &[Scalar], scope: &Scope<'_>) -> Option<(Scalar, 
     let (name, from) = scope.resolve(column)?;
     let exact = |kind: &DataType| kind.is_integer() || matches!(kind, DataType::Decimal128(_, _));
     let text = |kind: &DataType| matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-    let widened =
-        !can_fail(&ScalarOp::<()>::Cast { to: DataTypeKey(to.clone()), safe: false }, std::slice::from_ref(&from));
+    let cast = ScalarOp::<()>::Cast { to: DataTypeKey(to.clone()), safe: false };
+    let widened = !can_fail(&cast, std::slice::from_ref(&from), &Semantics::default());
     if !widened || !((exact(&from) && exact(to)) || (text(&from) && text(to))) {
         return None;
     }

@@ -1,7 +1,10 @@
+use serde::{Deserialize, Serialize};
+
 use crate::token::{Tokenize, Tokenizer};
 
 /// When two floats are equal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FloatEquality {
     /// NaN equals NaN and lies above everything; `-0.0` equals `0.0`. What DataFusion does.
     #[default]
@@ -12,7 +15,8 @@ pub enum FloatEquality {
 }
 
 /// What integer arithmetic does beyond its range.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Overflow {
     /// It wraps around.
     #[default]
@@ -22,7 +26,8 @@ pub enum Overflow {
 }
 
 /// Whether the order of the rows is a part of the result.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RowOrder {
     /// Only below a `sort`.
     #[default]
@@ -32,7 +37,8 @@ pub enum RowOrder {
 }
 
 /// What a rewrite may do to errors. Evaluation itself is the same under both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Errors {
     /// A rewrite may remove an error, never add one.
     Strict,
@@ -42,7 +48,8 @@ pub enum Errors {
 }
 
 /// Whether the rounding of a sum of floats is a part of the result.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FloatSums {
     /// Sums are taken in row order, and compare exactly.
     Exact,
@@ -52,7 +59,8 @@ pub enum FloatSums {
 }
 
 /// What a plan means, where engines differ. The default follows DataFusion.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Semantics {
     /// When two floats are equal.
     pub float_equality: FloatEquality,
@@ -67,6 +75,38 @@ pub struct Semantics {
 }
 
 impl Semantics {
+    /// What DataFusion does.
+    pub const DEFAULT: Semantics = Semantics {
+        float_equality: FloatEquality::TotalOrder,
+        overflow: Overflow::Wrap,
+        order: RowOrder::Bag,
+        errors: Errors::Relaxed,
+        float_sums: FloatSums::Reassociated,
+    };
+
+    /// Whether a rewrite may never add an error.
+    pub fn is_strict(&self) -> bool {
+        self.errors == Errors::Strict
+    }
+
+    /// Whether it is what DataFusion does.
+    pub fn is_default(&self) -> bool {
+        *self == Semantics::DEFAULT
+    }
+
+    /// How it differs from the default, in words: `strict errors, overflow is an error`. Empty for the default.
+    pub fn text(&self) -> String {
+        let differences = [
+            (self.float_equality == FloatEquality::Ieee, "ieee float equality"),
+            (self.errors == Errors::Strict, "strict errors"),
+            (self.overflow == Overflow::Error, "overflow is an error"),
+            (self.order == RowOrder::Ordered, "ordered rows"),
+            (self.float_sums == FloatSums::Exact, "exact float sums"),
+        ];
+        let words: Vec<_> = differences.into_iter().filter(|(differs, _)| *differs).map(|(_, words)| words).collect();
+        words.join(", ")
+    }
+
     /// Nothing may change but the order of rows: errors, overflow and rounding count.
     pub fn strict() -> Self {
         Semantics {
