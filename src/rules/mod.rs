@@ -46,6 +46,7 @@ pub use code::{codes, explain, title};
 pub(crate) use diagnostic::snippet;
 pub use diagnostic::{RuleError, RuleErrors};
 pub use error::{Named, RuleErrorKind, UnknownRule};
+pub(crate) use example::Replaced;
 pub(crate) use example::replace;
 pub use example::{ExampleError, print_alternative, print_physical, print_required};
 pub use example_functions::ExampleFunctions;

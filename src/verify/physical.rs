@@ -25,11 +25,17 @@ const DIVISIONS: usize = 3;
 /// Exhaustive fillings of one shape, and samples.
 const PER_SHAPE: (usize, usize) = (100, 20);
 
-/// Looks for terms, tables and partitions on which a rule's operator gives other rows.
+/// Looks for terms, tables and partitions on which a rule's operator gives other rows. Where it proposes the same as
+/// `known`, a rule that holds, there is nothing to look for.
 ///
 /// # Errors
 /// A counterexample, or why nothing could be compared.
-pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> Result<(), VerifyError> {
+pub(super) fn search(
+    rule: &Rule,
+    known: Option<&Rule>,
+    bounds: &Bounds,
+    coverage: &mut Coverage,
+) -> Result<(), VerifyError> {
     let tables = rule.tables();
     let mut dice = Dice::of(&("partitions", rule.name(), bounds.seed));
     let befores = rule.examples().iter().map(|example| &example.before).chain(rule.nots());
@@ -39,7 +45,7 @@ pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> R
             let notation = |error| VerifyError::Notation { rule: rule.name().to_owned(), text: text.clone(), error };
             let root = parse_into(&mut terms, text, &tables).map_err(notation)?;
             if matters(&terms, [root, root]) {
-                attempt(rule, &mut terms, root, &mut dice, coverage)?;
+                attempt(rule, known, &mut terms, root, &mut dice, coverage)?;
             }
         }
     }
@@ -49,7 +55,7 @@ pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> R
             break;
         }
         let Some(mut shape) = shapes.next() else { continue };
-        attempt(rule, &mut shape.terms, shape.root, &mut dice, coverage)?;
+        attempt(rule, known, &mut shape.terms, shape.root, &mut dice, coverage)?;
     }
     Ok(())
 }
@@ -57,6 +63,7 @@ pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> R
 /// Compares a term and all operators that the rule proposes for it.
 fn attempt(
     rule: &Rule,
+    known: Option<&Rule>,
     terms: &mut Terms,
     root: TermId,
     dice: &mut Dice,
@@ -66,7 +73,12 @@ fn attempt(
     if is_volatile(terms, root) {
         return Ok(());
     }
-    for alternative in rule.alternatives(terms, root) {
+    let mut alternatives = rule.alternatives(terms, root);
+    if let Some(known) = known.filter(|_| !alternatives.is_empty()) {
+        let known = known.alternatives(terms, root);
+        alternatives.retain(|alternative| !known.contains(alternative));
+    }
+    for alternative in alternatives {
         coverage.shapes += 1;
         let operator = match Operator::of(terms, &alternative) {
             Ok(operator) => operator,

@@ -12,7 +12,7 @@ use super::fill::{Domain, Filling};
 use super::physical;
 use super::shape::Shapes;
 use super::shrink::{shrink, simpler};
-use crate::rules::{ExampleFunctions, Phase, Rule};
+use crate::rules::{ExampleFunctions, Phase, Replaced, Rule};
 use crate::term::interpret::Semantics;
 use crate::term::text::{parse_into, print_line};
 use crate::term::{TermId, Terms};
@@ -29,13 +29,19 @@ struct Refuted {
     semantics: Semantics,
 }
 
-/// Looks for terms and tables on which a rule changes the result, and counts what was compared.
+/// Looks for terms and tables on which a rule changes the result, and counts what was compared. Where it does the same
+/// as `known`, a rule that holds, there is nothing to look for.
 ///
 /// # Errors
 /// The smallest counterexample that was found, or why nothing could be compared.
-pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> Result<(), VerifyError> {
+pub(super) fn search(
+    rule: &Rule,
+    known: Option<&Rule>,
+    bounds: &Bounds,
+    coverage: &mut Coverage,
+) -> Result<(), VerifyError> {
     if rule.phase() == Phase::Implement {
-        return physical::search(rule, bounds, coverage);
+        return physical::search(rule, known, bounds, coverage);
     }
     let tables = rule.tables();
     let mut dice = Dice::of(&("fillings", rule.name(), bounds.seed));
@@ -47,7 +53,7 @@ pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> R
             let notation = |error| VerifyError::Notation { rule: rule.name().to_owned(), text: text.clone(), error };
             let root = parse_into(&mut terms, text, &tables).map_err(notation)?;
             let most = if semantics == RELAXED { bounds.cases / 8 } else { bounds.cases / 16 };
-            for replaced in rule.replacements(&mut terms, root) {
+            for replaced in news(rule, known, &mut terms, root) {
                 let roots = [replaced.before, replaced.after];
                 if matters(&terms, roots) {
                     coverage.shapes += 1;
@@ -62,7 +68,7 @@ pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> R
             break;
         }
         let Some(mut shape) = shapes.next() else { continue };
-        let found = rule.replacements(&mut shape.terms, shape.root);
+        let found = news(rule, known, &mut shape.terms, shape.root);
         // Below the root the pattern fits by chance: that place is the root of another shape.
         for replaced in found.into_iter().filter(|replaced| replaced.path.is_empty()).take(2) {
             coverage.shapes += 1;
@@ -71,6 +77,16 @@ pub(super) fn search(rule: &Rule, bounds: &Bounds, coverage: &mut Coverage) -> R
         }
     }
     Ok(())
+}
+
+/// What a rule makes of a term, and the known one does not.
+fn news(rule: &Rule, known: Option<&Rule>, terms: &mut Terms, root: TermId) -> Vec<Replaced> {
+    let mut found = rule.replacements(terms, root);
+    if let Some(known) = known.filter(|_| !found.is_empty()) {
+        let known = known.replacements(terms, root);
+        found.retain(|new| !known.iter().any(|old| (&old.path, old.after) == (&new.path, new.after)));
+    }
+    found
 }
 
 /// Compares a term and what the rule makes of it.

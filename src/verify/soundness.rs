@@ -40,7 +40,7 @@ impl Verification {
 /// What a rule of `implement` proposes is run on partitions; only an extension's operator has no meaning here.
 pub fn verify(rule: &Rule, bounds: &Bounds) -> Verification {
     let mut coverage = Coverage::default();
-    let error = search(rule, bounds, &mut coverage).err();
+    let error = search(rule, None, bounds, &mut coverage).err();
     let compared = rule.phase() != Phase::Implement || coverage.cases() > 0;
     let mut verification = Verification { rule: rule.name().to_owned(), compared, coverage, error, guards: Vec::new() };
     if verification.error.is_some() || !compared {
@@ -49,7 +49,7 @@ pub fn verify(rule: &Rule, bounds: &Bounds) -> Verification {
     let texts = rule.guards().filter(|(_, soundness)| *soundness).map(|(text, _)| text.to_owned());
     for (at, guard) in texts.enumerate() {
         let Some(without) = rule.without_guard(at) else { break };
-        let without = match search(&without, bounds, &mut Coverage::default()) {
+        let without = match search(&without, Some(rule), bounds, &mut Coverage::default()) {
             Err(VerifyError::Unsound(counterexample)) => Some(*counterexample),
             _ => None,
         };

@@ -56,7 +56,7 @@ fn mutants_of(rule: &Rule, bounds: &Bounds) -> Vec<Mutant> {
         let text = format!(";; A mutant.\n{}", change.source);
         let Ok(set) = RuleSet::parse(&[("mutant", &text)]) else { continue };
         let Some(mutant) = set.rules().first() else { continue };
-        let fate = match search(mutant, bounds, &mut Coverage::default()) {
+        let fate = match search(mutant, None, bounds, &mut Coverage::default()) {
             Err(VerifyError::Unsound(_)) => Fate::Refuted,
             _ if mutant.check_examples().is_empty() => Fate::Survived,
             _ => Fate::Caught,
