@@ -202,6 +202,7 @@ impl Builder {
             leaves: self.leaves,
             target_partitions: 3,
             fan_in: 16,
+            semantics: leafhold::expr::Semantics::DEFAULT,
             ruleset: tokenize("rules"),
             fired: Default::default(),
             caps: Default::default(),
