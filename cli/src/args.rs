@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use leafhold::expr::{Errors, Semantics};
 use leafhold::optimize::DEFAULT_FAN_IN;
 
 use crate::report::ReportArg;
@@ -153,12 +154,32 @@ pub struct SettingArgs {
     /// Partitions that one task merges at most; more are merged by a tree of tasks
     #[arg(long, value_name = "N", default_value_t = DEFAULT_FAN_IN)]
     pub fan_in: usize,
+    /// What a plan may do to errors: strict plans raise none that the query as it is written does not raise
+    #[arg(long, value_enum, default_value_t = ErrorsArg::Relaxed)]
+    pub errors: ErrorsArg,
     /// Plan without this rule
     #[arg(long = "disable-rule", value_name = "NAME")]
     pub disabled: Vec<String>,
     /// Load the rules of a folder, too
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
+}
+
+impl SettingArgs {
+    /// What plans mean.
+    pub fn semantics(&self) -> Semantics {
+        let errors = match self.errors {
+            ErrorsArg::Relaxed => Errors::Relaxed,
+            ErrorsArg::Strict => Errors::Strict,
+        };
+        Semantics { errors, ..Semantics::DEFAULT }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ErrorsArg {
+    Relaxed,
+    Strict,
 }
 
 #[derive(Debug, clap::Args)]

@@ -38,6 +38,7 @@ pub fn prepare(args: &InputArgs) -> Result<Prepared, CliError> {
     let bound = session.bind(&sql).map_err(CliError::of)?;
     let planner = Planner::new(Arc::new(EngineFunctions))
         .with_rules(rules)
+        .with_semantics(args.setting.semantics())
         .with_target_partitions(args.setting.partitions.get())
         .with_fan_in(args.setting.fan_in);
     Ok(Prepared { session, bound, planner })

@@ -37,6 +37,22 @@ fn plans_are_the_same_in_every_process_and_with_any_number_of_threads() {
 }
 
 #[test]
+fn strict_errors_are_an_input_that_the_plan_shows() {
+    let explain = |args: &[&str]| leafhold(&[&["explain", "--tpch", "0.01"], args].concat()).ok().out;
+    let sql = "select n_name from nation, region where n_regionkey = r_regionkey and 1 / n_nationkey = 1";
+    let relaxed = explain(&["-c", sql]);
+    assert!(!relaxed.contains("; semantics"), "{relaxed}");
+    let strict = explain(&["-c", sql, "--errors", "strict"]);
+    assert!(strict.contains("; semantics strict errors\n"), "{strict}");
+    // The division waits for rows that have a region.
+    let place = |text: &str, word: &str| text.find(word).unwrap_or_else(|| panic!("{word}: {text}"));
+    assert!(place(&relaxed, "-join") < place(&relaxed, "filter"), "{relaxed}");
+    assert!(place(&strict, "filter") < place(&strict, "-join"), "{strict}");
+    let json = json(&["--errors", "strict"]);
+    assert_eq!(json["semantics"]["errors"], "strict");
+}
+
+#[test]
 fn json_has_what_programs_need() {
     let plain = json(&[]);
     assert_eq!(plain["token"].as_str().unwrap().len(), 64);
