@@ -36,9 +36,15 @@ fn verified(rules: &[Arc<Rule>]) -> Vec<Verification> {
 fn every_unsound_rule_is_refuted() {
     let rules = corpus("unsound");
     assert!(rules.len() >= 60, "{} rules", rules.len());
+    let mut strict = 0;
     for (rule, result) in rules.iter().zip(verified(&rules)) {
         match &result.error {
             Some(VerifyError::Unsound(found)) => {
+                // Under the default these are right, and found to be.
+                if rule.doc().contains("Wrong under strict errors") {
+                    strict += 1;
+                    assert!(found.under.as_ref().is_some_and(|under| under.starts_with("strict errors")), "{found}");
+                }
                 let text = found.to_string();
                 assert!(text.contains("counterexample") && text.contains("gives"), "{text}");
                 assert_ne!(found.before_rows, found.after_rows, "{text}");
@@ -48,6 +54,7 @@ fn every_unsound_rule_is_refuted() {
             other => panic!("{}: {other:?}\n{}", rule.name(), rule.source()),
         }
     }
+    assert!(strict >= 10, "{strict} rules that only strict errors refute");
 }
 
 #[test]
