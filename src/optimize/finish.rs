@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::condition;
 use super::cost::Movement;
 use super::extract::{Best, Candidate, Choice, Extraction, Goal};
 use super::plan::{Partitioning, PhysicalOp, PlanNode, PlanOp};
-use crate::expr::{Scalar, ScalarOp, SortKey, Window};
+use crate::expr::{Scalar, SortKey, Window};
 use crate::term::{AggregateId, AlternativeOp, ColumnId, ColumnSet, Required, ScalarId, SortId, Terms, UnnestSpec};
 
 /// Builds the physical tree of an extraction whose root gives at least these columns. No recursion.
@@ -287,7 +288,7 @@ impl Builder<'_> {
             }
             AlternativeOp::Empty(_) => node(PlanOp::Empty, self.needed.iter().collect(), Partitioning::Single, inputs),
             AlternativeOp::Filter(predicates) => {
-                let op = PhysicalOp::Filter { predicate: self.in_sequence(terms.predicates(predicates)) };
+                let op = PhysicalOp::Filter { predicate: condition::filters(terms, terms.predicates(predicates)) };
                 let (output, partitioning) = (first(), kept(0));
                 self.pruned(node(PlanOp::Compute(op), output, partitioning, inputs))
             }
@@ -316,7 +317,7 @@ impl Builder<'_> {
                         .iter()
                         .map(|(left, right)| (terms.tree(*left), terms.tree(*right)))
                         .collect(),
-                    residual: (!residual.is_empty()).then(|| self.in_sequence(residual)),
+                    residual: (!residual.is_empty()).then(|| condition::filters(terms, residual)),
                     build,
                 };
                 let output = join_output(kind, &inputs);
@@ -328,8 +329,8 @@ impl Builder<'_> {
                 };
                 let on = terms.predicates(on);
                 let condition = (!on.is_empty()).then(|| match kind {
-                    crate::expr::JoinKind::NullAwareAnti => self.all(on),
-                    _ => self.in_sequence(on),
+                    crate::expr::JoinKind::NullAwareAnti => condition::decides(terms, on),
+                    _ => condition::filters(terms, on),
                 });
                 let op = PhysicalOp::NestedLoopJoin { kind, condition };
                 let output = join_output(kind, &inputs);
@@ -338,7 +339,10 @@ impl Builder<'_> {
             AlternativeOp::MarkJoin { mark, on } => {
                 let on = terms.predicates(on);
                 let nullable = on.iter().any(|predicate| terms.scalar_facts(*predicate).nullable);
-                let op = PhysicalOp::MarkJoin { condition: (!on.is_empty()).then(|| self.all(on)), nullable };
+                let op = PhysicalOp::MarkJoin {
+                    condition: (!on.is_empty()).then(|| condition::decides(terms, on)),
+                    nullable,
+                };
                 let mut output = first();
                 output.push(mark);
                 let partitioning = match (&inputs[0].partitioning, &inputs[1].partitioning) {
@@ -424,24 +428,6 @@ impl Builder<'_> {
                 let partitioning = if single { Partitioning::Single } else { Partitioning::Any };
                 self.pruned(node(PlanOp::Compute(op), spec.output.clone(), partitioning, inputs))
             }
-        }
-    }
-
-    fn all(&self, conjuncts: &[ScalarId]) -> Scalar<ColumnId> {
-        Scalar::all(conjuncts.iter().map(|conjunct| self.terms.tree(*conjunct)).collect())
-    }
-
-    /// Conjuncts of which only a true whole counts. An engine evaluates the operands of an `and` as it likes, but only
-    /// the arm of a `case` that is taken: where errors are strict, what can fail stands behind what comes before it.
-    fn in_sequence(&self, conjuncts: &[ScalarId]) -> Scalar<ColumnId> {
-        let fails = |conjunct: &ScalarId| self.terms.scalar_facts(*conjunct).can_fail;
-        match conjuncts.iter().skip(1).position(fails) {
-            Some(at) if self.terms.semantics().is_strict() => {
-                let (before, rest) = conjuncts.split_at(at + 1);
-                let case = ScalarOp::Case { operand: false, otherwise: true };
-                Scalar::new(case, [self.all(before), self.in_sequence(rest), Scalar::literal(false)])
-            }
-            _ => self.all(conjuncts),
         }
     }
 

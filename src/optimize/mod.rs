@@ -11,6 +11,7 @@
 //! Only counted budgets stop anything, every map whose order can be seen is ordered, and ties fall to
 //! the lesser shape, then to what was written first: the same input gives the same plan, byte for byte, everywhere.
 
+mod condition;
 mod cost;
 mod counts;
 mod decorrelate;
