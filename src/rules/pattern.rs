@@ -251,11 +251,11 @@ impl Pattern {
         let Root::Scalar { test, .. } = &self.root else { return Vec::new() };
         let mut values: SmallVec<[Value<F::Id>; 8]> = smallvec![Value::Unbound; self.slots];
         values[ROOT] = Value::Scalar(scalar);
-        values[INPUTS] = Value::Rels(node.inputs.to_vec());
         if !test.accepts(forest.terms(), scalar, &mut values) {
             observer.mismatched(0, Cause::Operands, Found::Conjunct(scalar));
             return Vec::new();
         }
+        values[INPUTS] = Value::Rels(node.inputs.to_vec());
         let (steps, nodes) = (self.steps.as_slice(), smallvec![node]);
         let mut machine = Machine { forest, observer, steps, nodes, values, found: Vec::new() };
         machine.run(0);
