@@ -27,6 +27,8 @@ pub struct Summary {
     pub rows: u64,
     /// Bytes that they gave.
     pub bytes: u64,
+    /// The most bytes of memory that one of them held, where that was measured.
+    pub peak_memory: Option<u64>,
 }
 
 impl Summary {
@@ -49,6 +51,7 @@ impl Summary {
         // Reports also come from elsewhere: a sum must not overflow.
         self.rows = self.rows.saturating_add(event.rows);
         self.bytes = self.bytes.saturating_add(event.bytes_out);
+        self.peak_memory = self.peak_memory.max(event.peak_memory);
     }
 
     /// How much longer the slowest task ran than the mean of those that ran: 1.0 is even. `None` where nothing took

@@ -53,6 +53,7 @@ impl RunReport {
             Column::right("retries").optional(),
             Column::right("rows"),
             Column::right("bytes"),
+            Column::right("memory").optional(),
             Column::left("what"),
         ];
         for (stage, (label, summary)) in self.summaries() {
@@ -69,6 +70,7 @@ impl RunReport {
                 some(summary.retries > 0, summary.retries.to_string()),
                 summary.rows.to_string(),
                 bytes(summary.bytes),
+                summary.peak_memory.map_or_else(|| "-".to_owned(), bytes),
                 plain(&label),
             ];
             columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));

@@ -50,6 +50,7 @@ struct StageRow<'a> {
     retries: usize,
     rows: u64,
     bytes: u64,
+    peak_memory: Option<u64>,
 }
 
 /// A column for each fact of the tasks.
@@ -144,6 +145,7 @@ fn stages(report: &RunReport) -> Vec<StageRow<'_>> {
             retries: summary.retries,
             rows: summary.rows,
             bytes: summary.bytes,
+            peak_memory: summary.peak_memory,
         }
     };
     report.summaries().into_iter().map(row).collect()
