@@ -18,6 +18,7 @@ mod execution;
 mod executor;
 mod fragment;
 mod kernels;
+pub mod ledger;
 pub mod lifecycle;
 mod local;
 mod memory_budget;

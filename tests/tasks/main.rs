@@ -4,6 +4,7 @@ mod drawings;
 mod graph;
 #[path = "../common/kernels.rs"]
 mod kernels;
+mod ledger;
 mod liveness;
 mod lowering;
 mod plans;

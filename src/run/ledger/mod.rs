@@ -1,0 +1,28 @@
+//! The driver's book of a run on an engine that orders tasks itself: Dask, Ray.
+//!
+//! Such an engine is given all tasks at once. It decides what runs when and where, tries again what died with a worker, and
+//! uses what it has in memory already; the driver only hears of it, and not of all of it. A [`Ledger`] makes exactly
+//! one terminal event per planned task of what is heard (law T1), whatever comes late, twice, or never. It keeps the
+//! [protocol](super::lifecycle), so whoever feeds it, in whatever language, cannot break it.
+//!
+//! | what is heard | what the book makes of it |
+//! |---|---|
+//! | an execution of a task began, and it is none that is known | an attempt; what the task reads must be there. If there was an attempt under way, that one did not count |
+//! | an execution ended well | ok, with what the worker measured |
+//! | it raised an error | failed; while the engine has retries left, an attempt that does not count as soon as there is another one |
+//! | it stopped because it was told to | cancelled, if the run is stopping; else the same |
+//! | its worker is gone | the same; lost, once the engine gives the task up |
+//! | a task must have its rows (it is an output that is there, or something that reads it began), and nobody ever ran it | cached; what only cached tasks read is skipped |
+//! | the same, and an execution never said how it ended | ok, with what is known: its event died with its worker |
+//! | a future gives no data (law L5) | what reads it failed, or is lost |
+//! | an output failed, and nobody says where | what had failed and waited for a retry failed; else the output |
+//!
+//! An attempt counts from the first word of it, so what an engine has taken but not begun is no attempt.
+
+mod book;
+mod execution;
+mod hearing;
+mod node_rows;
+
+pub use book::Ledger;
+pub use execution::{Execution, ExecutionEnd, ExecutionResult, Given};
