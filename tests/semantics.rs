@@ -336,6 +336,30 @@ fn floats_compare_as_the_semantics_say() {
     }
 }
 
+/// The normal form of `not (a < b)` is `a >= b` only where one of the two holds.
+#[test]
+fn what_is_not_below_may_be_no_number() {
+    use BinaryOp::*;
+    let nan = || Scalar::literal(f64::NAN);
+    let one = || Scalar::literal(1.0);
+    let not = |tree: Tree| Scalar::new(ScalarOp::Not, [tree]);
+    let between = || Scalar::new(ScalarOp::Between { negated: true }, [nan(), one(), one()]);
+    for float_equality in [FloatEquality::TotalOrder, FloatEquality::Ieee] {
+        let semantics = Semantics { float_equality, ..Semantics::default() };
+        for op in [Lt, LtEq, Gt, GtEq, Eq, NotEq] {
+            let value = |tree| {
+                let mut query = Query::new();
+                query.terms = Terms::new(Arc::new(CoreFunctions)).with_semantics(semantics);
+                query.semantics = semantics;
+                query.value(tree).unwrap()
+            };
+            let (holds, negated) = (value(binary(op, nan(), one())), value(not(binary(op, nan(), one()))));
+            assert_ne!(holds, negated, "{} under {float_equality:?}", op.symbol());
+            assert_eq!(value(between()), Value::from(true), "under {float_equality:?}");
+        }
+    }
+}
+
 #[test]
 fn equality_is_not_identity() {
     assert_ne!(Value::from(0.0), Value::from(-0.0));

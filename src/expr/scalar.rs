@@ -77,6 +77,11 @@ impl BinaryOp {
         self <= BinaryOp::IsNotDistinctFrom
     }
 
+    /// Whether this asks which of two values is the larger.
+    pub fn is_ordering(self) -> bool {
+        matches!(self, BinaryOp::Lt | BinaryOp::LtEq | BinaryOp::Gt | BinaryOp::GtEq)
+    }
+
     /// The comparison that holds with swapped operands.
     pub fn commuted(self) -> Option<Self> {
         Some(match self {
@@ -89,7 +94,8 @@ impl BinaryOp {
         })
     }
 
-    /// The comparison that is true exactly where this one is false, and null where this one is null.
+    /// The comparison that is true exactly where this one is false, and null where this one is null; of an
+    /// [ordering](BinaryOp::is_ordering), where the type has one: IEEE 754 gives NaN none.
     pub fn negated(self) -> Option<Self> {
         Some(match self {
             BinaryOp::Eq => BinaryOp::NotEq,

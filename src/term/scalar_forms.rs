@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 
 use super::{ColumnId, ColumnSet, Extent, ScalarFacts, ScalarId, ScalarNode, TermAggregate, TermWindowCall, Terms};
 use crate::expr::{
-    AggregateFunction, BinaryOp, Literal, OuterColumn, Scalar, ScalarOp, ScalarType, Semantics, Volatility,
-    WindowFunction, aggregate_can_fail, can_fail, infer_op,
+    AggregateFunction, BinaryOp, FloatEquality, Literal, OuterColumn, Scalar, ScalarOp, ScalarType, Semantics,
+    Volatility, WindowFunction, aggregate_can_fail, can_fail, infer_op,
 };
 
 impl Terms {
@@ -29,13 +29,16 @@ impl Terms {
         match &op {
             ScalarOp::And | ScalarOp::Or => return self.connective(matches!(op, ScalarOp::And), args),
             ScalarOp::Between { negated } if self.scalar_facts(args[0]).volatility < Volatility::Volatile => {
-                let (low, high) = match negated {
+                // What is not between is below or above, where everything is one of these.
+                let outside = *negated && self.is_ordered(args[0]);
+                let (low, high) = match outside {
                     false => (BinaryOp::GtEq, BinaryOp::LtEq),
                     true => (BinaryOp::Lt, BinaryOp::Gt),
                 };
                 let low = self.scalar(ScalarOp::Binary(low), [args[0], args[1]]);
                 let high = self.scalar(ScalarOp::Binary(high), [args[0], args[2]]);
-                return self.connective(!negated, [low, high].into_iter().collect());
+                let form = self.connective(!outside, [low, high].into_iter().collect());
+                return if *negated && !outside { self.scalar(ScalarOp::Not, [form]) } else { form };
             }
             ScalarOp::Binary(binary) if binary.is_comparison() => {
                 let literal = |id: ScalarId| matches!(self.node(id).op, ScalarOp::Literal(_));
@@ -65,7 +68,9 @@ impl Terms {
                 match inner.op {
                     ScalarOp::Not => return inner.args[0],
                     ScalarOp::Binary(binary) => {
-                        if let Some(negated) = binary.negated() {
+                        let negated =
+                            binary.negated().filter(|_| !binary.is_ordering() || self.is_ordered(inner.args[0]));
+                        if let Some(negated) = negated {
                             return self.scalar(ScalarOp::Binary(negated), inner.args);
                         }
                     }
@@ -83,6 +88,12 @@ impl Terms {
             _ => {}
         }
         self.intern_node(ScalarNode { op, args })
+    }
+
+    /// Whether of two values of a scalar's type that are not null one is the larger, or they are equal. Floats have NaN, of which
+    /// IEEE 754 says none of these.
+    fn is_ordered(&self, scalar: ScalarId) -> bool {
+        self.semantics.float_equality != FloatEquality::Ieee || !self.scalar_facts(scalar).data_type.is_floating()
     }
 
     /// A column as a scalar.
