@@ -7,11 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: every call goes to the system's allocator as it came; counting touches no memory of theirs.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
+        let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        // Most allocations are no new peak, and a load is cheaper than a write.
+        if live > PEAK.load(Ordering::Relaxed) {
+            PEAK.fetch_max(live, Ordering::Relaxed);
+        }
         // SAFETY: the caller's promises are passed on.
         unsafe { System.alloc(layout) }
     }
@@ -26,4 +31,12 @@ unsafe impl GlobalAlloc for Counting {
 /// Bytes in use now.
 pub fn live() -> usize {
     LIVE.load(Ordering::Relaxed)
+}
+
+/// The most bytes that were in use at one time during some work, beyond those in use before it; and what the work gives.
+pub fn peak_during<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = live();
+    PEAK.store(before, Ordering::Relaxed);
+    let value = work();
+    (value, PEAK.load(Ordering::Relaxed).saturating_sub(before))
 }
