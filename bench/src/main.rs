@@ -2,6 +2,7 @@
 
 mod allocations;
 mod execution;
+mod executor;
 mod expressions;
 mod interner;
 mod lowering;
@@ -9,6 +10,7 @@ mod measure;
 mod memory;
 mod peers;
 mod planning;
+mod processes;
 mod python;
 mod quality;
 mod report;
@@ -54,6 +56,11 @@ enum Suite {
     Lowering(CoreArgs),
     /// Time and bytes of a million fresh nodes
     Memory(CoreArgs),
+    /// What an executor adds to a task that does nothing
+    Executor(CoreArgs),
+    /// What the executor suite starts
+    #[command(hide = true)]
+    Worker,
 }
 
 #[derive(clap::Args)]
@@ -111,8 +118,14 @@ fn main() -> ExitCode {
         Suite::Interner(args) => (interner::measure(&args), args.json),
         Suite::Lowering(args) => (lowering::measure(&args), args.json),
         Suite::Memory(args) => (memory::measure(&args), args.json),
+        Suite::Executor(args) => (executor::measure(&args), args.json),
+        Suite::Worker => return exit(processes::worker()),
     };
-    match outcome.and_then(|report| publish(&report, json)) {
+    exit(outcome.and_then(|report| publish(&report, json)))
+}
+
+fn exit(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

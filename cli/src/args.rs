@@ -35,6 +35,9 @@ pub enum Command {
     /// The rewrite rules
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Run tasks for the driver at the other end of standard input: what `run --isolate` starts
+    #[command(hide = true)]
+    Worker,
 }
 
 #[derive(Debug, clap::Args)]
@@ -191,6 +194,12 @@ pub struct ExecutionArgs {
     /// (a page for a browser). Give it several times for several; `run` prints the table when none is given
     #[arg(long = "report", value_name = "FORM[=FILE]", value_parser = crate::report::parse)]
     pub reports: Vec<ReportArg>,
+    /// Run tasks in this many worker processes: what crashes there takes nothing else down
+    #[arg(long, value_name = "N", conflicts_with = "threads")]
+    pub isolate: Option<NonZeroUsize>,
+    /// Try a task again, so many times, whose worker process died or hangs
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retries: u32,
 }
 
 impl ExecutionArgs {

@@ -14,6 +14,7 @@ mod report;
 mod rules;
 mod run;
 mod why;
+mod worker;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Why(args) => why::why(&args),
         Command::WhyNot(args) => why::why_not(&args),
         Command::Rules(command) => rules::rules(&command),
+        Command::Worker => worker::worker(),
     };
     match outcome {
         // A reader that has seen enough, such as `head`, is no failure.

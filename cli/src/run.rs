@@ -5,7 +5,8 @@ use std::sync::Arc;
 use leafhold::explain::{PlanText, caps_hit, rules_fired};
 use leafhold::leaf::{handle_counts, release};
 use leafhold::optimize::Plan;
-use leafhold::run::{Collected, LocalExecutor, RunFailure, collect};
+use leafhold::run::process::ProcessExecutor;
+use leafhold::run::{Collected, Executor, ExecutorOptions, LocalExecutor, RunFailure, collect};
 use leafhold_datafusion::DataFusionKernels;
 
 use crate::args::{ExecutionArgs, RunArgs};
@@ -14,6 +15,7 @@ use crate::output::{Screen, result, write_stdout};
 use crate::plan::prepare;
 use crate::progress::Progress;
 use crate::report::{ReportArg, Reports};
+use crate::worker::workers;
 
 /// Plans a query, runs it, and tells what happened.
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
@@ -50,6 +52,10 @@ fn plan_and_run(args: &RunArgs, screen: Screen) -> Result<(), CliError> {
 
 /// Runs a plan on this machine, with a progress bar.
 pub fn execute(plan: &Plan, args: &ExecutionArgs) -> Result<Collected, RunFailure> {
-    let executor = LocalExecutor::new(Arc::new(DataFusionKernels), args.threads());
-    collect(plan, &executor.with_observer(Arc::new(Progress::new())))
+    let options = ExecutorOptions::default().with_observer(Arc::new(Progress::new())).with_retries(args.retries);
+    let executor: Box<dyn Executor> = match args.isolate {
+        Some(processes) => Box::new(ProcessExecutor::new(workers(processes.get())).with_options(options)),
+        None => Box::new(LocalExecutor::new(Arc::new(DataFusionKernels), args.threads()).with_options(options)),
+    };
+    collect(plan, &*executor)
 }

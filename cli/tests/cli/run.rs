@@ -95,3 +95,54 @@ fn an_error_while_running_leaves_no_result_and_no_future() {
     let said = leafhold(&["run", "-c", sql, "--table", &table, "--output", "json"]);
     said.fails(1, &["Divide by zero", "1 failed"]);
 }
+
+#[test]
+fn worker_processes_give_what_threads_give() {
+    for query in ["tpch/q03", "tpch/q05", "tpch/q13"] {
+        let run = |how: &[&str]| {
+            let said = leafhold(&[&["run", query, "--tpch", "0.01", "--output", "csv"], how].concat()).ok();
+            assert_all_released(&said.err);
+            said
+        };
+        let (threads, processes) = (run(&["--threads", "2"]), run(&["--isolate", "2", "--retries", "1"]));
+        assert_eq!(processes.out, threads.out, "{query}");
+        assert!(processes.err.contains(" ok) in ") && processes.err.contains(" on 2 workers"), "{}", processes.err);
+    }
+    // A file is opened by the process that reads it.
+    let (_file, table) = sales();
+    let csv = leafhold(&["run", "-c", TOTALS, "--table", &table, "--output", "csv", "--isolate", "2"]).ok();
+    assert_eq!(csv.out, "region,total\nnorth,40\nsouth,20\n");
+}
+
+#[test]
+fn what_has_no_written_form_runs_beside_worker_processes() {
+    let (_file, table) = sales();
+    // DataFusion plans a recursive query in a way that cannot be sent.
+    let query = "with recursive n as (select 1 as i union all select i + 1 from n where i < 3) \
+        select region, i from sales join n on amount = 10 * i order by region, i";
+    let run =
+        |how: &[&str]| leafhold(&[&["run", "-c", query, "--table", &table, "--output", "csv"], how].concat()).ok().out;
+    assert_eq!(run(&["--isolate", "2"]), run(&["--threads", "1"]));
+}
+
+#[test]
+fn errors_of_tasks_cross_processes() {
+    let (_file, table) = sales();
+    let run = |how: &[&str]| {
+        let query = "select 1 / (amount - 10) as x from sales";
+        leafhold(&[&["run", "-c", query, "--table", &table, "--output", "csv"], how].concat())
+    };
+    let (threads, processes) = (run(&["--threads", "1"]), run(&["--isolate", "1"]));
+    processes.fails(1, &["Divide by zero", "1 failed"]);
+    threads.fails(1, &["Divide by zero", "1 failed"]);
+}
+
+#[test]
+fn workers_are_processes_or_threads() {
+    leafhold(&["run", "tpch/q01", "--isolate", "2", "--threads", "2"]).fails(2, &["--isolate", "--threads"]);
+    leafhold(&["run", "tpch/q01", "--isolate", "0"]).fails(2, &["--isolate"]);
+    // What a worker process says to a driver that is none.
+    let said = with_input(&["worker"], "GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(said.err.contains("there is no frame of kind 71; is this a Leafhold worker?"), "{}", said.err);
+}

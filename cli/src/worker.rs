@@ -1,0 +1,32 @@
+//! `leafhold worker`, and the driver's side of it.
+
+use std::io::IsTerminal;
+use std::process::Command;
+use std::sync::Arc;
+
+use leafhold::expr::wire::ReadContext;
+use leafhold::run::process::{ProcessWorkers, worker_process};
+use leafhold_datafusion::{DataFusionCodec, DataFusionKernels, EngineFunctions};
+
+use crate::error::CliError;
+
+/// Serves the driver at the other end of standard input, until it is gone.
+pub fn worker() -> Result<(), CliError> {
+    if std::io::stdin().is_terminal() {
+        let message = "a worker is started by a driver, which `leafhold run --isolate N` is";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let context = ReadContext::new(&EngineFunctions).with_codec(&DataFusionCodec);
+    worker_process(&DataFusionKernels, &context).map_err(CliError::of)
+}
+
+/// So many workers that are processes of this very program.
+pub fn workers(processes: usize) -> ProcessWorkers {
+    let program = std::env::current_exe().unwrap_or_else(|_| "leafhold".into());
+    let command = move || {
+        let mut command = Command::new(&program);
+        command.arg("worker");
+        command
+    };
+    ProcessWorkers::new(Arc::new(DataFusionKernels), processes, command).with_codec(Arc::new(DataFusionCodec))
+}
