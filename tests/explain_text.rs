@@ -128,6 +128,7 @@ fn plan(leaves: Vec<Leaf>) -> Plan {
         target_partitions: 4,
         fan_in: 16,
         semantics: leafhold::expr::Semantics::DEFAULT,
+        result: None,
         shape: tokenize("shape"),
         ruleset: tokenize("rules"),
         fired: IndexMap::from([("push-a".to_owned(), 2), ("merge-b".to_owned(), 1)]),

@@ -10,7 +10,7 @@ use super::names::{Futures, Shown, bracketed};
 use super::number::{estimate, grouped};
 use super::operator::{partitioning, physical, sort_keys};
 use super::tree::{Step, indent, walk};
-use crate::optimize::{CapUse, PhysicalOp, Plan, PlanNode, PlanOp};
+use crate::optimize::{CapUse, PhysicalOp, Plan, PlanNode, PlanOp, ResultPartitions};
 use crate::run::report::PlanLine;
 use crate::term::ColumnId;
 
@@ -69,6 +69,11 @@ impl PlanText<'_> {
     fn each_line(&self, mut visit: impl FnMut(Option<usize>, String) -> ControlFlow<()>) {
         let plan = self.plan;
         if self.header && self.header_lines().into_iter().any(|line| visit(None, line).is_break()) {
+            return;
+        }
+        if let Some(line) = plan.result.as_ref().map(|result| result_line(plan, result))
+            && visit(None, line).is_break()
+        {
             return;
         }
         let lines = Lines::new(plan);
@@ -206,5 +211,14 @@ impl<'a> Lines<'a> {
 
     pub(super) fn name(&self, column: ColumnId) -> Shown {
         Shown::new(&self.plan.column(column).name)
+    }
+}
+
+/// How the result lies, where somebody wished it so.
+fn result_line(plan: &Plan, result: &ResultPartitions) -> String {
+    let names: Vec<&str> = result.hashed.iter().map(|at| &*plan.output[*at].0).collect();
+    match names.as_slice() {
+        [] => format!("; the result evenly over {} partitions", result.count),
+        names => format!("; the result hashed({}) over {} partitions", names.join(" "), result.count),
     }
 }

@@ -1,7 +1,8 @@
 use super::{Expr, ExprError, Frame, Name, Op};
 use crate::token::{Tokenize, Tokenizer};
 
-/// How rows should lie in partitions. A wish: it changes no row, and a plan may do without.
+/// How rows should lie in partitions. It changes no row. As the outermost operator it says how the result lies; below
+/// others it is a wish that a plan may do without.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Repartitioning {
     /// Rows that agree on these columns in one partition, of so many.
@@ -61,7 +62,7 @@ impl Expr {
 }
 
 impl Frame {
-    /// The same rows, with a wish how they should lie in partitions. It has no meaning for the result.
+    /// The same rows, and how they should lie in partitions: see [`Repartitioning`].
     ///
     /// ```
     /// use std::sync::Arc;

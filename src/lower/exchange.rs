@@ -6,9 +6,9 @@ use super::piece::Piece;
 use super::positions::{Positions, positional};
 use super::ranges::range_keys;
 use super::sources::Sources;
-use super::{FragmentNode, FragmentOp, FragmentOutput, LowerError};
-use crate::expr::SortKey;
-use crate::optimize::{Partitioning, PhysicalOp, PlanNode, PlanOp};
+use super::{FragmentNode, FragmentOp, FragmentOutput, LowerError, TaskId};
+use crate::expr::{RowOrder, SortKey};
+use crate::optimize::{Partitioning, PhysicalOp, PlanNode, PlanOp, ResultPartitions};
 use crate::term::{AggregatePhase, ColumnId};
 
 impl Lowering<'_> {
@@ -84,6 +84,34 @@ impl Lowering<'_> {
         }
         let sources = vec![Sources::All(tasks.into())];
         Ok(Piece { open, ..Piece::start(op, schema, plan_node, sources, 1, layout) })
+    }
+
+    /// The tasks of the result, which lies as somebody wished, if so.
+    pub(super) fn result(&mut self, mut piece: Piece) -> Result<Vec<TaskId>, LowerError> {
+        let Some(ResultPartitions { hashed, count }) = self.plan.result.clone() else {
+            return self.stages.cut(piece, FragmentOutput::Whole);
+        };
+        if hashed.is_empty() && count == piece.partitions {
+            return self.stages.cut(piece, FragmentOutput::Whole);
+        }
+        let schema = piece.schema().clone();
+        let read = FragmentOp::Input { slot: 0, columns: None };
+        let nodes = vec![FragmentNode { op: read, inputs: Vec::new(), schema, plan_node: None }];
+        let sources = if count == 1 {
+            Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into())
+        } else if !hashed.is_empty() {
+            Sources::Ports(self.stages.cut(piece, FragmentOutput::Hashed { columns: hashed, ports: count })?.into())
+        } else if count < piece.partitions {
+            // Fewer partitions take in some each, which keeps the order, if there is one.
+            Sources::Groups(self.stages.cut(piece, FragmentOutput::Whole)?.into(), count)
+        } else {
+            // Parts of several partitions that have an order among them would lose it.
+            if piece.partitions > 1 && (self.is_ordered() || self.plan.semantics.order == RowOrder::Ordered) {
+                piece = self.one_after_the_other(piece)?;
+            }
+            Sources::Ports(self.stages.cut(piece, FragmentOutput::Even { ports: count })?.into())
+        };
+        self.stages.cut(Piece::of(nodes, vec![sources], count), FragmentOutput::Whole)
     }
 
     /// Partitions in one, in their order.

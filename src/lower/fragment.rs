@@ -102,6 +102,11 @@ pub enum FragmentOutput {
         /// How many ports.
         ports: usize,
     },
+    /// In parts of as many rows, give or take one, over this many ports, in order. Kernels give all rows in one port.
+    Even {
+        /// How many ports.
+        ports: usize,
+    },
     /// So many of the rows at even distances, or all if there are no more. Kernels give all rows in one port.
     Sampled {
         /// How many.
@@ -186,7 +191,9 @@ impl FragmentOutput {
     pub fn ports(&self) -> usize {
         match self {
             FragmentOutput::Whole | FragmentOutput::Sampled { .. } => 1,
-            FragmentOutput::Hashed { ports, .. } | FragmentOutput::Ranged { ports, .. } => *ports,
+            FragmentOutput::Hashed { ports, .. }
+            | FragmentOutput::Ranged { ports, .. }
+            | FragmentOutput::Even { ports } => *ports,
         }
     }
 
@@ -194,7 +201,10 @@ impl FragmentOutput {
     pub fn kernel_ports(&self) -> usize {
         match self {
             FragmentOutput::Hashed { ports, .. } => *ports,
-            FragmentOutput::Whole | FragmentOutput::Ranged { .. } | FragmentOutput::Sampled { .. } => 1,
+            FragmentOutput::Whole
+            | FragmentOutput::Ranged { .. }
+            | FragmentOutput::Even { .. }
+            | FragmentOutput::Sampled { .. } => 1,
         }
     }
 
@@ -202,7 +212,7 @@ impl FragmentOutput {
     pub(super) fn label(&self) -> Option<&'static str> {
         match self {
             FragmentOutput::Whole | FragmentOutput::Hashed { .. } => None,
-            FragmentOutput::Ranged { .. } => Some("divide"),
+            FragmentOutput::Ranged { .. } | FragmentOutput::Even { .. } => Some("divide"),
             FragmentOutput::Sampled { .. } => Some("sample"),
         }
     }

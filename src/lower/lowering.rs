@@ -70,11 +70,20 @@ impl Lowering<'_> {
 
     /// Whether a node's rows are the plan's result, but for a projection that keeps them where they are.
     pub(super) fn is_result(&self, node: &PlanNode) -> bool {
+        std::ptr::eq(self.result_node(), node)
+    }
+
+    /// Whether the partitions of the result have an order among them.
+    pub(super) fn is_ordered(&self) -> bool {
+        matches!(&self.result_node().op, PlanOp::Exchange { merge, .. } if !merge.is_empty())
+    }
+
+    fn result_node(&self) -> &PlanNode {
         let mut result = &self.plan.root;
         while let (PlanOp::Compute(PhysicalOp::Project { .. }), [input]) = (&result.op, result.inputs.as_slice()) {
             result = input;
         }
-        std::ptr::eq(&**result, node)
+        result
     }
 
     /// The piece of an input, for one of its parents.
@@ -246,7 +255,7 @@ impl Lowering<'_> {
             let positions = Positions::new("output", at, [piece.layout.as_slice()]).columns(&output)?;
             push_columns(&mut piece, positions, self.plan.schema.clone());
         }
-        self.stages.cut(piece, FragmentOutput::Whole)
+        self.result(piece)
     }
 
     /// The columns as `c0`, `c1`, .. Whether one can be null is the engine's to see.

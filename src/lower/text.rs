@@ -35,6 +35,7 @@ impl TaskGraph {
                     let keys = list(keys.iter().map(|key| At(key.column)));
                     format!(" -> ranged [{keys}] over {} by slot {boundaries}", count(*ports, "port"))
                 }
+                FragmentOutput::Even { ports } => format!(" -> evenly over {}", count(*ports, "port")),
                 FragmentOutput::Sampled { rows } => format!(" -> sampled, {}", count(*rows, "row")),
             };
             let _ = writeln!(text, "\nstage {stage}: {}{output}", count(tasks.len(), "task"));

@@ -82,6 +82,10 @@ impl Tokenize for FragmentOutput {
                 tokenizer.put(boundaries);
                 tokenizer.put(ports);
             }
+            FragmentOutput::Even { ports } => {
+                tokenizer.put_record("even");
+                tokenizer.put(ports);
+            }
             FragmentOutput::Sampled { rows } => {
                 tokenizer.put_record("sampled");
                 tokenizer.put(rows);

@@ -40,7 +40,7 @@ pub(crate) use normalize::{Cycle, RuleIndex, normalize};
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use counts::Budgets;
 pub use observer::Place;
-pub use plan::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp};
+pub use plan::{CapUse, Partitioning, PhysicalOp, Plan, PlanColumn, PlanNode, PlanOp, ResultPartitions};
 pub use planner::{DEFAULT_FAN_IN, DEFAULT_PARTITIONS, PlanError, Planner};
 pub use resolve::{Resolved, resolve};
 pub use shape::plan_shape;

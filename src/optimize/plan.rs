@@ -229,6 +229,16 @@ pub struct CapUse {
     pub term: Option<String>,
 }
 
+/// How the rows of a result lie in partitions.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResultPartitions {
+    /// Rows that agree on these columns, by their position in the result, are in one partition. Empty for evenly.
+    pub hashed: Vec<usize>,
+    /// How many partitions; at least one.
+    pub count: usize,
+}
+
 /// What the optimizer decided: a physical tree, and the leaves that it reads, with their futures.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -248,6 +258,8 @@ pub struct Plan {
     pub fan_in: usize,
     /// What the plan means, where engines differ.
     pub semantics: Semantics,
+    /// How the result is to lie, where the query ends with such a wish.
+    pub result: Option<ResultPartitions>,
     /// The shape token: the same in every run.
     pub shape: Token,
     /// The token of the rule set.

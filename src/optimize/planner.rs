@@ -17,11 +17,11 @@ use super::join_order::JoinUse;
 use super::leaves::read_leaves;
 use super::normalize::{RuleIndex, normalize};
 use super::observer::Observer;
-use super::plan::{CapUse, Plan, PlanColumn};
+use super::plan::{CapUse, Plan, PlanColumn, ResultPartitions};
 use super::resolve::{Resolved, resolve};
 use super::shape::plan_shape;
 use super::trace::{Recorder, Trace};
-use crate::expr::{Expr, FloatSums, Functions, Name, RowOrder, Semantics};
+use crate::expr::{Expr, FloatSums, Functions, Name, Op, Repartitioning, RowOrder, Semantics};
 use crate::rules::{Phase, RuleSet};
 use crate::term::{ColumnId, RelOp, TermId, Terms, terms_in_order};
 
@@ -261,7 +261,7 @@ impl Planner {
     fn query(&self, expr: &Expr) -> (Terms, Query) {
         let mut terms = self.terms();
         let Resolved { root, output } = resolve(expr, &mut terms);
-        (terms, Query { root, output, schema: expr.schema().clone() })
+        (terms, Query { root, output, schema: expr.schema().clone(), result: wish(expr) })
     }
 
     fn run_traced(&self, terms: Terms, query: Query) -> (Result<Plan, PlanError>, Trace) {
@@ -365,6 +365,7 @@ impl Planner {
             target_partitions: self.target_partitions,
             fan_in: self.fan_in,
             semantics: *terms.semantics(),
+            result: query.result.clone(),
             ruleset: self.rules.token(),
             fired,
             caps,
@@ -379,6 +380,18 @@ pub(super) struct Query {
     pub root: TermId,
     pub output: Vec<(Name, ColumnId)>,
     pub schema: SchemaRef,
+    pub result: Option<ResultPartitions>,
+}
+
+/// How the result is to lie, by the outermost operator. What lies below moves its rows as the plan needs it.
+fn wish(expr: &Expr) -> Option<ResultPartitions> {
+    let Op::Repartition(to) = expr.op() else { return None };
+    let position = |column: &Name| expr.schema().index_of(column).ok();
+    let hashed = match to {
+        Repartitioning::Hash(columns, _) => columns.iter().map(position).collect::<Option<_>>()?,
+        Repartitioning::RoundRobin(_) => Vec::new(),
+    };
+    Some(ResultPartitions { hashed, count: to.partitions() })
 }
 
 impl Query {
@@ -391,7 +404,7 @@ impl Query {
             Field::new(&**name, data_type, !facts.not_null.contains(*column))
         });
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Query { root, output, schema }
+        Query { root, output, schema, result: None }
     }
 }
 

@@ -187,7 +187,7 @@ impl Resolver<'_> {
                 // Another name of the same list would be gone.
                 self.keep(Resolved { root, output }, list)
             }
-            // A wish: no plan has to heed it.
+            // A wish, which the planner heeds where it is the outermost operator.
             Op::Repartition(_) => inputs.remove(0),
             Op::Sort(keys) => {
                 let input = inputs.remove(0);

@@ -19,6 +19,7 @@ pub(super) fn divide(
     let failed = |error: ArrowError| KernelError::Compute(error.to_string());
     match output {
         FragmentOutput::Whole | FragmentOutput::Hashed { .. } => Ok(vec![batches]),
+        FragmentOutput::Even { ports } => Ok(even(&batches, *ports)),
         FragmentOutput::Sampled { rows } => Ok(vec![sampled(batches, *rows).map_err(failed)?]),
         FragmentOutput::Ranged { keys, ports, .. } => {
             let boundaries: Vec<RecordBatch> =
@@ -41,6 +42,35 @@ fn sampled(batches: Vec<RecordBatch>, rows: usize) -> Result<Vec<RecordBatch>, A
         picked.push(batches[at].slice(position - before, 1));
     }
     Ok(vec![concat_batches(&first.schema(), &picked)?])
+}
+
+/// Parts of as many rows, give or take one, in order. Nothing is copied.
+fn even(batches: &[RecordBatch], ports: usize) -> Vec<Vec<RecordBatch>> {
+    let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let end = |port: usize| ((port as u128 + 1) * total as u128 / ports as u128) as usize;
+    let mut parts = vec![Vec::new(); ports];
+    let (mut port, mut before) = (0, 0);
+    for batch in batches {
+        let mut from = 0;
+        while from < batch.num_rows() {
+            let to = (end(port) - before).min(batch.num_rows());
+            match to > from {
+                true => parts[port].push(batch.slice(from, to - from)),
+                false => port += 1,
+            }
+            from = to.max(from);
+        }
+        before += batch.num_rows();
+    }
+    with_schema(parts, batches)
+}
+
+/// The schema travels with the data: no port is without a batch.
+fn with_schema(mut ports: Vec<Vec<RecordBatch>>, batches: &[RecordBatch]) -> Vec<Vec<RecordBatch>> {
+    if let Some(first) = batches.first() {
+        ports.iter_mut().filter(|port| port.is_empty()).for_each(|port| port.push(first.slice(0, 0)));
+    }
+    ports
 }
 
 /// Sorted rows, cut after the last one that is not behind a boundary. Nothing is copied.
@@ -76,11 +106,7 @@ fn ranged(
             ranges[port].push(batch.slice(from, batch.num_rows() - from));
         }
     }
-    // The schema travels with the data.
-    if let Some(first) = batches.first() {
-        ranges.iter_mut().filter(|range| range.is_empty()).for_each(|range| range.push(first.slice(0, 0)));
-    }
-    Ok(ranges)
+    Ok(with_schema(ranges, batches))
 }
 
 fn comparator(batch: &RecordBatch, bounds: &RecordBatch, key: &RangeKey) -> Result<DynComparator, ArrowError> {

@@ -53,7 +53,7 @@ pub fn run_fragment(
     if found != expected {
         return Err(contradiction(format!("it gave {found} ports instead of {expected}")).into());
     }
-    if matches!(fragment.output, FragmentOutput::Ranged { .. } | FragmentOutput::Sampled { .. }) {
+    if !matches!(fragment.output, FragmentOutput::Whole | FragmentOutput::Hashed { .. }) {
         output.ports = divide(&fragment.output, output.ports.pop().unwrap_or_default(), boundaries)?;
     }
     Ok(output)

@@ -156,7 +156,10 @@ impl Kernels for RowKernels {
         let width = rows.first().map_or(0, Vec::len);
         let schema = &Arc::new(Schema::new(known.chain((schema.fields().len()..width).map(state)).collect::<Vec<_>>()));
         let ports = match &fragment.output {
-            FragmentOutput::Whole | FragmentOutput::Ranged { .. } | FragmentOutput::Sampled { .. } => vec![rows],
+            FragmentOutput::Whole
+            | FragmentOutput::Ranged { .. }
+            | FragmentOutput::Even { .. }
+            | FragmentOutput::Sampled { .. } => vec![rows],
             FragmentOutput::Hashed { columns, ports } => {
                 let mut split = vec![Vec::new(); *ports];
                 for row in rows {

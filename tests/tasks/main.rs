@@ -12,5 +12,6 @@ mod properties;
 mod pruning;
 mod ranges;
 mod reductions;
+mod repartition;
 mod running;
 mod wire;

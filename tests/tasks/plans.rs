@@ -203,6 +203,7 @@ impl Builder {
             target_partitions: 3,
             fan_in: 16,
             semantics: leafhold::expr::Semantics::DEFAULT,
+            result: None,
             ruleset: tokenize("rules"),
             fired: Default::default(),
             caps: Default::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leafhold::expr::CoreFunctions;
 use leafhold::expr::wire::{NoCodec, ReadContext};
 use leafhold::lower::{FragmentOutput, TaskGraph, lower};
-use leafhold::optimize::{Plan, PlanNode};
+use leafhold::optimize::{Plan, PlanNode, ResultPartitions};
 use leafhold::run::{Executor, LocalExecutor};
 use proptest::prelude::*;
 
@@ -104,6 +104,8 @@ proptest! {
         let mut expected = rows.concat();
         expected.sort();
         prop_assert_eq!(run(read).concat(), expected.clone());
+        let wished = Plan { result: Some(ResultPartitions { hashed: Vec::new(), count: 7 }), ..plan(&rows, ports) };
+        prop_assert_eq!(run(lower(&wished).unwrap()).concat(), expected, "no wish costs the order");
         // Equal rows are in one range.
         let found = run(graph);
         for (left, right) in found.iter().zip(&found[1..]) {

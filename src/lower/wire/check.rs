@@ -127,12 +127,17 @@ pub(super) fn check_ends(nodes: &[FragmentNode], slots: usize, output: &Fragment
         FragmentOutput::Ranged { keys, .. } if keys.is_empty() || keys.iter().any(|key| key.column >= width) => {
             invalid(format!("the ranges are of no columns that the root, of {width} columns, gives"))
         }
-        FragmentOutput::Ranged { ports, .. } if !(1..=MOST_PARTITIONS).contains(ports) => {
+        FragmentOutput::Ranged { ports, .. } | FragmentOutput::Even { ports }
+            if !(1..=MOST_PARTITIONS).contains(ports) =>
+        {
             invalid(format!("{ports} ports; there may be 1 to {MOST_PARTITIONS}"))
         }
         FragmentOutput::Ranged { boundaries, .. } if *boundaries >= slots => {
             invalid(format!("boundaries in slot {boundaries} of {slots}"))
         }
-        FragmentOutput::Hashed { .. } | FragmentOutput::Ranged { .. } | FragmentOutput::Sampled { .. } => Ok(()),
+        FragmentOutput::Hashed { .. }
+        | FragmentOutput::Ranged { .. }
+        | FragmentOutput::Even { .. }
+        | FragmentOutput::Sampled { .. } => Ok(()),
     }
 }

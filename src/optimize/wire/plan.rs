@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::shape::plan_shape;
-use super::super::{CapUse, DEFAULT_FAN_IN, Partitioning, Plan, PlanColumn, PlanNode, PlanOp};
+use super::super::{CapUse, DEFAULT_FAN_IN, Partitioning, Plan, PlanColumn, PlanNode, PlanOp, ResultPartitions};
 use super::{MOST_PARTITIONS, PhysicalScope, PhysicalWire};
 use crate::expr::wire::{
     Codec, FORMAT, Kind, LeafWire, ReadContext, Reading, ScalarReader, SchemaWire, SortKeyWire, TypeWire, WireError,
@@ -37,6 +37,8 @@ pub struct PlanDocument {
     /// Left out where it is the default.
     #[serde(default, skip_serializing_if = "Semantics::is_default")]
     semantics: Semantics,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result: Option<ResultPartitions>,
     fired: Vec<(String, u64)>,
     caps: Vec<(String, CapUse)>,
     size: u64,
@@ -126,6 +128,7 @@ impl PlanDocument {
             target_partitions: plan.target_partitions,
             fan_in: plan.fan_in,
             semantics: plan.semantics,
+            result: plan.result.clone(),
             fired: plan.fired.iter().map(|(rule, times)| (rule.clone(), *times)).collect(),
             caps: plan.caps.iter().map(|(cap, used)| (cap.clone(), used.clone())).collect(),
             size: plan.size,
@@ -164,6 +167,12 @@ impl PlanDocument {
         if output.len() != schema.fields().len() {
             return Err(WireError::invalid("the result", "its columns are not those of its schema"));
         }
+        if let Some(ResultPartitions { hashed, count }) = &self.result {
+            check_partitions(*count)?;
+            if *count == 0 || hashed.iter().any(|column| *column >= output.len()) {
+                return Err(WireError::invalid("the result", "partitions that there cannot be"));
+            }
+        }
         let same = plan_shape(&root, &output, &leaves) == self.shape
             && (identity(&leaves) == self.identity || !reading.same_session());
         if !same {
@@ -178,6 +187,7 @@ impl PlanDocument {
             target_partitions: self.target_partitions,
             fan_in: self.fan_in,
             semantics: self.semantics,
+            result: self.result,
             shape: self.shape,
             ruleset: self.ruleset,
             fired: self.fired.into_iter().collect(),

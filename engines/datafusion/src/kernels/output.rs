@@ -44,10 +44,11 @@ pub(super) enum Ports {
 impl Ports {
     pub fn new(output: &FragmentOutput, schema: &SchemaRef) -> Result<Self> {
         Ok(match output {
-            // Ranges and samples are taken of the whole, beside the kernels.
-            FragmentOutput::Whole | FragmentOutput::Ranged { .. } | FragmentOutput::Sampled { .. } => {
-                Ports::Whole(Vec::new())
-            }
+            // Parts and samples are taken of the whole, beside the kernels.
+            FragmentOutput::Whole
+            | FragmentOutput::Ranged { .. }
+            | FragmentOutput::Even { .. }
+            | FragmentOutput::Sampled { .. } => Ports::Whole(Vec::new()),
             FragmentOutput::Hashed { columns, ports } => {
                 let keys = columns.iter().map(|column| {
                     let field = schema.fields().get(*column);
