@@ -5,11 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use leafhold::expr::ExprError;
 use leafhold::expr::wire::WireError;
 use leafhold::leaf::{DelayedError, FutureError, FutureErrorKind, ReadError};
-use leafhold::run::{FragmentError, RunCause, RunFailure};
+use leafhold::run::{FragmentError, KernelError, RunCause, RunFailure};
 use leafhold_datafusion::SqlError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+use crate::report::PyReport;
 
 /// An exception in the making: its class in `leafhold.errors`, and its attributes.
 pub struct Raise<'py> {
@@ -86,7 +88,7 @@ pub fn run(py: Python<'_>, failure: &RunFailure) -> PyErr {
     match failure {
         RunFailure::Lower(error) => Raise::new(py, "PlanError", error).into_error(),
         RunFailure::Run(error) => {
-            let report = error.report.to_text();
+            let report = PyReport(error.report.clone());
             finish(cause(py, &error.cause).and_then(|raise| raise.with("report", report)))
         }
     }
@@ -128,6 +130,9 @@ pub fn future_error(py: Python<'_>, error: &FutureError) -> PyErr {
 
 /// Why a fragment gave no rows.
 pub fn fragment(py: Python<'_>, label: &str, error: &FragmentError) -> PyErr {
+    if let FragmentError::Kernel(KernelError::Cancelled) = error {
+        return Raise::new(py, "RunCancelledError", format!("{label}: it was told to stop")).into_error();
+    }
     Raise::new(py, "ComputeError", format!("{label}: {error}")).into_error()
 }
 

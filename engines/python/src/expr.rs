@@ -1,8 +1,6 @@
 //! Expressions, as Python's frames hold them.
 
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
 
 use leafhold::explain::{PlanText, caps_hit, expr_text, rules_fired};
 use leafhold::expr::wire::{NoCodec, ReadContext};
@@ -10,9 +8,8 @@ use leafhold::expr::{Expr, Op};
 use leafhold::leaf::{FromDelayed, Leaf, NestedFutures, Values};
 use leafhold::lower::lower;
 use leafhold::optimize::{Plan, Planner};
-use leafhold::run::{Executor, LocalExecutor, RunFailure};
-use leafhold_datafusion::{Catalog, DataFusionKernels, EngineFunctions, Session};
-use parking_lot::Mutex;
+use leafhold::run::{ExecutorOptions, RunFailure};
+use leafhold_datafusion::{Catalog, EngineFunctions, Session};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -21,6 +18,7 @@ use crate::error::{self, Raise};
 use crate::future::{Handle, Resolver};
 use crate::graph::PyTaskGraph;
 use crate::origin::Origin;
+use crate::run::{PyLocalRun, PyObserver};
 
 /// An immutable expression, with strong handles to the futures below it.
 #[pyclass(frozen, module = "leafhold._leafhold", name = "Expr")]
@@ -133,12 +131,28 @@ impl PyExpr {
         futures
     }
 
-    /// Plans and runs it on threads of this process; gives a `pyarrow.Table`.
-    fn collect<'py>(&self, py: Python<'py>, threads: usize) -> PyResult<Bound<'py, PyAny>> {
+    /// Plans it and starts it on threads of this process. `observers` are called with JSON, see
+    /// [`PyObserver`].
+    #[pyo3(signature = (threads, retries, memory_limit, on_submit=None, on_event=None, on_finish=None))]
+    #[expect(clippy::too_many_arguments, reason = "it is called by name, from one place")]
+    fn start(
+        &self,
+        py: Python<'_>,
+        threads: usize,
+        retries: u32,
+        memory_limit: Option<u64>,
+        on_submit: Option<Py<PyAny>>,
+        on_event: Option<Py<PyAny>>,
+        on_finish: Option<Py<PyAny>>,
+    ) -> PyResult<PyLocalRun> {
         let plan = self.plan(py)?;
-        let outcome = run(py, &plan, threads)?;
-        let batches: Vec<_> = outcome.partitions.iter().flat_map(|partition| partition.iter().cloned()).collect();
-        arrow::table(py, &outcome.schema, &batches)
+        let graph = py.detach(|| lower(&plan)).map_err(|error| error::run(py, &RunFailure::Lower(error)))?;
+        let mut options = ExecutorOptions::default().with_retries(retries).with_failures_retried();
+        options.memory_limit = memory_limit;
+        if on_submit.is_some() || on_event.is_some() || on_finish.is_some() {
+            options = options.with_observer(Arc::new(PyObserver { on_submit, on_event, on_finish }));
+        }
+        Ok(PyLocalRun::start(py, graph, threads, options))
     }
 
     /// Plans it and makes tasks of the plan. What may not be shared between runs (it calls `now()` or
@@ -160,39 +174,4 @@ impl PyExpr {
 
 fn leaf_expr(py: Python<'_>, leaf: Leaf) -> PyResult<PyExpr> {
     Expr::leaf(leaf).map(PyExpr).map_err(|error| error::expr(py, &error))
-}
-
-/// How often a waiting main thread looks whether somebody pressed Ctrl-C.
-const SIGNALS: Duration = Duration::from_millis(50);
-
-/// Runs a plan, and cancels the run when a signal raises an exception.
-fn run(py: Python<'_>, plan: &Plan, threads: usize) -> PyResult<leafhold::run::Outcome> {
-    let graph = lower(plan).map_err(|error| error::run(py, &RunFailure::Lower(error)))?;
-    let run = py.detach(|| LocalExecutor::new(Arc::new(DataFusionKernels), threads).submit(graph));
-    let canceller = run.canceller();
-    let (sender, receiver) = channel();
-    let receiver = Mutex::new(receiver);
-    let waiter = std::thread::spawn(move || {
-        let _ = sender.send(run.wait());
-    });
-    let mut interrupted = None;
-    let result = loop {
-        match py.detach(|| receiver.lock().recv_timeout(SIGNALS)) {
-            Ok(result) => break Ok(result),
-            Err(RecvTimeoutError::Disconnected) => break Err(error::panicked("a run ended without a result")),
-            Err(RecvTimeoutError::Timeout) => {
-                if let Err(error) = py.check_signals() {
-                    canceller.cancel();
-                    interrupted.get_or_insert(error);
-                }
-            }
-        }
-    };
-    py.detach(|| {
-        let _ = waiter.join();
-    });
-    match (interrupted, result?) {
-        (Some(error), _) => Err(error),
-        (None, result) => result.map_err(|error| error::run(py, &RunFailure::Run(error))),
-    }
 }

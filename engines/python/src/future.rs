@@ -252,6 +252,11 @@ pub fn close(py: Python<'_>) {
     CLOSED.store(true, Ordering::Release);
 }
 
+/// Whether the interpreter goes away.
+pub fn is_closed() -> bool {
+    CLOSED.load(Ordering::Acquire)
+}
+
 fn unraisable(error: PyErr) {
     Python::try_attach(|py| error.write_unraisable(py, None));
 }

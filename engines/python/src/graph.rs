@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::future::Handle;
+use crate::lifecycle::PyLedger;
 use crate::origin::Origin;
 use crate::{arrow, error};
 
@@ -72,6 +73,17 @@ impl PyTaskGraph {
     #[getter]
     fn outputs(&self) -> Vec<usize> {
         self.graph.outputs.iter().map(|output| output.index()).collect()
+    }
+
+    /// What the tasks are called, in their order.
+    #[getter]
+    fn keys(&self) -> Vec<&str> {
+        self.names.iter().map(|name| &*name.key).collect()
+    }
+
+    /// The driver's book of a run of these tasks.
+    fn ledger(&self, retries: u32) -> PyResult<PyLedger> {
+        PyLedger::new(&self.graph, retries)
     }
 
     /// The tasks, producers first: dicts of `key`, `fragment` (index), `partition`, `ports`, `single`,

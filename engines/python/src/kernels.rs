@@ -1,6 +1,7 @@
 //! Fragments, run on a worker of somebody's cluster.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
@@ -26,16 +27,42 @@ const CACHED: usize = 64;
 
 static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 
-/// Runs a fragment over the tables of its slots; gives the table of each of its ports.
+/// Tells a fragment to stop, from any thread.
+#[pyclass(frozen, module = "leafhold._leafhold")]
+pub struct Stop(Arc<AtomicBool>);
+
+#[pymethods]
+impl Stop {
+    #[new]
+    fn new() -> Self {
+        Stop(Arc::default())
+    }
+
+    /// The fragment is to stop before its next batch.
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody said so.
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The table of each port, and the rows of each node of the fragment, where they were counted.
+type Given<'py> = (Vec<Bound<'py, PyAny>>, Vec<Option<u64>>);
+
+/// Runs a fragment over the tables of its slots; gives the table of each of its ports, and the rows of its nodes.
 #[pyfunction]
-#[pyo3(signature = (fragment, partition, inputs, started_ns))]
+#[pyo3(signature = (fragment, partition, inputs, started_ns, stop))]
 pub fn run_fragment<'py>(
     py: Python<'py>,
     fragment: &[u8],
     partition: usize,
     inputs: Vec<Vec<Bound<'py, PyAny>>>,
     started_ns: Option<u64>,
-) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    stop: &Bound<'py, Stop>,
+) -> PyResult<Given<'py>> {
     let fragment = read(py, fragment)?;
     let mut slots: Vec<SlotData> = Vec::with_capacity(inputs.len());
     for tables in &inputs {
@@ -44,14 +71,14 @@ pub fn run_fragment<'py>(
     }
     // Only fragments that ask for the time are told when their run started.
     let started = started_ns.map_or(SystemTime::UNIX_EPOCH, |ns| SystemTime::UNIX_EPOCH + Duration::from_nanos(ns));
-    let context = TaskContext { partition, started, ..TaskContext::default() };
+    let context = TaskContext { partition, started, cancelled: stop.get().0.clone(), ..TaskContext::default() };
     let output = py.detach(|| run::run_fragment(&DataFusionKernels, &fragment, slots, &context));
     let output = output.map_err(|error| error::fragment(py, &fragment.label, &error))?;
     let table = |batches: &Vec<RecordBatch>| match batches.first() {
         Some(first) => arrow::table(py, &first.schema(), batches),
         None => Err(error::panicked("a port without a batch")),
     };
-    output.ports.iter().map(table).collect()
+    Ok((output.ports.iter().map(table).collect::<PyResult<_>>()?, output.node_rows))
 }
 
 fn read(py: Python<'_>, bytes: &[u8]) -> PyResult<Arc<Fragment>> {

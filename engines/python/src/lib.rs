@@ -15,7 +15,10 @@ mod expr;
 mod future;
 mod graph;
 mod kernels;
+mod lifecycle;
 mod origin;
+mod report;
+mod run;
 mod tokenize;
 
 use pyo3::prelude::*;
@@ -28,6 +31,10 @@ fn _leafhold(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<expr::PyExpr>()?;
     module.add_class::<future::Handle>()?;
     module.add_class::<graph::PyTaskGraph>()?;
+    module.add_class::<kernels::Stop>()?;
+    module.add_class::<lifecycle::PyLedger>()?;
+    module.add_class::<report::PyReport>()?;
+    module.add_class::<run::PyLocalRun>()?;
     module.add_class::<origin::Origin>()?;
     module.add_function(wrap_pyfunction!(future::drain, module)?)?;
     module.add_function(wrap_pyfunction!(future::handle_counts, module)?)?;

@@ -88,3 +88,64 @@ def circle(key: str) -> Any:
     from distributed import Future
 
     return Future(key)
+
+
+class Slow:
+    """A table that takes its time when it is read: a task that sleeps."""
+
+    def __init__(self, part: int, seconds: float) -> None:
+        self.part, self.seconds = part, seconds
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        time.sleep(self.seconds)
+        return arrow(self.part).__arrow_c_stream__(requested_schema)
+
+
+class Gated:
+    """A table that can be read once a file is there; each reader leaves its process id beside it."""
+
+    def __init__(self, part: int, folder: str, gate: str = "open") -> None:
+        self.part, self.folder, self.gate = part, folder, gate
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        import os
+        from pathlib import Path
+
+        folder = Path(self.folder)
+        (folder / f"reads-{self.part}-{os.getpid()}-{time.monotonic_ns()}").touch()
+        deadline = time.monotonic() + 60
+        while not (folder / self.gate).exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return arrow(self.part).__arrow_c_stream__(requested_schema)
+
+
+class Failing:
+    """A table that raises when it is read; the first ``good`` times, counted in a file."""
+
+    def __init__(self, text: str, folder: str | None = None, times: int = 1 << 30) -> None:
+        self.text, self.folder, self.times = text, folder, times
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        if self.folder is not None:
+            from pathlib import Path
+
+            before = len(list(Path(self.folder).iterdir()))
+            (Path(self.folder) / f"try-{before}").touch()
+            if before >= self.times:
+                return arrow(0).__arrow_c_stream__(requested_schema)
+        return fail(self.text)
+
+
+class Deadly:
+    """A table whose readers die, once they have had the time to say that they began."""
+
+    def __init__(self, part: int) -> None:
+        self.part = part
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        import os
+        import signal
+
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -165,7 +165,7 @@ def test_a_future_that_fails_and_one_that_is_cancelled() -> None:
         with pytest.raises(lh.FutureFailedError, match="leaf `t`, partition 1.*late") as caught:
             frame.compute()
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
-        assert "failed" in caught.value.report
+        assert "failed" in caught.value.report.states
     cancelled: Future = Future()
     frame = lh.from_futures([cancelled], schema=arrow(0), name="t")
     cancelled.cancel()

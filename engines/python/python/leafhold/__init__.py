@@ -15,6 +15,9 @@ On a cluster of ``dask.distributed`` the data stay where they are::
     kept = lh.sql("select .. from orders", orders=frame).persist(executor=client)
     kept.compute(executor=client)                # only this result comes here
 
+What happened to every task is a result, too: :meth:`Frame.run` gives a :class:`Run` with its :class:`RunReport`, and
+an error carries it as ``error.report``.
+
 Errors are :class:`LeafholdError` and its kinds, see :mod:`leafhold.errors`.
 """
 
@@ -24,12 +27,14 @@ import atexit
 
 from . import _leafhold, errors
 from ._frame import Frame, from_arrow, from_futures, sql
+from ._report import RunReport
+from ._run import Run
 from ._tokenize import tokenize
 from .errors import *  # noqa: F403
 
 __version__: str = _leafhold.__version__
 
-__all__ = ["Frame", "from_arrow", "from_futures", "sql", "tokenize", "errors", *errors.__all__]
+__all__ = ["Frame", "Run", "RunReport", "from_arrow", "from_futures", "sql", "tokenize", "errors", *errors.__all__]
 
 # Releases that are due are carried out while there still is an interpreter.
 atexit.register(_leafhold.close)

@@ -14,7 +14,7 @@ from tlz import identity
 
 from . import _leafhold, _worker
 from ._arrow import concat
-from ._dask import DaskFuture, engine_of, explain, is_open, scheduler_of, settle
+from ._dask import DaskFuture, engine_of, explain, is_open, scheduler_of
 from ._futures import live_future, words
 from ._tasks import task as call
 from .errors import (
@@ -43,12 +43,23 @@ class ClusterRun:
         self.keys: list[str] = []
         #: The leaves' futures, and which partitions of which leaves they are.
         self.reads: list[tuple[_worker.LeafRead, DaskFuture]] = []
+        self._leaves: dict[str, tuple[_leafhold.FutureHandle, _worker.LeafRead, DaskFuture]] = {}
+        #: The leaf's future that gave no data when the tasks were to be sent.
+        self.broken: _leafhold.FutureHandle | None = None
         #: Futures made again in place of lost ones.
         self.recovered: list[_leafhold.FutureHandle] = []
         #: Data at hand that had to go to a worker first.
         self.scattered: list[distributed.Future] = []
 
-    def submit(self) -> None:
+    def tasks(self) -> dict[str, int]:
+        """The tasks' keys on the cluster, and which tasks they are."""
+        return {key: task for task, key in enumerate(self.graph.keys)}
+
+    def leaves(self) -> dict[str, tuple[_leafhold.FutureHandle, _worker.LeafRead, DaskFuture]]:
+        """The leaves' futures, each once, by the generation of the graph's own handle."""
+        return self._leaves
+
+    def submit(self, retries: int = 0) -> None:
         """Sends the tasks. Raises at once when a leaf's data are gone."""
         tasks = self.graph.tasks()
         graph: dict[str, GraphNode] = {}
@@ -86,7 +97,7 @@ class ClusterRun:
                 graph[again] = Task(again, identity, TaskRef(key))
                 key = again
             asked.append(key)
-        self.outputs = self.client.get(graph, asked, sync=False)
+        self.outputs = self.client.get(graph, asked, sync=False, retries=retries or None)
 
     def _output_key(self, task: dict[str, Any], graph: dict[str, GraphNode]) -> str:
         return task["key"] if task["ports"] == 1 else self._port(task, 0, graph)
@@ -112,9 +123,14 @@ class ClusterRun:
                     self.scattered.extend(self.client.scatter({key: table}, asynchronous=False).values())
                 return None, TaskRef(key)
             case ("future", leaf, partition, schema, nested, handle, origin):
-                future = self._leaf(leaf, partition, handle, origin)
+                try:
+                    future = self._leaf(leaf, partition, handle, origin)
+                except LeafholdError:
+                    self.broken = handle
+                    raise
                 read = _worker.LeafRead(leaf, partition, future.key, schema, nested)
                 self.reads.append((read, future))
+                self._leaves.setdefault(handle.generation, (handle, read, future))
                 return read, TaskRef(future.dask_key)
         raise AssertionError(f"no source of a task: {source[0]}")
 
@@ -174,11 +190,19 @@ class ClusterRun:
             return FutureLostError(f"the client was closed meanwhile: {words(error)}", engine=None)
         return explain(error)
 
+    def let_go(self) -> None:
+        """Lets go of the outputs: what nobody else wants, Dask does not begin any more."""
+        for future in self.outputs:
+            future.release()
+        self.outputs = []
+
     def release(self) -> None:
         """Lets go of what only this run needs."""
-        for future in [*self.outputs, *self.scattered]:
+        self.let_go()
+        for future in self.scattered:
             future.release()
-        self.outputs, self.scattered, self.recovered, self.reads = [], [], [], []
+        self.scattered, self.recovered, self.reads, self._leaves = [], [], [], {}
+        self.graph = None
 
 
 def check_client(client: Any) -> None:
@@ -189,15 +213,3 @@ def check_client(client: Any) -> None:
         raise PlanError("the client is asynchronous; give one that is not, and call from a thread of your own")
     if not is_open(client):
         raise FutureLostError(f"the client {client.id} is {client.status}; make a new one", engine=f"dask:{client.id}")
-
-
-def compute(expr: _leafhold.Expr, client: distributed.Client) -> pa.Table:
-    """Runs a plan on a cluster; only the result comes here."""
-    run = ClusterRun(expr, client)
-    try:
-        run.submit()
-        return run.gather()
-    finally:
-        run.release()
-        # A failed task would otherwise be found under its key by the next run.
-        settle(client)

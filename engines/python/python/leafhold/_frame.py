@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
 from . import _leafhold
 from ._arrow import describe, to_schema, to_table
-from ._futures import LiveFuture, handle_of, live_future, live_future_of
-from .errors import FutureError, LeafholdError, PlanError, SchemaError
+from ._futures import LiveFuture, handle_of, live_future_of
+from ._local import LocalRun
+from ._report import RunReport
+from ._run import Observers, Run
+from .errors import LeafholdError, PlanError, SchemaError
 
 if TYPE_CHECKING:
     import distributed
@@ -73,35 +75,75 @@ class Frame:
             raise PlanError(f'stage={stage!r} is neither "plan" nor "written"')
         return self._expr.plan_text()
 
-    def compute(self, executor: Literal["local"] | distributed.Client = "local") -> pa.Table:
-        """Plans the frame, runs it, and gives its rows. The frame can be computed again.
+    def run(
+        self,
+        executor: Literal["local"] | distributed.Client = "local",
+        *,
+        threads: int | None = None,
+        retries: int = 0,
+        memory_limit: int | None = None,
+        on_submit: Callable[[dict[str, Any]], None] | None = None,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+        on_finish: Callable[[RunReport], None] | None = None,
+        progress: bool = False,
+    ) -> Run:
+        """Plans the frame and starts it: gives the run, at once. The frame can be run again.
 
-        ``executor`` is ``"local"``, threads of this process, or a ``distributed.Client``: then the plan runs
-        on the workers of its cluster, and only the result comes here.
+        ``executor`` is ``"local"``, ``threads`` of this process (as many as there are cores), or a
+        ``distributed.Client``: then the plan runs on the workers of its cluster, and only the result comes here.
 
-        Raises a :class:`~leafhold.LeafholdError`: the future of a leaf that gives no data by name of leaf,
-        partition and key, with the cause chained.
+        ``retries`` is how often a task is tried again that raised an error. On a cluster, how often one is tried again
+        whose worker died is Dask's affair (``distributed.scheduler.allowed-failures``).
+
+        ``memory_limit`` bounds the bytes of rows that this process keeps for tasks to come; what has no room goes to a
+        temporary folder. The workers of a cluster have a bound of their own.
+
+        Observers are called in this process, on a thread of the run's: ``on_submit`` with the number of ``tasks`` and
+        the ``stages``, ``on_event`` with each task's one terminal event, as in :attr:`RunReport.events`, ``on_finish``
+        with the :class:`~leafhold.RunReport`. One that raises harms nobody. ``progress`` shows a bar.
+
+        >>> import leafhold as lh, pyarrow as pa
+        >>> seen = []
+        >>> frame = lh.sql("select max(a) as m from t", t=pa.table({"a": [1, 3, 2]}))
+        >>> run = frame.run(on_event=lambda event: seen.append(event["state"]))
+        >>> run.result().to_pydict(), run.report.is_ok, seen
+        ({'m': [3]}, True, ['ok'])
+
+        An error has the report inside:
+
+        >>> try:
+        ...     lh.sql("select 1 / a as b from t", t=pa.table({"a": [0]})).run().result()
+        ... except lh.ComputeError as error:
+        ...     error.report.states
+        {'failed': 1}
         """
+        if threads is not None and threads < 1:
+            raise PlanError(f"threads={threads!r}; a run needs at least one")
+        if retries < 0 or (memory_limit is not None and memory_limit < 0):
+            raise PlanError(f"retries={retries!r} and memory_limit={memory_limit!r} count from 0")
+        observers = Observers(on_submit, on_event, on_finish, progress)
         if isinstance(executor, str):
             if executor != "local":
                 raise PlanError(f'executor={executor!r} is neither "local" nor a distributed.Client')
-            return self._collect()
-        from . import _cluster
+            return LocalRun(self._expr, observers, threads, retries, memory_limit)
+        from ._driver import DaskRun
 
-        return _cluster.compute(self._expr, executor)
+        return DaskRun(self._expr, executor, observers, retries)
 
-    def _collect(self) -> pa.Table:
+    def compute(self, executor: Literal["local"] | distributed.Client = "local") -> pa.Table:
+        """Plans the frame, runs it, and gives its rows: ``run(executor).result()``. Ctrl-C cancels the run.
+
+        Raises a :class:`~leafhold.LeafholdError`: the future of a leaf that gives no data by name of leaf,
+        partition and key, with the cause chained, and with what happened to every task as its ``report``.
+        """
+        run = self.run(executor)
         try:
-            return self._expr.collect(os.cpu_count() or 1)
-        except FutureError as error:
-            for leaf, partition, handle in self._expr.futures():
-                if (leaf, partition) == (error.leaf, error.partition):
-                    cause = live_future(handle).cause
-                    if isinstance(cause, LeafholdError):
-                        failure = cause.again(leaf, partition)
-                        raise failure from failure.__cause__
-                    raise error from cause
+            run.wait()
+        except BaseException:
+            run.cancel()
+            run.wait()
             raise
+        return run.result()
 
     def persist(self, executor: distributed.Client, name: str | None = None, recoverable: bool = True) -> Frame:
         """Starts the frame on a cluster, and gives a frame over the futures of its result, at once.

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from . import _leafhold
 from ._arrow import describe, mismatch, to_table
+from ._measure import Execution
 from .errors import (
     FutureCancelledError,
     FutureFailedError,
@@ -55,7 +56,21 @@ def run_fragment(
 
     ``slots`` says of each slot what its sources are: a leaf's data, as a ``LeafRead``, or ``None`` for rows of
     Leafhold's own. The values of all sources follow in that order. Gives a table, or a tuple of one per port.
+    What happens here is told to whoever runs a plan with this task in it: see :mod:`leafhold._measure`.
     """
+    with Execution() as execution:
+        return _run(execution, wanted, fragment, partition, slots, started_ns, values)
+
+
+def _run(
+    execution: Execution,
+    wanted: str,
+    fragment: bytes,
+    partition: int,
+    slots: tuple[tuple[tuple | None, ...], ...],
+    started_ns: int | None,
+    values: tuple,
+) -> Any:
     if wanted != version():
         raise WorkerError(
             f"the worker has leafhold {version()}, the client {wanted}; install the same wheel on both: "
@@ -63,7 +78,9 @@ def run_fragment(
         )
     rest = iter(values)
     inputs = [[table for source in slot for table in _tables(source, next(rest))] for slot in slots]
-    ports = _leafhold.run_fragment(fragment, partition, inputs, started_ns)
+    execution.took(inputs)
+    ports, node_rows = _leafhold.run_fragment(fragment, partition, inputs, started_ns, execution.stop)
+    execution.gave(ports, node_rows)
     return ports[0] if len(ports) == 1 else tuple(ports)
 
 

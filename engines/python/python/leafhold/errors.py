@@ -24,7 +24,10 @@ apply, and survives pickling.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._report import RunReport
 
 __all__ = [
     "ComputeError",
@@ -62,8 +65,8 @@ class LeafholdError(Exception):
     key: str | None = None
     #: The engine that has, or had, the data.
     engine: str | None = None
-    #: What happened to every task of the run, as text, where there was a run.
-    report: str | None = None
+    #: What happened to every task of the run, where there was a run.
+    report: RunReport | None = None
 
     def __init__(self, message: str = "", **attributes: Any) -> None:
         super().__init__(message)

@@ -1,0 +1,291 @@
+"""Runs on a cluster of ``dask.distributed``.
+
+Dask orders the tasks, tries again what died with a worker, and knows what it has in memory. The driver here only listens:
+to what workers tell of tasks (:mod:`leafhold._measure`), to the scheduler's word of workers that are gone, to the
+futures of leaves and outputs. What it hears goes into the native half's book (``Ledger``), which makes exactly one
+terminal event per planned task of it, whatever comes late, twice, or never.
+
+All of it happens on one thread per run, and so do the calls of observers: the client's loop never waits for them.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import weakref
+from typing import Any
+
+import distributed
+import pyarrow as pa
+
+from . import _leafhold
+from ._cluster import ClusterRun
+from ._dask import is_open, settle
+from ._events import events_of
+from ._report import RunReport
+from ._run import Observers, Run, with_report
+from .errors import ComputeError, FutureError, FutureLostError, LeafholdError, RunCancelledError
+
+#: How long, in seconds, what runs when a run stops may take to say how it ended. Tasks look whether they are still
+#: wanted between two batches; one that reads a slow object of somebody else's does not.
+PATIENCE = 2.0
+
+#: How often, in seconds, a run looks whether its client is still open.
+_LOOK = 0.2
+
+
+class DaskRun(Run):
+    """A plan on a cluster."""
+
+    __slots__ = ("_driver",)
+
+    def __init__(self, expr: _leafhold.Expr, client: distributed.Client, observers: Observers, retries: int) -> None:
+        self._driver = Driver(expr, client, observers, retries)
+        # The thread knows the driver, and not this: when nobody has this any more, nobody wants the result.
+        weakref.finalize(self, self._driver.cancel)
+        self._driver.start()
+
+    def cancel(self) -> None:
+        self._driver.cancel()
+
+    def _wait(self, seconds: float) -> bool:
+        return self._driver.over.wait(seconds)
+
+    def _report(self) -> RunReport:
+        return self._driver.report
+
+    def _result(self) -> pa.Table:
+        error = self._driver.error
+        if error is None:
+            return self._driver.table
+        if isinstance(error, LeafholdError):
+            # Another object each time: what is raised holds the frames that it goes through.
+            failure = error.again()
+            raise failure from failure.__cause__
+        raise error
+
+
+class Driver:
+    """The driver's side of one run."""
+
+    def __init__(self, expr: _leafhold.Expr, client: distributed.Client, observers: Observers, retries: int) -> None:
+        self.client, self.observers, self.retries = client, observers, retries
+        self.cluster = ClusterRun(expr, client)
+        self.ledger = self.cluster.graph.ledger(retries)
+        self.tasks = self.cluster.tasks()
+        #: What is heard and not yet dealt with: a kind, and words.
+        self.heard: queue.SimpleQueue[tuple] = queue.SimpleQueue()
+        self.over = threading.Event()
+        #: What to add to a worker's times, by its clock: one for the whole run, so that its tasks keep their order.
+        self.offsets: dict[str, int] = {}
+        self.workers: set[str] = set()
+        self.left = 0
+        self.cancelled = False
+        #: When, if ever, the run is to be over although something has not said how it ended.
+        self.deadline: float | None = None
+        self.table: pa.Table | None = None
+        self.error: BaseException | None = None
+        self.report: RunReport
+        self.began, self.started_unix = time.monotonic_ns(), time.time_ns()
+
+    def start(self) -> None:
+        """Sends the tasks, and listens."""
+        threading.Thread(target=self._live, name="leafhold-run", daemon=True).start()
+
+    def cancel(self) -> None:
+        """Asks the run to stop; more than once, or after the end, that does nothing."""
+        self.hear("cancel")
+
+    # What others' threads call. They only leave word.
+
+    def wants(self, key: str) -> bool:
+        return key in self.tasks
+
+    def hear(self, kind: str, *said: Any) -> None:
+        self.heard.put((kind, *said))
+
+    # The run's own thread.
+
+    def _live(self) -> None:
+        events = events_of(self.client)
+        try:
+            self.observers.on_submit(len(self.tasks), self.ledger.stages())
+            events.add(self)
+            try:
+                self._submit()
+                self._drive()
+                if self.error is None and not self.ledger.is_stopping:
+                    self.table = self.cluster.gather()
+            finally:
+                events.remove(self)
+        except BaseException as error:
+            # Whatever it is, whoever waits for the run is to see it.
+            self.error = self.error or error
+        finally:
+            try:
+                self._close()
+            finally:
+                self.over.set()
+
+    def _submit(self) -> None:
+        try:
+            self.cluster.submit(self.retries)
+        except LeafholdError as error:
+            # A leaf's data are gone: nothing was sent.
+            self.error = error
+            if self.cluster.broken is not None:
+                self._no_data(self.cluster.broken, error)
+            self.ledger.cancel(self._now())
+            return
+        self.left = len(self.cluster.outputs)
+        for generation, (_, _, future) in self.cluster.leaves().items():
+            # By number: what waits for a future must not hold it.
+            future.on_done(_leave_word(self.heard, "leaf", generation))
+        for output, future in zip(self.cluster.graph.outputs, self.cluster.outputs):
+            self.client.loop.add_callback(_watch, future._state, self.heard, output)
+
+    def _drive(self) -> None:
+        """Listens until every output is there, or the run has stopped."""
+        while self.left > 0 and not self._has_stopped():
+            try:
+                kind, *said = self.heard.get(timeout=_LOOK)
+            except queue.Empty:
+                kind, said = "nothing", []
+            getattr(self, f"_on_{kind}")(*said)
+            self._tell()
+
+    def _has_stopped(self) -> bool:
+        if not is_open(self.client):
+            # Nothing more will be heard.
+            self.error = self.error or FutureLostError("the client was closed while the run was under way")
+            self.ledger.give_up(("client-closed", str(self.error), None), True, self._now())
+        if not self.ledger.is_stopping:
+            return False
+        if self.deadline is None:
+            self.deadline = time.monotonic() + PATIENCE
+        if self.error is None and time.monotonic() < self.deadline:
+            # A task has failed, and the cluster is about to say so of an output.
+            return False
+        if self.cluster.outputs:
+            # Nobody wants the other tasks any more: Dask stops what has not begun, and `_measure` what has.
+            self.cluster.let_go()
+        return self.ledger.is_over or time.monotonic() >= self.deadline
+
+    def _on_nothing(self) -> None:
+        pass
+
+    def _on_cancel(self) -> None:
+        if not self.cancelled and self.error is None:
+            self.cancelled = True
+            self.error = RunCancelledError("the run was cancelled")
+            self.ledger.cancel(self._now())
+
+    def _on_task(self, word: dict[str, Any], heard: int) -> None:
+        task = self.tasks[word["key"]]
+        self.workers.add(word["address"])
+        offset = self.offsets.get(word["clock"])
+        if offset is None:
+            offset = self.offsets[word["clock"]] = events_of(self.client).offsets[word["clock"]]
+        word = dict(word)
+        for time_of in ("started", "ended"):
+            if time_of in word:
+                word[time_of] = max(0, word[time_of] + offset - self.began)
+        now = heard - self.began
+        if word["what"] == "started":
+            self.ledger.started(task, word, now)
+        else:
+            self.ledger.answered(task, word, now)
+
+    def _on_worker(self, worker: str, cause: str) -> None:
+        self.ledger.worker_lost(worker, cause, self._now())
+
+    def _on_leaf(self, generation: str) -> None:
+        handle, read, future = self.cluster.leaves()[generation]
+        problem = future.problem()
+        if problem is None:
+            self.ledger.future(handle, None, False, self._now())
+            return
+        # Law L5: nobody has to wait until it reaches an output.
+        self.error = self.error or problem.again(read.leaf, read.partition)
+        self._no_data(handle, problem.again(read.leaf, read.partition))
+
+    def _no_data(self, handle: _leafhold.FutureHandle, error: LeafholdError) -> None:
+        kind = f"future-{error.kind}" if isinstance(error, FutureError) else type(error).__name__
+        lost = isinstance(error, FutureLostError)
+        self.ledger.future(handle, (kind, str(error), None), lost, self._now())
+
+    def _on_output(self, task: int, status: str, error: BaseException | None) -> None:
+        if status == "finished":
+            self.left -= 1
+            self.ledger.there(task, self._now())
+            return
+        if self.error is not None or not is_open(self.client):
+            return
+        for generation, (_, _, future) in self.cluster.leaves().items():
+            if future.problem() is not None:
+                self._on_leaf(generation)
+        self.error = self.error or self.cluster.explain(error)
+        killed = isinstance(error, distributed.KilledWorker)
+        words_of = (type(self.error).__name__, str(self.error), None)
+        culprit = self.tasks.get(_task_key(error.task)) if killed else None
+        if culprit is not None:
+            self.ledger.task_lost(culprit, ("worker-lost", str(self.error), None), self._now())
+        else:
+            self.ledger.failed(task, words_of, self._now())
+
+    def _tell(self) -> None:
+        for event in self.ledger.take_events():
+            self.observers.on_event(event)
+
+    def _now(self) -> int:
+        return time.monotonic_ns() - self.began
+
+    def _close(self) -> None:
+        """Gives up what has not said how it ended, closes the book, and lets go of everything."""
+        now = self._now()
+        if not self.ledger.is_over:
+            if self.error is None:
+                silent = ("not-needed", "the result was there before it said how it ended", None)
+            else:
+                silent = ("no-answer", f"it was told to stop, and had not said how it ended after {PATIENCE:g} s", None)
+            self.ledger.give_up(silent, False, now)
+        events, native = self.ledger.close(self.started_unix, now, len(self.workers))
+        self.report = RunReport(native)
+        if self.error is None and self.table is None:
+            self.error = ComputeError(_first_error(self.report) or "the run ended without a result")
+        if self.error is not None:
+            self.error = with_report(self.error, self.report)
+        for event in events:
+            self.observers.on_event(event)
+        try:
+            self.cluster.release()
+            # A failed task would otherwise be found under its key by the next run.
+            settle(self.client)
+        except Exception as error:
+            if is_open(self.client):
+                self.error = self.error or with_report(error, self.report)
+        self.observers.on_finish(native)
+
+
+async def _watch(state: Any, heard: queue.SimpleQueue, task: int) -> None:
+    """Leaves word when an output is there, or never will be. ``lost`` passes: Dask makes it again."""
+    while state.status in ("pending", "lost"):
+        await state.wait()
+    heard.put(("output", task, state.status, state.exception))
+
+
+def _leave_word(heard: queue.SimpleQueue, *said: Any) -> Any:
+    return lambda: heard.put(said)
+
+
+def _first_error(report: RunReport) -> str | None:
+    messages = (
+        event["error"]["message"] for event in report if event["state"] in ("failed", "lost") and "error" in event
+    )
+    return next(messages, None)
+
+
+def _task_key(key: Any) -> str:
+    """The task that a port belongs to."""
+    return str(key).partition("-port-")[0]

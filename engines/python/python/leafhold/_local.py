@@ -1,0 +1,78 @@
+"""Runs on threads of this process."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pyarrow as pa
+
+from . import _leafhold
+from ._futures import live_future
+from ._report import RunReport
+from ._run import Observers, Run, with_report
+from .errors import FutureError, LeafholdError
+
+
+class _Causes:
+    """What the computations of the leaves' futures raised: the native half has only words for it.
+
+    It lets go of the futures when the run is over.
+    """
+
+    def __init__(self, expr: _leafhold.Expr, observers: Observers) -> None:
+        self.observers = observers
+        self.futures: dict[tuple[str, int], Any] = {}
+        self.raised: dict[tuple[str, int], BaseException] = {}
+        for leaf, partition, handle in expr.futures():
+            self.futures[leaf, partition] = live_future(handle)
+
+    def on_finish(self, report: _leafhold.Report) -> None:
+        futures, self.futures = self.futures, {}
+        self.raised = {place: future.cause for place, future in futures.items() if future.cause is not None}
+        self.observers.on_finish(report)
+
+
+class LocalRun(Run):
+    """A run of Leafhold's own executor."""
+
+    __slots__ = ("_native", "_causes")
+
+    def __init__(
+        self,
+        expr: _leafhold.Expr,
+        observers: Observers,
+        threads: int | None,
+        retries: int,
+        memory_limit: int | None,
+    ) -> None:
+        self._causes = _Causes(expr, observers)
+        self._native = expr.start(
+            threads or os.cpu_count() or 1,
+            retries,
+            memory_limit,
+            observers.on_submit if observers.submit else None,
+            observers.on_event if observers.event else None,
+            self._causes.on_finish,
+        )
+
+    def cancel(self) -> None:
+        self._native.cancel()
+
+    def _wait(self, seconds: float) -> bool:
+        return self._native.wait(seconds)
+
+    def _report(self) -> RunReport:
+        return RunReport(self._native.report())
+
+    def _result(self) -> pa.Table:
+        try:
+            return self._native.result()
+        except FutureError as error:
+            cause = self._causes.raised.get((error.leaf, error.partition))
+            if isinstance(cause, LeafholdError):
+                failure = with_report(cause.again(error.leaf, error.partition), self._report())
+                raise failure from failure.__cause__
+            raise with_report(error, self._report()) from cause
+        except LeafholdError as error:
+            raise with_report(error, self._report())

@@ -1,0 +1,172 @@
+"""What a worker tells of the tasks that it runs.
+
+Every execution is announced when it begins and when it ends, under one topic of the scheduler's. A worker's
+messages reach the scheduler in order, before the word that the task is done, and the scheduler passes them on in that
+order: whoever hears that a task is done has heard how. Times are of the worker's monotonic clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import socket
+import threading
+import time
+import traceback
+import uuid
+from typing import Any
+
+import pyarrow as pa
+
+from . import _leafhold
+from .errors import RunCancelledError
+
+#: Where workers tell of tasks.
+TOPIC = "leafhold-tasks"
+
+#: The version of what they tell.
+PROTOCOL = 1
+
+#: The most characters of a remote trace: its end says most.
+TRACE = 16_384
+
+#: How often, in seconds, a worker looks whether somebody still wants what it runs.
+LOOK = 0.05
+
+_SESSION = uuid.uuid4().hex[:12]
+_numbers = itertools.count()
+_lock = threading.Lock()
+#: The threads of each worker of this process that have run a task, by address.
+_lanes: dict[str, dict[int, int]] = {}
+#: What runs now, by the worker's address.
+_running: dict[str, set[Execution]] = {}
+
+
+def clock() -> str:
+    """Which monotonic clock this process reads: those of one machine that has not restarted are one."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            boot = file.read().strip()
+        return f"{boot}/{os.stat('/proc/self/ns/time').st_ino}"
+    except OSError:
+        return f"{socket.gethostname()}/{os.getpid()}/{_SESSION}"
+
+
+_CLOCK = clock()
+_HOST = socket.gethostname()
+
+
+class Execution:
+    """One time that a task runs here: a context manager around it.
+
+    It says that the task begins, and how it ends. Outside of a worker it says nothing.
+    """
+
+    def __init__(self) -> None:
+        self.stop = _leafhold.Stop()
+        self.worker, self.key = _here()
+        self.given: dict[str, Any] = {"rows": 0, "bytes_in": 0, "bytes_out": 0, "node_rows": []}
+        if self.worker is not None:
+            address = self.worker.address
+            lane = _lane(address)
+            self.word = {
+                "protocol": PROTOCOL,
+                "key": self.key,
+                "id": f"{_SESSION}-{next(_numbers)}",
+                "worker": f"{address}/{lane}" if lane else address,
+                "address": address,
+                "host": _HOST,
+                "clock": _CLOCK,
+            }
+
+    def took(self, tables: list[list[pa.Table]]) -> None:
+        """What it reads."""
+        self.given["bytes_in"] = sum(table.nbytes for slot in tables for table in slot)
+
+    def gave(self, ports: list[pa.Table], node_rows: list[int | None]) -> None:
+        """What it gives."""
+        self.given["rows"] = sum(table.num_rows for table in ports)
+        self.given["bytes_out"] = sum(table.nbytes for table in ports)
+        self.given["node_rows"] = node_rows
+
+    def __enter__(self) -> Execution:
+        self.started = time.monotonic_ns()
+        if self.worker is not None:
+            _watch(self)
+            self._say("started")
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
+        ended = time.monotonic_ns()
+        if self.worker is None:
+            return
+        _running[self.worker.address].discard(self)
+        stopped = isinstance(error, RunCancelledError) and self.stop.is_set()
+        what = "ok" if error is None else "stopped" if stopped else "failed"
+        words = None
+        if what == "failed":
+            lines = "".join(traceback.format_exception(kind, error, trace))
+            words = (kind.__name__, str(error), lines[-TRACE:])
+        self._say(what, ended=ended, transfer=_transfer(self.worker, self.key), error=words, **self.given)
+        if stopped:
+            # Should somebody want it after all, it is run again; nobody is to find an error under its key.
+            from distributed import Reschedule
+
+            raise Reschedule from error
+
+    def _say(self, what: str, **more: Any) -> None:
+        word = self.word | more | {"what": what, "started": self.started, "sent": time.monotonic_ns()}
+        self.worker.log_event(TOPIC, word)
+
+
+def _here() -> tuple[Any, Any]:
+    """The worker that this thread works for, and the key of the task that it runs."""
+    try:
+        from distributed import get_worker
+
+        worker = get_worker()
+        return worker, worker.get_current_task()
+    except (ImportError, ValueError, KeyError):
+        return None, None
+
+
+def _lane(address: str) -> int:
+    """Which of a worker's threads this is, by the order in which they came to work."""
+    with _lock:
+        lanes = _lanes.setdefault(address, {})
+        return lanes.setdefault(threading.get_ident(), len(lanes))
+
+
+def _transfer(worker: Any, key: Any) -> int:
+    """Nanoseconds in which data came here for a task; transfers at one time count once."""
+    task = worker.state.tasks.get(key)
+    spans = sorted(
+        (span["start"], span["stop"]) for span in getattr(task, "startstops", ()) if span["action"] == "transfer"
+    )
+    total, until = 0.0, float("-inf")
+    for start, stop in spans:
+        total += max(0.0, stop - max(start, until))
+        until = max(until, stop)
+    return int(total * 1e9)
+
+
+def _watch(execution: Execution) -> None:
+    worker = execution.worker
+    with _lock:
+        watched = _running.setdefault(worker.address, set())
+        idle = not watched
+        watched.add(execution)
+    if idle:
+        worker.loop.add_callback(_look, worker)
+
+
+async def _look(worker: Any) -> None:
+    """Tells what nobody wants any more to stop: Dask itself lets it run to its end."""
+    watched = _running[worker.address]
+    while watched:
+        for execution in list(watched):
+            task = worker.state.tasks.get(execution.key)
+            if task is None or task.state == "cancelled":
+                execution.stop.set()
+        await asyncio.sleep(LOOK)

@@ -1,0 +1,186 @@
+//! The driver's book of a run on a cluster: messages in, terminal events out. Python feeds it, and cannot make it break
+//! law T1.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use leafhold::lower::TaskGraph;
+use leafhold::run::TaskError;
+use leafhold::run::ledger::{Execution, ExecutionEnd, ExecutionResult, Given, Ledger};
+use parking_lot::Mutex;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::future::Handle;
+use crate::report::{PyReport, event_lines};
+
+/// The book of one run. All times are nanoseconds since its start.
+#[pyclass(frozen, module = "leafhold._leafhold", name = "Ledger")]
+pub struct PyLedger(Mutex<Option<Ledger>>);
+
+/// What a worker says of an execution: see `leafhold._measure`.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Word {
+    id: String,
+    worker: Option<String>,
+    host: Option<String>,
+    started: Option<u64>,
+}
+
+/// What a worker says of an execution that ended.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Ended {
+    what: String,
+    ended: u64,
+    transfer: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    rows: u64,
+    node_rows: Vec<Option<u64>>,
+    error: Option<Error>,
+}
+
+/// Kind, message and trace.
+type Error = (String, String, Option<String>);
+
+fn task_error((kind, message, trace): Error) -> TaskError {
+    let error = TaskError::new(kind, message);
+    match trace {
+        Some(trace) => error.with_trace(trace),
+        None => error,
+    }
+}
+
+impl From<Word> for Execution {
+    fn from(word: Word) -> Self {
+        Execution {
+            id: word.id,
+            worker: word.worker.map(Into::into),
+            host: word.host.map(Into::into),
+            started: word.started.map(Duration::from_nanos),
+        }
+    }
+}
+
+impl Ended {
+    fn into_end(self) -> PyResult<ExecutionEnd> {
+        let Ended { what, ended, transfer, bytes_in, bytes_out, rows, node_rows, error } = self;
+        let result = match what.as_str() {
+            "ok" => ExecutionResult::Gave(Given { rows, bytes: bytes_out, node_rows }),
+            "stopped" => ExecutionResult::Stopped,
+            "failed" => {
+                let unnamed = || ("unknown".to_owned(), "the worker does not say what".to_owned(), None);
+                ExecutionResult::Failed(task_error(error.unwrap_or_else(unnamed)))
+            }
+            other => return Err(PyValueError::new_err(format!("{other:?} is no way to end"))),
+        };
+        let [ended, transfer] = [ended, transfer].map(Duration::from_nanos);
+        Ok(ExecutionEnd { ended, transfer, bytes_in, peak_memory: None, result })
+    }
+}
+
+impl PyLedger {
+    pub fn new(graph: &TaskGraph, retries: u32) -> PyResult<Self> {
+        let ledger = Ledger::new(graph, retries).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(PyLedger(Mutex::new(Some(ledger))))
+    }
+
+    /// What happens after the book was closed does not count.
+    fn with<T: Default>(&self, py: Python<'_>, hear: impl FnOnce(&mut Ledger) -> T + Send) -> T
+    where
+        T: Send,
+    {
+        py.detach(|| self.0.lock().as_mut().map(hear).unwrap_or_default())
+    }
+}
+
+#[pymethods]
+impl PyLedger {
+    /// An execution of a task began: a dict of `id`, `worker`, `host` and `started`.
+    fn started(&self, py: Python<'_>, task: usize, word: Word, now: u64) {
+        self.with(py, |ledger| ledger.started(task, word.into(), Duration::from_nanos(now)));
+    }
+
+    /// An execution of a task ended: the same, and `what` ("ok", "failed" or "stopped"), `ended`, `transfer`,
+    /// `bytes_in`, `bytes_out`, `rows`, `node_rows` and `error` (kind, message and trace).
+    fn answered(&self, py: Python<'_>, task: usize, word: Bound<'_, PyAny>, now: u64) -> PyResult<()> {
+        let execution: Execution = word.extract::<Word>()?.into();
+        let end = word.extract::<Ended>()?.into_end()?;
+        self.with(py, |ledger| ledger.answered(task, execution, end, Duration::from_nanos(now)));
+        Ok(())
+    }
+
+    /// A worker is gone.
+    fn worker_lost(&self, py: Python<'_>, worker: &str, cause: &str, now: u64) {
+        self.with(py, |ledger| ledger.worker_lost(worker, cause, Duration::from_nanos(now)));
+    }
+
+    /// The engine gives a task up whose workers died.
+    fn task_lost(&self, py: Python<'_>, task: usize, error: Error, now: u64) {
+        self.with(py, |ledger| ledger.task_lost(task, task_error(error), Duration::from_nanos(now)));
+    }
+
+    /// A future has its data, or never will: then why, and whether they are lost.
+    #[pyo3(signature = (handle, error, lost, now))]
+    fn future(&self, py: Python<'_>, handle: &Bound<'_, Handle>, error: Option<Error>, lost: bool, now: u64) {
+        let handle = &handle.get().0;
+        self.with(py, |ledger| {
+            if let Some(number) = ledger.future_number(handle) {
+                let result = error.map_or(Ok(()), |error| Err((task_error(error), lost)));
+                ledger.future(number, result, Duration::from_nanos(now));
+            }
+        });
+    }
+
+    /// The engine has the rows of a task.
+    fn there(&self, py: Python<'_>, task: usize, now: u64) {
+        self.with(py, |ledger| ledger.there(task, Duration::from_nanos(now)));
+    }
+
+    /// A task gives no rows, and nobody says which one is to blame.
+    fn failed(&self, py: Python<'_>, task: usize, error: Error, now: u64) {
+        self.with(py, |ledger| ledger.failed(task, task_error(error), Duration::from_nanos(now)));
+    }
+
+    /// Nothing more is to start.
+    fn cancel(&self, py: Python<'_>, now: u64) {
+        self.with(py, |ledger| ledger.cancel(Duration::from_nanos(now)));
+    }
+
+    /// Nothing more will be heard of what is under way.
+    fn give_up(&self, py: Python<'_>, error: Error, lost: bool, now: u64) {
+        self.with(py, |ledger| ledger.give_up(task_error(error), lost, Duration::from_nanos(now)));
+    }
+
+    /// The terminal events that were not taken yet, each as JSON.
+    fn take_events(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        event_lines(&self.with(py, Ledger::take_events))
+    }
+
+    /// The stages, each as JSON.
+    fn stages(&self, py: Python<'_>) -> Vec<String> {
+        self.with(py, |ledger| ledger.stages().iter().filter_map(|stage| serde_json::to_string(stage).ok()).collect())
+    }
+
+    /// Whether every task has ended.
+    #[getter]
+    fn is_over(&self) -> bool {
+        self.0.lock().as_ref().is_none_or(Ledger::is_over)
+    }
+
+    /// Whether a task failed, or the run was cancelled.
+    #[getter]
+    fn is_stopping(&self) -> bool {
+        self.0.lock().as_ref().is_none_or(Ledger::is_stopping)
+    }
+
+    /// Closes the book: the last events, and the report. `started` is nanoseconds since 1970.
+    fn close(&self, py: Python<'_>, started: u64, wall: u64, workers: usize) -> PyResult<(Vec<String>, PyReport)> {
+        let ledger = self.0.lock().take();
+        let Some(ledger) = ledger else { return Err(PyValueError::new_err("the book is closed")) };
+        let started = UNIX_EPOCH + Duration::from_nanos(started);
+        let (events, report) = py.detach(|| ledger.close(started, Duration::from_nanos(wall), workers));
+        Ok((event_lines(&events)?, PyReport(report)))
+    }
+}
