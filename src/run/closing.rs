@@ -28,6 +28,7 @@ impl Schedule {
         report.workers = workers;
         report.peak_ports = self.store.peak_ports;
         report.peak_bytes = self.store.peak_bytes;
+        report.spilled_bytes = self.store.spilled_bytes;
         for (alias, known) in &self.graph.aliases {
             if let Some(rows) = report.node_rows.get(known).copied() {
                 report.node_rows.insert(*alias, rows);

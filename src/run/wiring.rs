@@ -27,7 +27,7 @@ impl Schedule {
         let mut labels: Vec<Arc<str>> = vec!["".into(); stages.last().map_or(0, |last| last.stage + 1)];
         stages.iter().for_each(|stage| labels[stage.stage] = stage.label.clone());
         let mut wiring = Wiring::default();
-        let leaves = leaf_inputs.into_iter().map(|input| wiring.leaf(input, after)).collect();
+        let leaves: Vec<Leaf> = leaf_inputs.into_iter().map(|input| wiring.leaf(input, after)).collect();
         let (topology, contradiction) = match wiring.connect(&graph, &leaves) {
             Ok(topology) => (topology, None),
             Err(error) => (Topology::default(), Some(error)),
@@ -100,7 +100,7 @@ impl Wiring {
         }
     }
 
-    fn connect(&self, graph: &TaskDag, leaves: &Vec<Leaf>) -> Result<Topology, TopologyError> {
+    fn connect(&self, graph: &TaskDag, leaves: &[Leaf]) -> Result<Topology, TopologyError> {
         let mut builder = Topology::builder();
         let futures: Vec<Resource> = self.awaited.iter().map(|_| builder.future()).collect();
         for id in graph.ids() {

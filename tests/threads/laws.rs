@@ -118,9 +118,10 @@ fn law_l5_threads_a_future_that_gives_nothing_fails_the_run_whenever_it_happens(
             let sorted = shuffled(&builder, &read);
             drop(read);
             let mut last = promises.pop();
-            let mut at = |now: usize| match (now == moment, &mut last) {
-                (true, last) => last.take().into_iter().for_each(end),
-                (false, _) => {}
+            let mut at = |now: usize| {
+                if now == moment {
+                    last.take().into_iter().for_each(end);
+                }
             };
             at(0);
             let graph = lower(&builder.plan(&sorted)).unwrap();

@@ -103,7 +103,9 @@ fn rows_beyond_the_limit_go_to_files_and_come_back() {
             let mut scene = Scene::shuffle(&many());
             let outcome = scene.run(threads, options).unwrap();
             assert_eq!(rows(&outcome), expected, "{limit} bytes");
-            assert_eq!(disk.written.load(Ordering::SeqCst) > 0, limit < 1 << 30, "{limit} bytes");
+            let spilled = outcome.report.spilled_bytes;
+            assert_eq!((disk.written.load(Ordering::SeqCst) > 0, spilled > 0), (limit < 1 << 30, limit < 1 << 30));
+            assert_eq!(outcome.report.to_text().contains("of rows went to files"), spilled > 0);
             assert_eq!((disk.files.load(Ordering::SeqCst), entries(&parent.0)), (0, 0));
             drop(disk);
             scene.assert_clean(&outcome.report);

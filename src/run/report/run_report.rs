@@ -31,6 +31,9 @@ pub struct RunReport {
     pub peak_ports: usize,
     /// The most bytes that they held at one time.
     pub peak_bytes: u64,
+    /// Bytes of rows that found no room in memory, and went to files.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub spilled_bytes: u64,
     /// Actual rows that a node of the plan gave, summed over tasks: by index into `Plan::post_order`,
     /// where the engine counted them.
     pub node_rows: BTreeMap<usize, u64>,
@@ -55,12 +58,17 @@ impl Default for RunReport {
             workers: 0,
             peak_ports: 0,
             peak_bytes: 0,
+            spilled_bytes: 0,
             node_rows: BTreeMap::new(),
             c_out: None,
             warnings: Vec::new(),
             critical_path: Vec::new(),
         }
     }
+}
+
+fn is_nothing(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 impl RunReport {

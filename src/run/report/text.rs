@@ -30,6 +30,9 @@ impl RunReport {
             bytes(self.peak_bytes),
             self.peak_ports,
         );
+        if self.spilled_bytes > 0 {
+            let _ = writeln!(text, "{} of rows went to files: the memory limit", bytes(self.spilled_bytes));
+        }
         self.write_stages(&mut text);
         self.write_critical_path(&mut text);
         for warning in &self.warnings {
