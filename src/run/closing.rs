@@ -13,16 +13,16 @@ impl Schedule {
     pub(super) fn finish(&mut self, started: SystemTime, now: Duration, workers: usize, after: &mut Aftermath) {
         let mut report = std::mem::take(&mut self.report);
         let events = std::mem::take(&mut self.events);
-        report.tasks = Vec::with_capacity(events.len());
-        for (task, event) in events.into_iter().enumerate() {
-            // A graph that is none had no protocol: nothing of it ran.
-            let event = event.unwrap_or_else(|| {
+        // A graph that is none had no protocol: nothing of it ran.
+        let ended = events.into_iter().enumerate().map(|(task, event)| {
+            event.unwrap_or_else(|| {
                 let event = self.unstarted(task, TaskState::Cancelled, now);
                 after.events.extend(self.told.then(|| event.clone()));
                 event
-            });
-            report.tasks.push(event);
-        }
+            })
+        });
+        // In place: an event is as large as one that may be missing.
+        report.tasks = ended.collect();
         report.started = started;
         report.wall = now;
         report.workers = workers;

@@ -62,6 +62,11 @@ pub struct TaskEvent {
 }
 
 impl TaskEvent {
+    /// What it does; `task` where nobody has said.
+    pub fn name(&self) -> &str {
+        if self.label.is_empty() { "task" } else { &self.label }
+    }
+
     /// How long it ran; nothing for what never started.
     pub fn duration(&self) -> Duration {
         self.started.map_or(Duration::ZERO, |started| self.ended.saturating_sub(started))

@@ -44,16 +44,12 @@ impl RunReport {
         for event in order {
             let read = producers.get(&event.task).into_iter().flatten().filter_map(|task| made.get(task));
             let links = read.map(|context| Link::new(context.clone(), Vec::new(), 0)).collect();
-            let mut span = SpanBuilder::from_name(if event.label.is_empty() {
-                "task".to_owned()
-            } else {
-                event.label.to_string()
-            })
-            .with_start_time(self.moment(event.started.unwrap_or(event.ended)))
-            .with_attributes(attributes(event))
-            .with_events(self.events(event))
-            .with_links(links)
-            .start_with_context(tracer, &below);
+            let mut span = SpanBuilder::from_name(event.name().to_owned())
+                .with_start_time(self.moment(event.started.unwrap_or(event.ended)))
+                .with_attributes(attributes(event))
+                .with_events(self.events(event))
+                .with_links(links)
+                .start_with_context(tracer, &below);
             if let Some(status) = status(event) {
                 span.set_status(status);
             }

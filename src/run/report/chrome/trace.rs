@@ -68,7 +68,7 @@ impl RunReport {
                 trace.never_ran = true;
                 trace.name("thread_name", DRIVER, NEVER_RAN, "tasks that never ran");
             }
-            let (name, cat, ts) = (name(event), event.state.name(), event.ended);
+            let (name, cat, ts) = (event.name(), event.state.name(), event.ended);
             let args = Args::Task(Box::new(TaskArgs::new(event, false)));
             let (pid, tid) = (DRIVER, NEVER_RAN);
             let instant = TraceEvent { ph: "i", s: "t", name, cat, pid, tid, ts, args, ..Default::default() };
@@ -95,7 +95,7 @@ impl RunReport {
                     places.insert(slice.task, (pid, tid, *slice));
                 }
                 let (cat, args) = describe(event, slice, critical[slice.task]);
-                let (name, ts, dur) = (name(event), slice.started, Some(slice.ended - slice.started));
+                let (name, ts, dur) = (event.name(), slice.started, Some(slice.ended - slice.started));
                 let slice_event = TraceEvent { ph: "X", name, cat, pid, tid, ts, dur, args, ..Default::default() };
                 trace.add(SLICE, slice.task, slice_event);
             }
@@ -124,10 +124,6 @@ impl RunReport {
             trace.add(ARRIVES, consumer, TraceEvent { bp: "e", ..arrow("f", to_pid, to_tid, to.started) });
         }
     }
-}
-
-fn name(event: &TaskEvent) -> &str {
-    if event.label.is_empty() { "task" } else { &event.label }
 }
 
 fn describe<'a>(event: &'a TaskEvent, slice: &Slice, critical: bool) -> (&'static str, Args<'a>) {
