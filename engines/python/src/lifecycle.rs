@@ -87,10 +87,7 @@ impl PyLedger {
     }
 
     /// What happens after the book was closed does not count.
-    fn with<T: Default>(&self, py: Python<'_>, hear: impl FnOnce(&mut Ledger) -> T + Send) -> T
-    where
-        T: Send,
-    {
+    fn with<T: Default + Send>(&self, py: Python<'_>, hear: impl FnOnce(&mut Ledger) -> T + Send) -> T {
         py.detach(|| self.0.lock().as_mut().map(hear).unwrap_or_default())
     }
 }

@@ -363,6 +363,38 @@ def test_law_t1_the_client_is_closed_with_a_run_in_flight(_cluster: Any, tmp_pat
     del frame, run
 
 
+@pytest.mark.parametrize("silent", ["beginnings", "endings", "everything"])
+def test_law_t1_words_that_never_come(client: Any, silent: str) -> None:
+    def hush(silent: str) -> None:
+        from leafhold import _measure
+
+        say = _measure._told = _measure.Execution._say
+
+        def said(self: Any, what: str, **more: Any) -> None:
+            if silent != "everything" and (what == "started") != (silent == "beginnings"):
+                say(self, what, **more)
+
+        _measure.Execution._say = said
+
+    def speak() -> None:
+        from leafhold import _measure
+
+        _measure.Execution._say = _measure._told
+
+    client.run(hush, silent)
+    try:
+        watch = Watch()
+        run = watch.run(totals(lh.from_futures(client.map(numbers, range(3), pure=False))), client)
+        assert rows(run.result()) == WANTED
+        report = watch.check(run)
+    finally:
+        client.run(speak)
+    assert report.is_ok
+    # Nobody told the driver that anything ran, or what it gave; that it must have is certain all the same.
+    assert set(report.states) - {"skipped"} == ({"cached"} if silent == "everything" else {"ok"})
+    assert all((event["rows"] > 0) == (silent == "beginnings") for event in report if event["state"] == "ok")
+
+
 # ---- law L5: futures of leaves ------------------------------------------------------------------------------------
 
 
