@@ -1,6 +1,7 @@
 //! How large task graphs are in memory: counted, in a program of its own, since the allocator counts for all.
 
 #[path = "../bench/src/allocations.rs"]
+#[allow(dead_code)]
 mod allocations;
 #[path = "common/kernels.rs"]
 mod kernels;
