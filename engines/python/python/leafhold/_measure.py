@@ -73,7 +73,7 @@ class Execution:
             self.word = {
                 "protocol": PROTOCOL,
                 "key": self.key,
-                "id": f"{_SESSION}-{next(_numbers)}",
+                "id": f"{_SESSION}-{os.getpid()}-{next(_numbers)}",
                 "worker": f"{address}/{lane}" if lane else address,
                 "address": address,
                 "host": _HOST,
