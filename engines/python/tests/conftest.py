@@ -70,6 +70,16 @@ def client(_cluster: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
+def fresh_client() -> Iterator[Any]:
+    """A client of a cluster that no test has done anything to: a restart of workers that were killed before may never end."""
+    from distributed import Client, LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
+        with Client(cluster) as client:
+            yield client
+
+
+@pytest.fixture
 def other_client(_cluster: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A second client of the same cluster."""
     from distributed import Client

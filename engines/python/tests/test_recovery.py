@@ -73,7 +73,8 @@ def test_law_l5_a_lost_leaf_that_nobody_can_make_again_is_named(client: Any) -> 
     assert rows(lh.from_futures([client.submit(numbers, 1)]).compute(client)) == [(1, 1), (11, 1)]
 
 
-def test_right_after_a_restart_of_the_client(client: Any) -> None:
+def test_right_after_a_restart_of_the_client(fresh_client: Any) -> None:
+    client = fresh_client
     futures = client.map(numbers, range(3))
     frame = totals(lh.from_futures(futures, name="numbers"))
     kept = frame.persist(client)
