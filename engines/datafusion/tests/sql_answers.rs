@@ -16,6 +16,7 @@ use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::physical_plan;
 use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionConfig, SessionContext};
 use leafhold::leaf::{FromDelayed, FutureHandle, Leaf, LocalFuture, Values, value};
+use leafhold::lower::{FragmentOp, Task, lower};
 use leafhold::optimize::{PhysicalOp, Plan, PlanOp, Planner};
 use leafhold::run::{LocalExecutor, collect};
 use leafhold_datafusion::files::{self, FileError};
@@ -353,6 +354,23 @@ fn statistics_of_files_are_exact_where_the_file_tells() {
     }
     assert_eq!(files::table("n", &parquet).unwrap().partitions(), 7);
     assert_eq!(files::table("n", &csv).unwrap().partitions(), 1);
+}
+
+#[test]
+fn row_groups_that_a_filter_excludes_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let parquet = folder.path().join("p.parquet");
+    write_parquet(&parquet, &numbers());
+    let mut catalog = Catalog::new();
+    catalog.add("p", files::table("p", &parquet).unwrap());
+    let session = Session::new(catalog);
+    // Seven row groups of 150 rows. Of floats and text nothing is certain.
+    let filters = [("k between 140 and 160", 2), ("k >= 900", 1), ("k < 0", 0), ("v > 450.0", 7), ("s = 'red'", 7)];
+    for (filter, read) in filters {
+        let graph = lower(&plan(&session, &format!("select s from p where {filter}")).unwrap()).unwrap();
+        let scans = |task: &&Task| task.fragment.nodes.iter().any(|node| matches!(node.op, FragmentOp::Scan { .. }));
+        assert_eq!(graph.tasks().filter(scans).count(), read, "{filter}");
+    }
 }
 
 /// The error of a run, as text.
