@@ -40,7 +40,8 @@ fn pin_text(name: &str, text: String) -> String {
 fn numbers(name: &str) -> Frame {
     let columns =
         [("k", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef), ("v", Arc::new(Int64Array::from(vec![3, 4])))];
-    let batch = RecordBatch::try_from_iter(columns.map(|(column, array)| (format!("{name}_{column}"), array))).unwrap();
+    let columns = columns.map(|(column, array)| (format!("{name}_{column}"), array, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
     Frame::from_batches(name, batch.schema(), vec![batch]).unwrap()
 }
 
