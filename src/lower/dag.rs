@@ -9,7 +9,7 @@ use super::{PortUse, Task, TaskId};
 /// The tasks of a plan and who reads whom: a [`TaskGraph`](super::TaskGraph) without the futures and the data at
 /// its leaves, so that reports and schedules may keep it as long as they like.
 ///
-/// An edge takes 24 bytes, a task and its node in the graph 96, a leaf input 8 and what it holds.
+/// An edge takes 24 bytes, a task with its node in the graph 80, a leaf input 8 and its 40 in the task graph.
 #[derive(Clone, Debug)]
 pub struct TaskDag {
     /// The tasks whose port 0 is the result, in partition order.
