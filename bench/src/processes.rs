@@ -62,7 +62,7 @@ pub fn rows(repetitions: usize) -> anyhow::Result<Vec<Row>> {
     for _ in 0..repetitions {
         let tasks = graph.clone();
         let (outcome, time) = timed(|| executor().submit(tasks).wait())?;
-        ensure!(outcome.partitions.len() == TASKS, "{} partitions", outcome.partitions.len());
+        ensure!(outcome.report.tasks.iter().all(|event| event.host.is_some()), "some task ran in the driver");
         cold_time.add(time);
         warm.submit(graph.clone()).wait()?;
         let tasks = graph.clone();

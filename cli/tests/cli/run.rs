@@ -1,5 +1,8 @@
 //! `leafhold run` end to end.
 
+use std::io::Write;
+use std::process::Stdio;
+
 use crate::process::{TempFile, command, from, leafhold, with_input};
 
 const SALES: &str = "region,amount\nnorth,10\nsouth,20\nnorth,30\n";
@@ -122,7 +125,11 @@ fn what_has_no_written_form_runs_beside_worker_processes() {
         select region, i from sales join n on amount = 10 * i order by region, i";
     let run =
         |how: &[&str]| leafhold(&[&["run", "-c", query, "--table", &table, "--output", "csv"], how].concat()).ok().out;
-    assert_eq!(run(&["--isolate", "2"]), run(&["--threads", "1"]));
+    let report = TempFile::new("report.jsonl", "");
+    let form = format!("jsonl={}", report.path());
+    assert_eq!(run(&["--isolate", "2", "--report", &form]), run(&["--threads", "1"]));
+    let report = std::fs::read_to_string(report.path()).unwrap();
+    assert!(report.contains("\"worker\":\"driver-") && report.contains("\"worker\":\"process-"), "{report}");
 }
 
 #[test]
@@ -141,8 +148,9 @@ fn errors_of_tasks_cross_processes() {
 fn workers_are_processes_or_threads() {
     leafhold(&["run", "tpch/q01", "--isolate", "2", "--threads", "2"]).fails(2, &["--isolate", "--threads"]);
     leafhold(&["run", "tpch/q01", "--isolate", "0"]).fails(2, &["--isolate"]);
-    // What a worker process says to a driver that is none.
-    let said = with_input(&["worker"], "GET / HTTP/1.1\r\n\r\n");
-    assert_eq!(said.code, 1, "{}", said.err);
-    assert!(said.err.contains("there is no frame of kind 71; is this a Leafhold worker?"), "{}", said.err);
+    // What a worker process says to a driver that is none. Its own introduction is no text.
+    let mut worker = command(&["worker"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    worker.stdin.take().unwrap().write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let said = from(worker.wait_with_output().unwrap());
+    said.fails(1, &["there is no frame of kind 71; is this a Leafhold worker?"]);
 }
