@@ -17,7 +17,7 @@ pub struct Coverage {
     pub strict: usize,
     /// Fillings compared under strict errors with overflow as one.
     pub checked: usize,
-    /// Fillings compared with IEEE equality of floats, too.
+    /// Fillings compared under IEEE equality of floats.
     pub ieee: usize,
     /// Comparisons left out: more draws of a volatile function than are followed.
     pub skipped: usize,
@@ -35,16 +35,14 @@ impl Coverage {
         }
     }
 
-    /// Notes the semantics of one filling's comparisons.
-    pub(super) fn compared_under(&mut self, modes: &[Semantics]) {
-        for (at, semantics) in modes.iter().enumerate() {
-            match (at, semantics.errors, semantics.overflow) {
-                (0, Errors::Strict, Overflow::Wrap) => self.strict += 1,
-                (0, Errors::Strict, Overflow::Error) => self.checked += 1,
-                _ => {}
-            }
-            self.ieee += usize::from(semantics.float_equality == FloatEquality::Ieee);
+    /// Notes the semantics of one filling's comparison.
+    pub(super) fn compared_under(&mut self, semantics: &Semantics) {
+        match (semantics.errors, semantics.overflow) {
+            (Errors::Strict, Overflow::Wrap) => self.strict += 1,
+            (Errors::Strict, Overflow::Error) => self.checked += 1,
+            _ => {}
         }
+        self.ieee += usize::from(semantics.float_equality == FloatEquality::Ieee);
     }
 
     /// Both together.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::bounds::Bounds;
-use super::claims::{CLAIMED, matters, modes};
+use super::claims::{CLAIMED, matters};
 use super::counterexample::{Counterexample, VerifyError, rows, shown_tables, under};
 use super::coverage::Coverage;
 use super::dice::Dice;
@@ -97,17 +97,16 @@ fn attempt(
         let domain = Domain::of(terms, [root, root]);
         let (fillings, rows) = domain.all(PER_SHAPE.0);
         coverage.tried_all(rows, domain.width());
-        let modes = modes(terms);
         for filling in fillings {
             coverage.exhaustive += 1;
-            coverage.compared_under(&modes);
+            coverage.compared_under(terms.semantics());
             compare(rule, terms, root, &alternative, &operator, filling, dice)?;
         }
         // Sums of floats may be taken in any order: over the extremes of samples each order has another one.
         let samples = if sums_floats(terms, root) { 0 } else { PER_SHAPE.1 };
         for _ in 0..samples {
             coverage.samples += 1;
-            coverage.compared_under(&modes);
+            coverage.compared_under(terms.semantics());
             compare(rule, terms, root, &alternative, &operator, domain.sample(dice), dice)?;
         }
     }
@@ -142,13 +141,12 @@ fn compare(
     dice: &mut Dice,
 ) -> Result<(), VerifyError> {
     let tables = with_functions(filling.tables());
-    for semantics in &modes(terms) {
-        let before = interpret(terms, root, semantics, &tables);
-        // Rows that must meet lie apart in one of a few divisions.
-        for _ in 0..DIVISIONS {
-            let machine = Machine { terms, semantics, tables: &tables, salt: dice.below(usize::MAX) as u64 };
-            judge(rule, root, alternative, &filling, &before, machine.run(operator), machine)?;
-        }
+    let semantics = terms.semantics();
+    let before = interpret(terms, root, semantics, &tables);
+    // Rows that must meet lie apart in one of a few divisions.
+    for _ in 0..DIVISIONS {
+        let machine = Machine { terms, semantics, tables: &tables, salt: dice.below(usize::MAX) as u64 };
+        judge(rule, root, alternative, &filling, &before, machine.run(operator), machine)?;
     }
     Ok(())
 }

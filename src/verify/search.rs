@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::bounds::Bounds;
-use super::claims::{CLAIMED, RELAXED, matters, modes};
+use super::claims::{CLAIMED, RELAXED, matters};
 use super::compare::{Outcome, Pair};
 use super::counterexample::{Counterexample, VerifyError};
 use super::coverage::Coverage;
@@ -135,18 +135,14 @@ fn refute(
     coverage: &mut Coverage,
 ) -> Result<Option<Refuted>, crate::term::interpret::EvalError> {
     let domain = Domain::of(pair.terms, [pair.before, pair.after]);
-    let modes = modes(pair.terms);
+    let semantics = *pair.terms.semantics();
     let compare = |filling: Filling, coverage: &mut Coverage| {
-        coverage.compared_under(&modes);
-        for semantics in &modes {
-            match pair.compare(&filling, semantics) {
-                Outcome::Same => {}
-                Outcome::Skipped => coverage.skipped += 1,
-                Outcome::Unknown(error) => return Err(error),
-                Outcome::Different | Outcome::OtherDistribution => {
-                    return Ok(Some(Refuted { filling, semantics: *semantics }));
-                }
-            }
+        coverage.compared_under(&semantics);
+        match pair.compare(&filling, &semantics) {
+            Outcome::Same => {}
+            Outcome::Skipped => coverage.skipped += 1,
+            Outcome::Unknown(error) => return Err(error),
+            Outcome::Different | Outcome::OtherDistribution => return Ok(Some(Refuted { filling, semantics })),
         }
         Ok(None)
     };

@@ -14,7 +14,7 @@ mod scalar;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::claims::{CHECKED, RELAXED, STRICT};
+use super::claims::{CHECKED, IEEE, RELAXED, STRICT};
 use super::dice::Dice;
 use crate::rules::{ExampleFunctions, Rule, ScalarOperator, Value};
 use crate::term::interpret::Semantics;
@@ -56,12 +56,14 @@ impl Flavour {
         }
     }
 
-    /// What the nth attempt means: most of what can fail does so under strict errors.
+    /// What the nth attempt means: most of what can fail does so under strict errors, most floats are
+    /// those of IEEE 754.
     fn semantics(self, attempt: usize) -> Semantics {
         match (self, attempt % 32) {
             (Flavour::Failing, 4 | 20) => CHECKED,
             (Flavour::Failing, 12) => RELAXED,
             (Flavour::Failing, _) => STRICT,
+            (Flavour::Floats, at) if at < 24 => IEEE,
             _ => RELAXED,
         }
     }
