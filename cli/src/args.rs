@@ -190,6 +190,10 @@ pub struct ExecutionArgs {
     /// Worker threads; all cores when not given. They never change a plan
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Keep at most this many bytes of rows between tasks, such as 512MB: what is more goes to a temporary folder. Sorts and
+    /// aggregates do the same; a join holds its smaller side in any case
+    #[arg(long, value_name = "SIZE", value_parser = crate::size::size)]
+    pub memory_limit: Option<u64>,
     /// What to make of the run's report, also when it fails: table, jsonl=FILE, chrome=FILE (for Perfetto), html=FILE
     /// (a page for a browser). Give it several times for several; `run` prints the table when none is given
     #[arg(long = "report", value_name = "FORM[=FILE]", value_parser = crate::report::parse)]

@@ -6,6 +6,7 @@ mod diff;
 mod error;
 mod explain;
 mod file;
+mod interrupt;
 mod output;
 mod plan;
 mod progress;
@@ -13,6 +14,7 @@ mod query;
 mod report;
 mod rules;
 mod run;
+mod size;
 mod why;
 mod worker;
 

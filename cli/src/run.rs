@@ -11,6 +11,7 @@ use leafhold_datafusion::DataFusionKernels;
 
 use crate::args::{ExecutionArgs, RunArgs};
 use crate::error::CliError;
+use crate::interrupt::{self, Interruptible};
 use crate::output::{Screen, result, write_stdout};
 use crate::plan::prepare;
 use crate::progress::Progress;
@@ -31,6 +32,7 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
 }
 
 fn plan_and_run(args: &RunArgs, screen: Screen) -> Result<(), CliError> {
+    interrupt::listen();
     let forms = match args.execution.reports.as_slice() {
         [] => &[ReportArg::Table],
         forms => forms,
@@ -50,12 +52,13 @@ fn plan_and_run(args: &RunArgs, screen: Screen) -> Result<(), CliError> {
     }
 }
 
-/// Runs a plan on this machine, with a progress bar.
+/// Runs a plan on this machine, with a progress bar. Ctrl-C cancels the run, which then fails with its report.
 pub fn execute(plan: &Plan, args: &ExecutionArgs) -> Result<Collected, RunFailure> {
-    let options = ExecutorOptions::default().with_observer(Arc::new(Progress::new())).with_retries(args.retries);
+    let mut options = ExecutorOptions::default().with_observer(Arc::new(Progress::new())).with_retries(args.retries);
+    options.memory_limit = args.memory_limit;
     let executor: Box<dyn Executor> = match args.isolate {
         Some(processes) => Box::new(ProcessExecutor::new(workers(processes.get())).with_options(options)),
         None => Box::new(LocalExecutor::new(Arc::new(DataFusionKernels), args.threads()).with_options(options)),
     };
-    collect(plan, &*executor)
+    collect(plan, &Interruptible(&*executor))
 }

@@ -2,6 +2,7 @@
 
 mod errors;
 mod explain;
+mod interrupt;
 mod process;
 mod report;
 mod rules;

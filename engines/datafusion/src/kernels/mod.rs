@@ -5,6 +5,7 @@ mod barrier;
 mod concat;
 mod join;
 mod mark;
+mod memory;
 pub(crate) mod operators;
 pub(crate) mod output;
 mod runtime;
@@ -12,6 +13,7 @@ pub(crate) mod scalar;
 pub(crate) mod shared;
 pub(crate) mod source;
 mod unnest;
+mod watched;
 mod window;
 
 use datafusion::common::DataFusionError;
@@ -19,13 +21,13 @@ use futures::StreamExt;
 use leafhold::lower::Fragment;
 use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 
-use crate::engine;
 use crate::files::FileError;
 
 /// Runs fragments on DataFusion's operators, each on the thread that calls.
 ///
 /// One value serves any number of threads. A fragment sees one partition and runs to its end before
-/// [`run`](Kernels::run) returns; between batches it looks whether the run was cancelled. A thread that
+/// [`run`](Kernels::run) returns; between batches it looks whether the run was cancelled. Under a limit of memory, its
+/// sorts and aggregates go on with files of DataFusion's where there is no room; a join holds its smaller side in any case. A thread that
 /// already drives a tokio runtime cannot call it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DataFusionKernels;
@@ -56,7 +58,7 @@ fn compute(fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext) ->
     let mut ports = output::Ports::new(&fragment.output, &schema)?;
     let (ports, rows) = runtime::block_on(async {
         let mut rows = 0u64;
-        let mut stream = root.execute(0, engine::task())?;
+        let mut stream = root.execute(0, memory::task(context)?)?;
         while let Some(batch) = stream.next().await {
             let batch = batch?;
             if context.is_cancelled() {

@@ -21,6 +21,7 @@ use leafhold::optimize::PhysicalOp;
 use leafhold::run::{SlotData, TaskContext};
 
 use super::source::{SourceData, SourceExec, numbered};
+use super::watched::watched;
 use super::{aggregate, barrier, concat::ConcatExec, join, mark, scalar, unnest, window};
 use crate::engine::BATCH_SIZE;
 use crate::files::FileTable;
@@ -67,8 +68,13 @@ pub(super) fn operators(fragment: &Fragment, mut inputs: Vec<SlotData>, task: &T
             }
             FragmentOp::Empty => Arc::new(EmptyExec::new(numbered(&node.schema))),
             FragmentOp::Compute { op, argument_schema } => {
-                let below = node.inputs.iter().map(|input| done[*input].clone()).collect();
                 let fusable = node.inputs.first().is_some_and(|input| uses[*input] == 1);
+                let below = node.inputs.iter().map(|input| done[*input].clone());
+                let below = match fusable && plain_columns(op).is_some() {
+                    // The join below may leave out columns by itself.
+                    true => below.collect(),
+                    false => below.map(|input| watched(input, task)).collect(),
+                };
                 let argument_schema = argument_schema.as_ref().map(|schema| numbered(schema));
                 compute(op, argument_schema, below, fusable, &node.schema, task)?
             }
@@ -188,13 +194,7 @@ pub(crate) fn compute(
 
 /// Columns of the input, which a join or a filter below leaves out by itself, or computed ones.
 fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool, started: SystemTime) -> Result<Operator> {
-    let plain: Option<Vec<usize>> = columns
-        .iter()
-        .map(|column| match column.op {
-            ScalarOp::Column(column) => Some(column),
-            _ => None,
-        })
-        .collect();
+    let plain = plain(columns);
     if let (Some(plain), true) = (plain, fusable && !columns.is_empty()) {
         let any: &dyn std::any::Any = &*input;
         if let Some(join) = any.downcast_ref::<HashJoinExec>() {
@@ -208,4 +208,20 @@ fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool, started: S
     let columns = columns.iter().enumerate();
     let columns = columns.map(|(at, column)| Ok((scalar::physical(column, &schema, started)?, format!("c{at}"))));
     Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Result<Vec<_>>>()?, input)?))
+}
+
+/// The columns that are only moved, if an operator does nothing else.
+fn plain_columns(op: &PhysicalOp<usize>) -> Option<Vec<usize>> {
+    match op {
+        PhysicalOp::Project { columns } => plain(columns),
+        _ => None,
+    }
+}
+
+fn plain(columns: &[Scalar<usize>]) -> Option<Vec<usize>> {
+    let plain = columns.iter().map(|column| match column.op {
+        ScalarOp::Column(column) => Some(column),
+        _ => None,
+    });
+    plain.collect()
 }
