@@ -65,9 +65,53 @@ def tokens(tokenize, repetitions):
     }
 
 
+TASKS = 1_000
+
+
+def nothing(number):
+    """A task that does nothing."""
+    return number
+
+
+def dask_executor(repetitions):
+    """Microseconds per task on a cluster of two worker processes."""
+    from distributed import Client, LocalCluster
+
+    count = 0
+
+    def work(client):
+        # Other arguments each time: results that are held are not computed again.
+        nonlocal count
+        count += 1
+        client.gather(client.map(nothing, range(count * TASKS, (count + 1) * TASKS)))
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        work(client)
+        return least(lambda: work(client), repetitions) / TASKS * 1e6
+
+
+def ray_executor(repetitions):
+    """Microseconds per task on two CPUs; None where Ray is not installed."""
+    try:
+        import ray
+    except ImportError:
+        return None
+    ray.init(num_cpus=2, include_dashboard=False, logging_level="error")
+    try:
+        remote = ray.remote(nothing)
+
+        def work():
+            ray.get([remote.remote(number) for number in range(TASKS)])
+
+        work()
+        return least(work, repetitions) / TASKS * 1e6
+    finally:
+        ray.shutdown()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suite", choices=["interner", "tokens"])
+    parser.add_argument("suite", choices=["interner", "tokens", "executor"])
     parser.add_argument("--repetitions", type=int, default=5)
     args = parser.parse_args()
 
@@ -76,6 +120,9 @@ def main():
     result = {"dask": dask.__version__}
     if args.suite == "interner":
         result["expressions"] = expressions(args.repetitions)
+    elif args.suite == "executor":
+        result["dask_us"] = dask_executor(args.repetitions)
+        result["ray_us"] = ray_executor(args.repetitions)
     else:
         from dask.tokenize import tokenize
 

@@ -1,10 +1,13 @@
 //! What executors add to tasks that do nothing.
 
 use crate::CoreArgs;
-use crate::processes;
 use crate::report::Report;
+use crate::{processes, threads};
 
 /// Microseconds per trivial task.
 pub fn measure(args: &CoreArgs) -> anyhow::Result<Report> {
-    Ok(Report::new(processes::rows(args.repetitions.get())?))
+    let repetitions = args.repetitions.get();
+    let mut rows = threads::rows(repetitions)?;
+    rows.extend(processes::rows(repetitions)?);
+    Ok(Report::new(rows))
 }

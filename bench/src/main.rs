@@ -16,6 +16,7 @@ mod quality;
 mod report;
 mod rules;
 mod tables;
+mod threads;
 mod tokens;
 
 use std::num::NonZeroUsize;

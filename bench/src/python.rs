@@ -36,6 +36,20 @@ pub struct Tokens {
     pub leafhold_tokens: Option<ObjectTokens>,
 }
 
+/// Microseconds per task of a thousand that do nothing, on a cluster of this machine.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Executors {
+    /// Dask's `LocalCluster` of two worker processes.
+    pub dask_us: f64,
+    /// Ray with two CPUs, where it is installed.
+    pub ray_us: Option<f64>,
+}
+
+/// Runs the suite `executor`; `None`, and a word on standard error, where it cannot run.
+pub fn executors(repetitions: usize) -> Option<Executors> {
+    run("executor", repetitions)
+}
+
 /// Runs the suite `interner`; `None`, and a word on standard error, where it cannot run.
 pub fn expressions(repetitions: usize) -> Option<Expressions> {
     #[derive(Deserialize)]
