@@ -57,6 +57,6 @@ mod tests {
             let plain = batch.column(0).to_data().get_slice_memory_size().unwrap();
             assert_eq!(column_bytes(&**batch.column(0)), plain as u64);
         }
-        assert!(bytes_of(&[slice.clone()]) < bytes_of(&[batch]) / 50);
+        assert!(bytes_of(std::slice::from_ref(&slice)) < bytes_of(&[batch]) / 50);
     }
 }
