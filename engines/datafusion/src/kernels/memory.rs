@@ -12,7 +12,7 @@ use leafhold::run::{MemoryBudget, TaskContext as LeafholdTask};
 
 use crate::engine;
 
-/// What the operators of one task may hold however little room there is: they need some batches to make any way.
+/// What an operator may hold however little room there is: it needs some batches to make any way.
 const FLOOR: usize = 16 << 20;
 
 /// What DataFusion's operators need while they run a task.
@@ -49,7 +49,9 @@ impl MemoryPool for TaskPool {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        if !reservation.consumer().can_spill() || self.reserved() + additional <= FLOOR {
+        // Who holds nothing has nothing to write to a file.
+        let held = reservation.size();
+        if !reservation.consumer().can_spill() || held == 0 || held + additional <= FLOOR {
             self.grow(reservation, additional);
             return Ok(());
         }
