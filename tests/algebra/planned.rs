@@ -109,8 +109,11 @@ fn grouping_sets_are_a_union_of_aggregates_over_one_input() {
 }
 
 #[test]
-fn a_repartition_is_a_wish_that_plans_do_not_heed() {
-    assert_eq!(plan(t().repartition(Repartitioning::Hash(vec!["a".into()], 7))), plan(Ok(t())));
+fn a_repartition_says_how_the_result_lies_and_is_a_wish_below_other_operators() {
+    let apart = || t().repartition(Repartitioning::Hash(vec!["a".into()], 7));
+    assert_eq!(plan(apart()), format!("; the result hashed(a) over 7 partitions\n{}", plan(Ok(t()))));
+    let above = |frame: Frame| plan(frame.filter(col("a").eq(lit(1i64))));
+    assert_eq!(above(apart().unwrap()), above(t()));
 }
 
 #[test]
