@@ -9,7 +9,8 @@ pub(super) fn uses(terms: &Terms, scalars: impl IntoIterator<Item = ScalarId>) -
     columns
 }
 
-fn all(rels: &[&Facts]) -> ColumnSet {
+/// The columns that some relations give.
+pub(super) fn all(rels: &[&Facts]) -> ColumnSet {
     let mut columns = ColumnSet::new();
     rels.iter().for_each(|facts| columns.extend(&facts.outputs));
     columns

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use super::columns::all;
 use super::functions;
 use super::predicates::{movable, stable};
 use crate::expr::Literal;
@@ -52,6 +53,11 @@ functions! {
         };
     fact "identity" (Projection Rel) -> Bool, "Whether a projection of a relation is the relation itself.",
         |terms, args| Some(Value::Bool(terms.is_identity(args.projection(0)?, &args.rel(1)?.outputs)));
+    fact "hidden" (Projection Rels) -> Columns, "The columns of some relations that a projection over them does not give.",
+        |terms, args| {
+            let given: ColumnSet = terms.projection(args.projection(0)?).iter().map(|(column, _)| *column).collect();
+            Some(Value::Columns(all(args.rels(1)?).difference(&given)))
+        };
     make "keep" (Columns) -> Projection, "The projection to these columns, which computes nothing.",
         |terms, args| {
             let columns = kept(terms, args.columns(0)?);
