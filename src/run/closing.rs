@@ -1,9 +1,9 @@
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use smallvec::SmallVec;
 
-use super::schedule::{Aftermath, Schedule, is_join};
+use super::node_rows::NodeRows;
+use super::schedule::{Aftermath, Schedule};
 use super::store::{Held, Use};
 use super::{Outcome, RunCause, RunError, RunReport, TaskState};
 use crate::leaf::PartitionData;
@@ -30,13 +30,11 @@ impl Schedule {
         report.peak_bytes = self.store.peak_bytes;
         report.spilled_bytes = self.store.spilled_bytes;
         for (alias, known) in &self.graph.aliases {
-            if let Some(rows) = report.node_rows.get(known).copied() {
-                report.node_rows.insert(*alias, rows);
-            }
             let doing = report.stages.iter_mut().filter(|stage| stage.nodes.contains(known));
             doing.for_each(|stage| stage.nodes.push(*alias));
         }
-        report.c_out = self.joins_counted.then(|| self.joined_rows(&report.node_rows));
+        let node_rows = std::mem::replace(&mut self.node_rows, NodeRows::new());
+        (report.node_rows, report.c_out) = node_rows.finish(&self.graph);
         self.link(&mut report);
         let partitions = self.partitions(after);
         self.result = Some(match (partitions, self.failure.take()) {
@@ -87,18 +85,5 @@ impl Schedule {
             after.held.extend(self.store.release(self.life.topology().port(task, 0), Use::Result));
         }
         partitions
-    }
-
-    fn joined_rows(&self, node_rows: &BTreeMap<usize, u64>) -> u64 {
-        let mut seen = vec![false; self.labels.len()];
-        let mut joins = BTreeSet::new();
-        for task in self.graph.tasks() {
-            // All tasks of a stage share their nodes.
-            if !std::mem::replace(&mut seen[task.stage], true) {
-                let nodes = task.fragment.nodes.iter().filter(|node| is_join(&node.op));
-                joins.extend(nodes.filter_map(|node| node.plan_node));
-            }
-        }
-        joins.iter().filter_map(|join| node_rows.get(join)).sum()
     }
 }

@@ -24,6 +24,7 @@ mod local;
 mod memory_budget;
 mod names;
 mod native;
+mod node_rows;
 mod observer;
 mod options;
 mod panics;

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::awaited::{Awaited, Place};
 use super::enough::Enough;
 use super::lifecycle::{Answer, Effect, Ignored, Lifecycle, Message, Resource};
+use super::node_rows::NodeRows;
 use super::ready::{Pressure, ReadyQueue};
 use super::report::TaskAttempt;
 use super::store::{Held, Rows, SpilledRows, Store, Use, Victim};
 use super::{MemoryBudget, Outcome, RunCause, RunError, RunReport, SlotData, TaskError, TaskEvent, TaskState};
 use crate::leaf::{FutureHandle, PartitionData, PartitionReader};
-use crate::lower::{Fragment, FragmentOp, Input, TaskDag, TaskId};
+use crate::lower::{Fragment, Input, TaskDag, TaskId};
 
 /// What is left to do when the lock is free: foreign code may run when data or futures go, and when observers hear.
 #[derive(Default)]
@@ -118,7 +119,7 @@ pub(super) struct Schedule {
     /// The first failure, by task.
     pub(super) failure: Option<(usize, RunCause)>,
     pub(super) report: RunReport,
-    pub(super) joins_counted: bool,
+    pub(super) node_rows: NodeRows,
     /// Tasks whose rows depend on their token alone.
     pub(super) reusable: Vec<bool>,
     pub(super) effects: Vec<Effect>,
@@ -291,7 +292,7 @@ impl Schedule {
                         _ => self.keep(task, port, held),
                     }
                 }
-                self.count_rows(task, &node_rows);
+                self.node_rows.add(&self.graph[task].fragment, &node_rows);
                 self.skip_unneeded(task);
             }
             Finished::Failed(cause) => {
@@ -437,7 +438,7 @@ impl Schedule {
             (TaskState::Cached, Some(ran)) => {
                 event.rows = ran.rows;
                 event.bytes_out = ran.bytes_out;
-                self.uncounted_joins(task);
+                self.node_rows.unknown(&self.graph[task].fragment);
             }
             _ => {}
         }
@@ -457,23 +458,6 @@ impl Schedule {
             ended: ran.ended,
             why: ran.error.as_ref().map_or_else(String::new, |error| error.message.clone()),
         });
-    }
-
-    fn count_rows(&mut self, task: usize, node_rows: &[Option<u64>]) {
-        for (at, node) in self.graph[task].fragment.nodes.iter().enumerate() {
-            match (node_rows.get(at).copied().flatten(), node.plan_node) {
-                (Some(rows), Some(plan_node)) => *self.report.node_rows.entry(plan_node).or_default() += rows,
-                (None, _) if is_join(&node.op) => self.joins_counted = false,
-                _ => {}
-            }
-        }
-    }
-
-    /// Nobody counts the rows of joins whose result was there already.
-    fn uncounted_joins(&mut self, task: usize) {
-        if self.graph[task].fragment.nodes.iter().any(|node| is_join(&node.op)) {
-            self.joins_counted = false;
-        }
     }
 
     /// The event of a task that never started.
@@ -501,8 +485,4 @@ impl Schedule {
             error: None,
         }
     }
-}
-
-pub(super) fn is_join(op: &FragmentOp) -> bool {
-    matches!(op, FragmentOp::Compute { op, .. } if op.is_join())
 }

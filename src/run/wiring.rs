@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::awaited::{Awaited, ReadKey};
 use super::enough::enough_of;
 use super::lifecycle::{Lifecycle, Resource, Topology, TopologyError};
+use super::node_rows::NodeRows;
 use super::ready::ReadyQueue;
 use super::report::stages_of;
 use super::reuse::Reuse;
@@ -51,7 +52,7 @@ impl Schedule {
             labels,
             failure: None,
             report: RunReport { stages, ..RunReport::default() },
-            joins_counted: true,
+            node_rows: NodeRows::new(),
             reusable: Vec::new(),
             effects: Vec::new(),
             enough: enough_of(&graph),

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::execution::{Execution, Given, Pending};
-use super::node_rows::NodeRows;
 use crate::leaf::{FutureHandle, Generation};
 use crate::lower::{Input, LeafInput, TaskDag, TaskGraph, TaskId};
 use crate::run::lifecycle::{Effect, Ignored, Lifecycle, Message, Resource, Topology, TopologyError};
+use crate::run::node_rows::NodeRows;
 use crate::run::report::{Stage, stages_of};
 use crate::run::{RunReport, TaskAttempt, TaskError, TaskEvent, TaskState};
 

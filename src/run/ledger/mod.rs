@@ -22,7 +22,6 @@
 mod book;
 mod execution;
 mod hearing;
-mod node_rows;
 
 pub use book::Ledger;
 pub use execution::{Execution, ExecutionEnd, ExecutionResult, Given};

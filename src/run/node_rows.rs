@@ -1,7 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::lower::{Fragment, TaskDag};
-use crate::run::schedule::is_join;
+use crate::lower::{Fragment, FragmentOp, TaskDag};
 
 /// Actual rows by node of the plan, as far as workers counted them.
 #[derive(Clone, Debug)]
@@ -39,9 +38,16 @@ impl NodeRows {
                 self.rows.insert(*alias, rows);
             }
         }
-        let nodes = dag.tasks().flat_map(|task| &task.fragment.nodes);
+        // All tasks of a stage share their nodes.
+        let mut seen = vec![false; dag.tasks().map(|task| task.stage + 1).max().unwrap_or(0)];
+        let first = dag.tasks().filter(|task| !std::mem::replace(&mut seen[task.stage], true));
+        let nodes = first.flat_map(|task| &task.fragment.nodes);
         let joins: BTreeSet<usize> = nodes.filter(|node| is_join(&node.op)).filter_map(|node| node.plan_node).collect();
         let c_out = self.joins.then(|| joins.iter().filter_map(|join| self.rows.get(join)).sum());
         (self.rows, c_out)
     }
+}
+
+fn is_join(op: &FragmentOp) -> bool {
+    matches!(op, FragmentOp::Compute { op, .. } if op.is_join())
 }
