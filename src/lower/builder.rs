@@ -3,7 +3,7 @@ use petgraph::graph::DiGraph;
 
 use super::dag::LeafPlace;
 use super::priority::set_priorities;
-use super::{LeafInput, LowerError, PortUse, Source, Task, TaskDag, TaskGraph, TaskId};
+use super::{Alias, LeafInput, LowerError, PortUse, Source, Task, TaskDag, TaskGraph, TaskId};
 
 /// What a task is going to read, slot by slot. One is used for all tasks of a graph.
 #[derive(Default)]
@@ -114,7 +114,9 @@ impl GraphBuilder {
     }
 
     /// The graph, without priorities.
-    pub(super) fn finish(mut self, outputs: Vec<TaskId>, schema: SchemaRef, aliases: Vec<(usize, usize)>) -> TaskGraph {
+    pub(super) fn finish(mut self, outputs: Vec<TaskId>, schema: SchemaRef, mut aliases: Vec<Alias>) -> TaskGraph {
+        aliases.sort_unstable();
+        aliases.dedup();
         self.first_edges.push(self.graph.edge_count() as u32);
         self.first_leaves.push(self.leaf_inputs.len() as u32);
         self.graph.shrink_to_fit();

@@ -4,7 +4,7 @@ use arrow_schema::SchemaRef;
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, Edge};
 
-use super::{PortUse, Task, TaskId};
+use super::{Alias, PortUse, Task, TaskId};
 
 /// The tasks of a plan and who reads whom: a [`TaskGraph`](super::TaskGraph) without the futures and the data at
 /// its leaves, so that reports and schedules may keep it as long as they like.
@@ -16,9 +16,8 @@ pub struct TaskDag {
     pub outputs: Vec<TaskId>,
     /// The schema of the result.
     pub schema: SchemaRef,
-    /// Nodes of the plan that do the same as another one, and that one: they have no tasks of their
-    /// own, and the other's rows.
-    pub aliases: Vec<(usize, usize)>,
+    /// The nodes whose work other nodes' tasks do, in order, each once.
+    pub(super) aliases: Vec<Alias>,
     /// An edge goes from a producer to a consumer. Those into one task lie together, by slot, and in the order
     /// of the sources within a slot.
     pub(super) graph: DiGraph<Task, PortUse, u32>,
@@ -126,6 +125,18 @@ impl TaskDag {
     pub fn leaf_inputs_of(&self, task: TaskId) -> Range<usize> {
         let at = task.index();
         self.first_leaves[at] as usize..self.first_leaves[at + 1] as usize
+    }
+
+    /// The nodes of the plan that have other nodes' tasks, by task.
+    pub fn aliases(&self) -> &[Alias] {
+        &self.aliases
+    }
+
+    /// The nodes of the plan for which a task was not made, and whose rows it gives. O(log n) in all of them.
+    pub fn aliases_of(&self, task: TaskId) -> &[Alias] {
+        let from = self.aliases.partition_point(|alias| alias.task < task);
+        let count = self.aliases[from..].partition_point(|alias| alias.task == task);
+        &self.aliases[from..from + count]
     }
 
     fn edges_into(&self, task: TaskId) -> &[Edge<PortUse, u32>] {

@@ -11,6 +11,7 @@
 //! * G3: there is no task that the result does not need, and none is left out that may have rows which it needs:
 //!   pruned partitions have none, and a limit counts its sources from the first on.
 
+mod alias;
 mod builder;
 mod dag;
 mod determinism;
@@ -33,6 +34,7 @@ mod text;
 mod tokens;
 pub mod wire;
 
+pub use alias::Alias;
 pub use dag::{Input, SlotInputs, TaskDag};
 pub use error::LowerError;
 pub use fragment::{Fragment, FragmentNode, FragmentOp, FragmentOutput, RangeKey, sample_positions};

@@ -7,7 +7,7 @@ use super::builder::{GraphBuilder, TaskInputs};
 use super::piece::Piece;
 use super::sources::Sources;
 use super::tokens::{fragment_token, task_token};
-use super::{Fragment, FragmentNode, FragmentOp, FragmentOutput, LowerError, Task, TaskGraph, TaskId};
+use super::{Alias, Fragment, FragmentNode, FragmentOp, FragmentOutput, LowerError, Task, TaskGraph, TaskId};
 use crate::leaf::FutureHandle;
 use crate::token::Token;
 
@@ -17,7 +17,7 @@ pub(super) struct Stages {
     graph: GraphBuilder,
     inputs: TaskInputs,
     by_token: HashMap<Token, TaskId>,
-    aliases: Vec<(usize, usize)>,
+    aliases: Vec<Alias>,
     stages: usize,
 }
 
@@ -43,7 +43,9 @@ impl Stages {
             let partition = piece.number(partition);
             let token = task_token(&fragment, partition, self.inputs.slots(), producer, FutureHandle::generation);
             if let Some(known) = self.by_token.get(&token) {
-                tasks.push(*known);
+                let known = *known;
+                tasks.push(known);
+                self.alias(known, &fragment);
                 continue;
             }
             self.stages = stage + 1;
@@ -52,13 +54,17 @@ impl Stages {
             self.by_token.insert(token, id);
             tasks.push(id);
         }
-        if let Some(first) = tasks.first().filter(|_| self.stages == stage) {
-            // All of it is another stage's work: its rows are these nodes' rows.
-            let nodes = self.graph[*first].fragment.nodes.iter().zip(&fragment.nodes);
-            let pairs = nodes.filter_map(|(known, new)| new.plan_node.zip(known.plan_node));
-            self.aliases.extend(pairs.filter(|(new, known)| new != known));
-        }
         Ok(tasks)
+    }
+
+    /// The rows of a known task are those of a fragment that does the same for other nodes.
+    fn alias(&mut self, task: TaskId, fragment: &Fragment) {
+        let known = self.graph[task].fragment.nodes.iter();
+        let others =
+            known.zip(&fragment.nodes).enumerate().filter(|(_, (known, new))| known.plan_node != new.plan_node);
+        self.aliases.extend(others.filter_map(|(operator, (_, new))| {
+            new.plan_node.map(|plan_node| Alias { task, operator: operator as u32, plan_node: plan_node as u32 })
+        }));
     }
 
     /// Makes at most `fan_in` tasks of many, by a tree of tasks of at most as many inputs. `nodes` reduce what

@@ -2,7 +2,6 @@ use std::time::{Duration, SystemTime};
 
 use smallvec::SmallVec;
 
-use super::node_rows::NodeRows;
 use super::schedule::{Aftermath, Schedule};
 use super::store::{Held, Use};
 use super::{Outcome, RunCause, RunError, RunReport, TaskState};
@@ -29,12 +28,7 @@ impl Schedule {
         report.peak_ports = self.store.peak_ports;
         report.peak_bytes = self.store.peak_bytes;
         report.spilled_bytes = self.store.spilled_bytes;
-        for (alias, known) in &self.graph.aliases {
-            let doing = report.stages.iter_mut().filter(|stage| stage.nodes.contains(known));
-            doing.for_each(|stage| stage.nodes.push(*alias));
-        }
-        let node_rows = std::mem::replace(&mut self.node_rows, NodeRows::new());
-        (report.node_rows, report.c_out) = node_rows.finish(&self.graph);
+        (report.node_rows, report.c_out) = std::mem::take(&mut self.node_rows).finish();
         self.link(&mut report);
         let partitions = self.partitions(after);
         self.result = Some(match (partitions, self.failure.take()) {

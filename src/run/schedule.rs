@@ -292,7 +292,7 @@ impl Schedule {
                         _ => self.keep(task, port, held),
                     }
                 }
-                self.node_rows.add(&self.graph[task].fragment, &node_rows);
+                self.node_rows.add(&self.graph, TaskId::new(task), &node_rows);
                 self.skip_unneeded(task);
             }
             Finished::Failed(cause) => {

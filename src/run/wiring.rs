@@ -52,7 +52,7 @@ impl Schedule {
             labels,
             failure: None,
             report: RunReport { stages, ..RunReport::default() },
-            node_rows: NodeRows::new(),
+            node_rows: NodeRows::default(),
             reusable: Vec::new(),
             effects: Vec::new(),
             enough: enough_of(&graph),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leafhold::lower::{Fragment, LeafInput, TaskGraph, lower};
-use leafhold::optimize::{Partitioning, Plan};
+use leafhold::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
 use leafhold::run::{
     Executor, KernelError, Kernels, LocalExecutor, Observer, RunReport, SlotData, Submitted, TaskContext, TaskEvent,
     TaskOutput, TaskState, collect,
@@ -175,6 +175,20 @@ fn check_events(graph: &TaskGraph, report: &RunReport, watch: &Watch, threads: u
     assert!(workers.len() <= threads);
 }
 
+/// A node that must give as many rows as its inputs, and does not.
+fn unequal_to_inputs(order: &[Arc<PlanNode>], report: &RunReport) -> Option<usize> {
+    let rows =
+        |node: &Arc<PlanNode>| report.node_rows[&order.iter().position(|known| Arc::ptr_eq(known, node)).unwrap()];
+    order.iter().position(|node| {
+        let keeps = match &node.op {
+            PlanOp::Exchange { .. } => true,
+            PlanOp::Compute(op) => matches!(op, PhysicalOp::Union | PhysicalOp::Project { .. }),
+            PlanOp::Read { .. } | PlanOp::Empty => false,
+        };
+        keeps && rows(node) != node.inputs.iter().map(rows).sum::<u64>()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -193,6 +207,7 @@ proptest! {
         let order = plan.post_order();
         prop_assert_eq!(collected.report.node_rows.len(), order.len());
         prop_assert_eq!(collected.report.node_rows[&(order.len() - 1)] as usize, collected.rows());
+        prop_assert_eq!(unequal_to_inputs(&order, &collected.report), None);
         prop_assert!(collected.report.c_out.is_some());
         drop((plan, order));
         prop_assert_eq!(counts.live(), 0);

@@ -71,6 +71,19 @@ fn unions_keep_every_row() {
 }
 
 #[test]
+fn a_node_that_shares_some_of_its_tasks_knows_all_of_its_rows() {
+    let mut builder = Builder::default();
+    let (delayed, values) = (builder.delayed(&[numbers(0..3), numbers(3..5)]), builder.values(&[numbers(0..3)]));
+    let inner = builder.union(&[&values, &delayed], Partitioning::Any);
+    // Its first partition is the task that the inner union has for the same rows.
+    let outer = builder.union(&[&values, &inner], Partitioning::Any);
+    let single = builder.exchange(&outer, Partitioning::Single);
+    let (collected, _) = run(builder, &single);
+    assert_eq!(collected.rows(), 11);
+    assert_eq!(collected.report.node_rows.values().copied().collect::<Vec<_>>(), [3, 5, 8, 11, 11]);
+}
+
+#[test]
 fn a_shared_subplan_runs_once() {
     let mut builder = Builder::default();
     let read = builder.values(&[numbers(0..4), numbers(4..8)]);

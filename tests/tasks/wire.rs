@@ -84,7 +84,7 @@ proptest! {
         let back = read(&document).unwrap();
         prop_assert_eq!(back.to_text(), graph.to_text());
         prop_assert_eq!(tokens(&back), tokens(&graph));
-        prop_assert_eq!(&back.aliases, &graph.aliases);
+        prop_assert_eq!(back.aliases(), graph.aliases());
         prop_assert_eq!(back.to_json(&NoCodec).unwrap(), document);
         prop_assert_eq!(run_alone(&back), sorted(expected.clone()));
         // What was read owns its futures.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::builder::{GraphBuilder, TaskInput, TaskInputs};
 use super::super::tokens::task_token;
 use super::super::{
-    DataInput, Fragment, FragmentOp, FutureInput, FutureLeaf, LeafInput, Source, Task, TaskGraph, TaskId,
+    Alias, DataInput, Fragment, FragmentOp, FutureInput, FutureLeaf, LeafInput, Source, Task, TaskGraph, TaskId,
 };
 use super::fragment::FragmentWire;
 use crate::expr::wire::{
@@ -32,7 +32,8 @@ pub struct TasksDocument {
     /// Producers before their consumers.
     tasks: Vec<TaskWire>,
     outputs: Vec<usize>,
-    aliases: Vec<(usize, usize)>,
+    /// Task, operator, and node of the plan.
+    aliases: Vec<(u32, u32, u32)>,
 }
 
 /// What a leaf promised of its futures.
@@ -164,7 +165,10 @@ impl TasksDocument {
             data: data.items,
             tasks,
             outputs: graph.outputs.iter().map(|output| output.index()).collect(),
-            aliases: graph.aliases.clone(),
+            aliases: {
+                let aliases = graph.aliases.iter();
+                aliases.map(|alias| (alias.task.index() as u32, alias.operator, alias.plan_node)).collect()
+            },
         })
     }
 
@@ -198,7 +202,19 @@ impl TasksDocument {
             false => Err(WireError::invalid("the result", format!("there is no task {output}"))),
         };
         let outputs = self.outputs.into_iter().map(output).collect::<Result<_, _>>()?;
-        Ok(graph.finish(outputs, schema, self.aliases))
+        let alias = |(task, operator, plan_node): (u32, u32, u32)| {
+            let task = TaskId::from(task);
+            let operators = graph.get(task).map_or(0, |task| task.fragment.nodes.len());
+            match (operator as usize) < operators {
+                true => Ok(Alias { task, operator, plan_node }),
+                false => Err(WireError::invalid(
+                    "the aliases",
+                    format!("there is no operator {operator} of task {}", task.index()),
+                )),
+            }
+        };
+        let aliases = self.aliases.into_iter().map(alias).collect::<Result<_, _>>()?;
+        Ok(graph.finish(outputs, schema, aliases))
     }
 }
 

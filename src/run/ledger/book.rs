@@ -112,7 +112,7 @@ impl Ledger {
             pending: BTreeSet::new(),
             stages,
             labels,
-            node_rows: NodeRows::new(),
+            node_rows: NodeRows::default(),
             told: Vec::new(),
             heard: 0,
             effects: Vec::new(),
@@ -157,7 +157,7 @@ impl Ledger {
             self.give_up(TaskError::new("lost", "the run ended before it did"), true, wall);
         }
         let events = self.take_events();
-        let (node_rows, c_out) = self.node_rows.finish(&self.dag);
+        let (node_rows, c_out) = self.node_rows.finish();
         let mut report = RunReport {
             tasks: self.entries.into_iter().filter_map(|entry| entry.event).collect(),
             stages: self.stages,
@@ -222,7 +222,7 @@ impl Ledger {
         let Closing { ended, transfer, bytes_in, peak_memory, given, error } = closing;
         let node = &self.dag[task];
         match &given {
-            Some(given) => self.node_rows.add(&node.fragment, &given.node_rows),
+            Some(given) => self.node_rows.add(&self.dag, TaskId::new(task), &given.node_rows),
             None => self.node_rows.unknown(&node.fragment),
         }
         let given = given.unwrap_or_default();

@@ -32,6 +32,12 @@ pub fn stages_of(graph: &TaskDag) -> Vec<Stage> {
         });
         stages[place].tasks += 1;
     }
+    for alias in graph.aliases() {
+        let nodes = &mut stages[places[graph.task(alias.task).stage].expect("the task was counted")].nodes;
+        if !nodes.contains(&(alias.plan_node as usize)) {
+            nodes.push(alias.plan_node as usize);
+        }
+    }
     stages.sort_by_key(|stage| stage.stage);
     stages
 }
