@@ -26,7 +26,6 @@ mod normalize;
 mod observer;
 mod plan;
 mod planner;
-mod reinstantiate;
 mod resolve;
 mod shape;
 mod simplify;
