@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use arrow_schema::{Field, Schema, SchemaRef};
 use indexmap::IndexMap;
 use tracing::field::Empty;
 use tracing::{debug_span, info_span};
@@ -17,50 +16,16 @@ use super::join_order::JoinUse;
 use super::leaves::read_leaves;
 use super::normalize::{RuleIndex, normalize};
 use super::observer::Observer;
-use super::plan::{CapUse, Plan, PlanColumn, ResultPartitions};
-use super::resolve::{Resolved, resolve};
+use super::plan::{CapUse, Plan, PlanColumn};
+use super::plan_error::PlanError;
+use super::query::Query;
+use super::resolve::resolve;
 use super::shape::plan_shape;
+use super::supported::{kept, supported};
 use super::trace::{Recorder, Trace};
-use crate::expr::{Expr, FloatSums, Functions, Name, Op, Repartitioning, RowOrder, Semantics};
+use crate::expr::{Expr, Functions, Semantics};
 use crate::rules::{Phase, RuleSet};
-use crate::term::{ColumnId, RelOp, TermId, Terms, terms_in_order};
-
-/// Why there is no plan.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// No implementation rule covers some operator.
-    #[error("no implementation rule covers `{operator}`; is one of its rules disabled?")]
-    NotImplemented {
-        /// The operator.
-        operator: String,
-    },
-    /// An operator that has a meaning, but no plan yet.
-    #[error("no plan for `{operator}`: {reason}")]
-    Unsupported {
-        /// The operator.
-        operator: &'static str,
-        /// What is in the way, and what to do.
-        reason: String,
-    },
-    /// A tripwire: a rule proved two relations equal that have different columns.
-    #[error("the optimizer stopped: {0}; this is a bug of a rule, disable it and report it")]
-    Tripwire(String),
-    /// Semantics that rules do not keep.
-    #[error(
-        "cannot plan under {semantics}: plans keep neither the order of rows outside sorts nor the rounding of float \
-         sums; leave `order` and `float_sums` at their defaults"
-    )]
-    Semantics {
-        /// How they differ from the default.
-        semantics: String,
-    },
-    /// A number of partitions that makes no sense.
-    #[error("cannot plan for {0} partitions; use 1 or more")]
-    Partitions(usize),
-    /// A fan-in over which no tree gets narrower.
-    #[error("a task cannot merge at most {0} partitions; use 2 or more")]
-    FanIn(usize),
-}
+use crate::term::{TermId, Terms};
 
 /// Turns expressions into plans. Everything that may influence a plan is in here or in the
 /// expression: rules, functions, semantics, cost model, partitions and budgets.
@@ -260,8 +225,8 @@ impl Planner {
 
     fn query(&self, expr: &Expr) -> (Terms, Query) {
         let mut terms = self.terms();
-        let Resolved { root, output } = resolve(expr, &mut terms);
-        (terms, Query { root, output, schema: expr.schema().clone(), result: wish(expr) })
+        let query = Query::of(expr, &mut terms);
+        (terms, query)
     }
 
     fn run_traced(&self, terms: Terms, query: Query) -> (Result<Plan, PlanError>, Trace) {
@@ -374,40 +339,6 @@ impl Planner {
     }
 }
 
-/// What is planned: a term, and what the result is called.
-#[derive(Clone, Debug)]
-pub(super) struct Query {
-    pub root: TermId,
-    pub output: Vec<(Name, ColumnId)>,
-    pub schema: SchemaRef,
-    pub result: Option<ResultPartitions>,
-}
-
-/// How the result is to lie, by the outermost operator. What lies below moves its rows as the plan needs it.
-fn wish(expr: &Expr) -> Option<ResultPartitions> {
-    let Op::Repartition(to) = expr.op() else { return None };
-    let position = |column: &Name| expr.schema().index_of(column).ok();
-    let hashed = match to {
-        Repartitioning::Hash(columns, _) => columns.iter().map(position).collect::<Option<_>>()?,
-        Repartitioning::RoundRobin(_) => Vec::new(),
-    };
-    Some(ResultPartitions { hashed, count: to.partitions() })
-}
-
-impl Query {
-    fn of_term(terms: &Terms, root: TermId) -> Query {
-        let facts = terms.facts(root);
-        let output: Vec<(Name, ColumnId)> =
-            facts.outputs.iter().map(|column| (terms.column(column).name.clone(), column)).collect();
-        let fields = output.iter().map(|(name, column)| {
-            let data_type = terms.column(*column).data_type.clone();
-            Field::new(&**name, data_type, !facts.not_null.contains(*column))
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Query { root, output, schema, result: None }
-    }
-}
-
 /// What an optimization leaves behind, with a plan or without.
 pub(super) struct Run {
     pub graph: Graph,
@@ -415,42 +346,4 @@ pub(super) struct Run {
     pub normal: Option<TermId>,
     pub fired: Fired,
     pub caps: IndexMap<String, CapUse>,
-}
-
-/// Refuses semantics that rules are not verified under.
-fn kept(semantics: &Semantics) -> Result<(), PlanError> {
-    match (semantics.order, semantics.float_sums) {
-        (RowOrder::Bag, FloatSums::Reassociated) => Ok(()),
-        _ => Err(PlanError::Semantics { semantics: semantics.text() }),
-    }
-}
-
-/// Refuses what only the reference interpreter knows.
-fn supported(terms: &Terms, root: TermId) -> Result<(), PlanError> {
-    if let Some(outer) = terms.unbound() {
-        let reason = format!("nothing binds `{}`; it belongs on the right side of an `apply`", outer.name);
-        return Err(PlanError::Unsupported { operator: "outer", reason });
-    }
-    if !terms.has_applies() {
-        return Ok(());
-    }
-    let applied = terms_in_order(terms, root).into_iter().find_map(|term| match terms.term(term).op {
-        RelOp::Apply(form, _) => Some(form),
-        _ => None,
-    });
-    match applied {
-        Some(form) => {
-            let strict = match terms.semantics().is_strict() {
-                true => ", or it can fail, and errors are strict",
-                false => "",
-            };
-            let reason = format!(
-                "the right side of an `apply {}` depends on the left row in another way than by conditions that can \
-                 move up, or equalities below an aggregate over all rows{strict}; write it as a join",
-                form.name()
-            );
-            Err(PlanError::Unsupported { operator: "apply", reason })
-        }
-        None => Ok(()),
-    }
 }

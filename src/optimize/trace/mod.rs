@@ -25,7 +25,8 @@ pub use step::{By, Call, NativeStep, Step};
 
 use super::extract::Extraction;
 use super::graph::{ClassId, Graph};
-use super::planner::{Planner, Query, Run};
+use super::planner::{Planner, Run};
+use super::query::Query;
 use super::{CapUse, Plan};
 use crate::rules::Refusal;
 use crate::term::{RelNode, TermId, Terms};

@@ -39,6 +39,7 @@ mod lexer;
 mod parser;
 mod printer;
 mod scalar;
+mod syntax;
 mod tables;
 
 pub use error::{NotationError, NotationErrorKind};
