@@ -23,10 +23,18 @@ impl Actuals {
     /// C_out: actual rows summed over the outputs of all joins, semi and anti included. It measures
     /// a join order and nothing of the machine. `None` when a join was not counted.
     pub fn c_out(&self, plan: &Plan) -> Option<u64> {
-        let joins = plan.post_order().into_iter().enumerate();
-        joins
-            .filter(|(_, node)| matches!(&node.op, PlanOp::Compute(op) if op.is_join()))
-            .map(|(at, _)| self.rows(at))
-            .sum()
+        self.sum(&Self::joins(plan))
+    }
+
+    /// The places of a plan's joins in [`Plan::post_order`].
+    pub(super) fn joins(plan: &Plan) -> Vec<usize> {
+        let nodes = plan.post_order().into_iter().enumerate();
+        let joins = nodes.filter(|(_, node)| matches!(&node.op, PlanOp::Compute(op) if op.is_join()));
+        joins.map(|(at, _)| at).collect()
+    }
+
+    /// The rows of several nodes; `None` when one was not counted.
+    pub(super) fn sum(&self, nodes: &[usize]) -> Option<u64> {
+        nodes.iter().map(|node| self.rows(*node)).sum()
     }
 }

@@ -12,7 +12,8 @@
 //!     read customer future#0..3 [c_custkey c_name]  ; rows 1,500  any
 //! ```
 //!
-//! * [`PlanText`]: a plan as text, with actual rows once it ran ([`Actuals`]);
+//! * [`PlanText`]: a plan as text, with actual rows once it ran ([`Actuals`]); [`PlanOutline`]: what
+//!   is kept of it for a run's report;
 //! * [`PlanJson`]: the same for programs;
 //! * [`expr_text`]: what the user wrote;
 //! * [`Why`], [`WhyNot`] and [`RuleStats`]: what the rules did, from the [trace](crate::optimize::trace) of a run, and
@@ -30,6 +31,7 @@ mod mutation;
 mod names;
 mod number;
 mod operator;
+mod outline;
 mod plan;
 mod replay;
 mod stats;
@@ -47,6 +49,7 @@ pub use json::PlanJson;
 pub use line_diff::line_diff;
 pub use mutation::{MutationText, mutation_json};
 pub use number::grouped;
+pub use outline::PlanOutline;
 pub use plan::{PlanText, barriers_left, caps_hit, rules_fired};
 pub use replay::{Outcome, Replay, ReplayedStep};
 pub use stats::{RuleStats, RuleUse};

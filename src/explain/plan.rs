@@ -9,6 +9,7 @@ use super::Actuals;
 use super::names::{Futures, Shown, bracketed};
 use super::number::{estimate, grouped};
 use super::operator::{partitioning, physical, sort_keys};
+use super::outline::OutlineLine;
 use super::tree::{Step, indent, walk};
 use crate::optimize::{CapUse, PhysicalOp, Plan, PlanNode, PlanOp, ResultPartitions};
 use crate::run::report::PlanLine;
@@ -47,8 +48,8 @@ impl<'a> PlanText<'a> {
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut written = Ok(());
-        self.each_line(|_, line| {
-            written = writeln!(f, "{line}");
+        self.each_line(|line| {
+            written = writeln!(f, "{}", line.text(self.actuals));
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         written
@@ -58,48 +59,48 @@ impl fmt::Display for PlanText<'_> {
 impl PlanText<'_> {
     /// The lines of the text, each with the node that it is about.
     pub fn lines(&self) -> Vec<PlanLine> {
+        let lines = self.outline_lines().into_iter();
+        lines.map(|line| PlanLine { text: line.text(self.actuals), node: line.node }).collect()
+    }
+
+    pub(super) fn outline_lines(&self) -> Vec<OutlineLine> {
         let mut lines = Vec::new();
-        self.each_line(|node, text| {
-            lines.push(PlanLine { text, node });
+        self.each_line(|line| {
+            lines.push(line);
             ControlFlow::Continue(())
         });
         lines
     }
 
-    fn each_line(&self, mut visit: impl FnMut(Option<usize>, String) -> ControlFlow<()>) {
+    fn each_line(&self, mut visit: impl FnMut(OutlineLine) -> ControlFlow<()>) {
         let plan = self.plan;
-        if self.header && self.header_lines().into_iter().any(|line| visit(None, line).is_break()) {
+        let about_all = |before: String| OutlineLine { node: None, before, after: String::new() };
+        if self.header && self.header_lines().into_iter().any(|line| visit(about_all(line)).is_break()) {
             return;
         }
         if let Some(line) = plan.result.as_ref().map(|result| result_line(plan, result))
-            && visit(None, line).is_break()
+            && visit(about_all(line)).is_break()
         {
             return;
         }
         let lines = Lines::new(plan);
         let mut depth = 0;
         walk(&plan.root, |step| {
-            let (node, line) = match step {
+            let (node, before, after) = match step {
                 Step::Close => {
                     depth -= 1;
                     return ControlFlow::Continue(());
                 }
-                Step::Again { node, shared } => (node, format!("{}@{shared}", indent(depth))),
+                Step::Again { node, shared } => (node, format!("{}@{shared}", indent(depth)), String::new()),
                 Step::Open { node, shared } => {
                     let shared = shared.map(|number| format!("@{number} = ")).unwrap_or_default();
-                    let line = format!(
-                        "{}{shared}{}  ; rows {}{}  {}",
-                        indent(depth),
-                        lines.operator(node),
-                        estimate(node.rows),
-                        self.actual(lines.index(node)),
-                        lines.partitioning(node),
-                    );
+                    let (indent, operator, rows) = (indent(depth), lines.operator(node), estimate(node.rows));
                     depth += 1;
-                    (node, line)
+                    let before = format!("{indent}{shared}{operator}  ; rows {rows}");
+                    (node, before, format!("  {}", lines.partitioning(node)))
                 }
             };
-            visit(Some(lines.index(node)), line)
+            visit(OutlineLine { node: Some(lines.index(node)), before, after })
         });
     }
 
@@ -108,8 +109,7 @@ impl PlanText<'_> {
         let caps = caps_hit(plan);
         let mut lines = vec![format!("; plan {}  rules {}  caps {caps}", plan.shape.short(), plan.ruleset.short())];
         if let Some(actuals) = self.actuals {
-            let c_out = actuals.c_out(plan).map_or_else(|| "unknown".to_owned(), grouped);
-            lines.push(format!("; C_out {c_out}"));
+            lines.push(c_out_line(actuals.c_out(plan)));
         }
         if !plan.semantics.is_default() {
             lines.push(format!("; semantics {}", plan.semantics.text()));
@@ -121,11 +121,11 @@ impl PlanText<'_> {
         }
         lines
     }
+}
 
-    fn actual(&self, node: usize) -> String {
-        let rows = self.actuals.and_then(|actuals| actuals.rows(node));
-        rows.map(|rows| format!(" actual {}", grouped(rows))).unwrap_or_default()
-    }
+/// What the joins of a run gave.
+pub(super) fn c_out_line(c_out: Option<u64>) -> String {
+    format!("; C_out {}", c_out.map_or_else(|| "unknown".to_owned(), grouped))
 }
 
 /// The caps that left work undone, with what was used of them and the rules to blame; `none` when there is none.
