@@ -14,4 +14,5 @@ mod ranges;
 mod reductions;
 mod repartition;
 mod running;
+mod sending;
 mod wire;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::execution::{Execution, Given, Pending};
+use super::sending::Sending;
 use crate::leaf::{FutureHandle, Generation};
 use crate::lower::{Input, LeafInput, TaskDag, TaskGraph, TaskId};
 use crate::run::lifecycle::{Effect, Ignored, Lifecycle, Message, Resource, Topology, TopologyError};
@@ -26,6 +27,7 @@ pub struct Ledger {
     stages: Vec<Stage>,
     labels: HashMap<usize, Arc<str>>,
     node_rows: NodeRows,
+    pub(super) sending: Sending,
     /// Tasks that ended, in that order.
     told: Vec<usize>,
     /// How many of them somebody has heard of.
@@ -46,7 +48,20 @@ pub(super) struct Entry {
     attempts: Vec<TaskAttempt>,
     /// How often it raised an error.
     pub(super) failures: u32,
+    /// How many rows it gave, if whoever ran it said so.
+    rows: Option<u64>,
     event: Option<TaskEvent>,
+}
+
+impl Entry {
+    pub(super) fn has_ended(&self) -> bool {
+        self.event.is_some()
+    }
+
+    /// Once it has ended: how many rows it gave, where that is known.
+    pub(super) fn given_rows(&self) -> Option<Option<u64>> {
+        self.has_ended().then_some(self.rows)
+    }
 }
 
 /// What the event of a task that ends has beside its state.
@@ -113,6 +128,7 @@ impl Ledger {
             stages,
             labels,
             node_rows: NodeRows::default(),
+            sending: Sending::new(&dag),
             told: Vec::new(),
             heard: 0,
             effects: Vec::new(),
@@ -173,7 +189,7 @@ impl Ledger {
     }
 
     pub(super) fn has_ended(&self, task: usize) -> bool {
-        self.entries[task].event.is_some()
+        self.entries[task].has_ended()
     }
 
     /// Passes a message on, and enters what follows.
@@ -225,6 +241,7 @@ impl Ledger {
             Some(given) => self.node_rows.add(&self.dag, TaskId::new(task), &given.node_rows),
             None => self.node_rows.unknown(&node.fragment),
         }
+        let rows = given.as_ref().map(|given| given.rows);
         let given = given.unwrap_or_default();
         let entry = &mut self.entries[task];
         entry.pending = None;
@@ -252,7 +269,13 @@ impl Ledger {
             error,
         };
         debug_assert!(entry.event.is_none(), "a task ends once");
+        entry.rows = rows;
         entry.event = Some(event);
         self.told.push(task);
+        if self.has_limits() {
+            for (reader, to) in self.dag.consumers(TaskId::new(task)) {
+                self.sending.ended(task, reader.index(), to.slot as usize);
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::book::{Closing, Ledger, Word};
 use super::execution::{Execution, ExecutionEnd, ExecutionResult, Pending};
+use crate::lower::{Input, TaskId};
 use crate::run::TaskError;
 use crate::run::lifecycle::{Answer, Message, Phase, Resource};
 
@@ -15,7 +16,7 @@ impl Ledger {
 
     /// An execution of a task ended, by whoever ran it.
     pub fn answered(&mut self, task: usize, execution: Execution, end: ExecutionEnd, now: Duration) {
-        if task >= self.entries.len() || self.has_ended(task) {
+        if task >= self.entries.len() || self.has_ended(task) || !self.sending.has(task) {
             return;
         }
         let is_current = self.entries[task].current.as_ref().is_some_and(|current| current.id == execution.id);
@@ -35,13 +36,13 @@ impl Ledger {
             ExecutionResult::Gave(_) => self.conclude(task, Answer::Ok, end, now),
             ExecutionResult::Failed(error) => {
                 entry.failures += 1;
-                match stopping || entry.failures > self.retries {
+                match (stopping || entry.failures > self.retries) && self.is_needed(task) {
                     true => self.conclude(task, Answer::Failed { retry: false }, end, now),
-                    false => self.suspend(task, Pending::Failed { error: error.clone(), end }),
+                    false => self.suspend(task, Pending::Failed { error: error.clone(), end }, now),
                 }
             }
             ExecutionResult::Stopped if stopping => self.conclude(task, Answer::Cancelled, end, now),
-            ExecutionResult::Stopped => self.suspend(task, Pending::Stopped { ended: end.ended }),
+            ExecutionResult::Stopped => self.suspend(task, Pending::Stopped { ended: end.ended }, now),
         }
         self.settle(now);
     }
@@ -57,7 +58,7 @@ impl Ledger {
             });
             if its && !self.has_ended(task) && entry.pending.is_none() {
                 let error = TaskError::new("worker-lost", format!("the worker {worker} is gone: {cause}"));
-                self.suspend(task, Pending::Lost { error, ended: now });
+                self.suspend(task, Pending::Lost { error, ended: now }, now);
             }
         }
         self.settle(now);
@@ -66,29 +67,34 @@ impl Ledger {
     /// The engine gives a task up whose workers died. The run stops.
     pub fn task_lost(&mut self, task: usize, error: TaskError, now: Duration) {
         if task < self.entries.len() && !self.has_ended(task) {
+            if !self.is_needed(task) {
+                return;
+            }
             if !self.lifecycle.phase(task).is_in_flight() {
                 self.inputs_are_there(task, now);
                 let _ = self.lifecycle.submit(task);
             }
             // Of an execution that has an answer, that is the better word.
             if !matches!(self.entries[task].pending, Some(Pending::Failed { .. })) {
-                self.suspend(task, Pending::Lost { error, ended: now });
+                self.suspend(task, Pending::Lost { error, ended: now }, now);
             }
         }
         self.cancel(now);
     }
 
-    /// A future is done: its data are there, or it never will give any; `lost` if they are gone.
-    pub fn future(&mut self, future: usize, result: Result<(), (TaskError, bool)>, now: Duration) {
+    /// A future is done: its data are there, or it never will give any; `lost` if they are gone. Whether that counts: it
+    /// does not when whatever reads it has ended.
+    pub fn future(&mut self, future: usize, result: Result<(), (TaskError, bool)>, now: Duration) -> bool {
         let Err((error, lost)) = result else {
-            let _ = self.tell(Message::Resolved { future }, now, Word::Nothing);
-            return;
+            return self.tell(Message::Resolved { future }, now, Word::Nothing).is_ok();
         };
         // What began has read it, whatever became of it since.
-        if !self.lifecycle.is_stopping() {
-            let _ = self.tell(Message::FutureFailed { future, lost }, now, Word::Future(Arc::new(error)));
-            self.settle(now);
+        if self.lifecycle.is_stopping() {
+            return false;
         }
+        let counts = self.tell(Message::FutureFailed { future, lost }, now, Word::Future(Arc::new(error))).is_ok();
+        self.settle(now);
+        counts
     }
 
     /// The engine has the rows of a task for whoever asks.
@@ -127,6 +133,7 @@ impl Ledger {
     /// Nothing more will be heard: what is under way is lost, or cancelled when it was only told to stop.
     /// Then the run is over.
     pub fn give_up(&mut self, error: TaskError, lost: bool, now: Duration) {
+        self.skip_unneeded(&error, now);
         self.cancel(now);
         let error = Arc::new(error);
         for task in 0..self.entries.len() {
@@ -148,7 +155,7 @@ impl Ledger {
         let Some(entry) = self.entries.get(task) else { return false };
         let known = entry.current.as_ref().is_some_and(|current| current.id == execution.id)
             || entry.earlier.contains(&execution.id);
-        if known || self.has_ended(task) || self.lifecycle.is_stopping() {
+        if known || self.has_ended(task) || self.lifecycle.is_stopping() || !self.sending.has(task) {
             return false;
         }
         let began = execution.started.unwrap_or(now);
@@ -173,13 +180,19 @@ impl Ledger {
     fn inputs_are_there(&mut self, task: usize, now: Duration) {
         let reads: Vec<Resource> = self.lifecycle.topology().reads(task).collect();
         for read in reads {
-            match read {
-                Resource::Future(future) => {
-                    let _ = self.tell(Message::Resolved { future }, now, Word::Nothing);
-                }
-                Resource::Port { task: producer, .. } => self.is_there(producer, now),
+            if let Resource::Future(future) = read {
+                let _ = self.tell(Message::Resolved { future }, now, Word::Nothing);
             }
         }
+        let mut producers = Vec::new();
+        for (slot, sources) in self.dag.inputs(TaskId::new(task)).enumerate() {
+            let needed = self.sending.first(task, slot).unwrap_or(usize::MAX);
+            producers.extend(sources.take(needed).filter_map(|source| match source {
+                Input::Task { task, .. } => Some(task.index()),
+                Input::Leaf(_) => None,
+            }));
+        }
+        producers.into_iter().for_each(|producer| self.is_there(producer, now));
     }
 
     fn is_there(&mut self, task: usize, now: Duration) {
@@ -213,9 +226,43 @@ impl Ledger {
         let _ = self.tell(Message::Answered { task, attempt, answer }, ended.min(now), Word::Of(task, closing));
     }
 
-    fn suspend(&mut self, task: usize, pending: Pending) {
+    fn suspend(&mut self, task: usize, pending: Pending, now: Duration) {
         self.entries[task].pending = Some(pending);
         self.pending.insert(task);
+        if !self.is_needed(task) {
+            self.skip(task, now);
+        }
+    }
+
+    /// Whether somebody still reads a task's rows, or will, as far as is known.
+    fn is_needed(&self, task: usize) -> bool {
+        let read = |port| self.lifecycle.reads_left(Resource::Port { task, port }) > 0;
+        let ports = self.dag[TaskId::new(task)].fragment.output.ports();
+        !self.sending.is_unneeded(task) && (0..ports).any(read)
+    }
+
+    /// Skips what is under way although nobody needs its rows.
+    fn skip_unneeded(&mut self, why: &TaskError, now: Duration) {
+        // Readers first: what they read is not needed either then.
+        for task in (0..self.entries.len()).rev() {
+            if self.lifecycle.phase(task).is_in_flight() && !self.is_needed(task) {
+                self.entries[task].pending.get_or_insert_with(|| Pending::Lost { error: why.clone(), ended: now });
+                self.skip(task, now);
+            }
+        }
+    }
+
+    /// Nobody needs a task's rows. What is under way has to say how it ended, or to be given up; then that attempt did
+    /// not count.
+    pub(super) fn skip(&mut self, task: usize, now: Duration) {
+        if self.lifecycle.is_stopping() {
+            return;
+        }
+        if self.entries[task].pending.is_some() {
+            let attempt = self.lifecycle.attempt(task);
+            let _ = self.tell(Message::Lost { task, attempt }, now, Word::Nothing);
+        }
+        let _ = self.tell(Message::Unneeded { task }, now, Word::Nothing);
     }
 
     /// Once a run stops, no engine tries again what waits for that.

@@ -1,6 +1,7 @@
 //! The driver's book of a run on an engine that orders tasks itself: Dask, Ray.
 //!
-//! Such an engine is given all tasks at once. It decides what runs when and where, tries again what died with a worker, and
+//! Such an engine is given all tasks at once, except below limits, whose first sources may have enough rows
+//! ([`Ledger::take_sendable`]). It decides what runs when and where, tries again what died with a worker, and
 //! uses what it has in memory already; the driver only hears of it, and not of all of it. A [`Ledger`] makes exactly
 //! one terminal event per planned task of what is heard (law T1), whatever comes late, twice, or never. It keeps the
 //! [protocol](super::lifecycle), so whoever feeds it, in whatever language, cannot break it.
@@ -15,6 +16,7 @@
 //! | a task must have its rows (it is an output that is there, or something that reads it began), and nobody ever ran it | cached; what only cached tasks read is skipped |
 //! | the same, and an execution never said how it ended | ok, with what is known: its event died with its worker |
 //! | a future gives no data (law L5) | what reads it failed, or is lost |
+//! | the first sources of a limit have enough rows | the others are skipped, if nobody else reads them; also what began, with that attempt as one that did not count, once it stops, fails, or is given up |
 //! | an output failed, and nobody says where | what had failed and waited for a retry failed; else the output |
 //!
 //! An attempt counts from the first word of it, so what an engine has taken but not begun is no attempt.
@@ -22,6 +24,9 @@
 mod book;
 mod execution;
 mod hearing;
+mod limit;
+mod sending;
 
 pub use book::Ledger;
 pub use execution::{Execution, ExecutionEnd, ExecutionResult, Given};
+pub use sending::Sendable;
