@@ -38,6 +38,7 @@ struct Ended {
     bytes_out: u64,
     rows: u64,
     node_rows: Vec<Option<u64>>,
+    peak_memory: Option<u64>,
     error: Option<Error>,
 }
 
@@ -65,7 +66,7 @@ impl From<Word> for Execution {
 
 impl Ended {
     fn into_end(self) -> PyResult<ExecutionEnd> {
-        let Ended { what, ended, transfer, bytes_in, bytes_out, rows, node_rows, error } = self;
+        let Ended { what, ended, transfer, bytes_in, bytes_out, rows, node_rows, peak_memory, error } = self;
         let result = match what.as_str() {
             "ok" => ExecutionResult::Gave(Given { rows, bytes: bytes_out, node_rows }),
             "stopped" => ExecutionResult::Stopped,
@@ -76,7 +77,7 @@ impl Ended {
             other => return Err(PyValueError::new_err(format!("{other:?} is no way to end"))),
         };
         let [ended, transfer] = [ended, transfer].map(Duration::from_nanos);
-        Ok(ExecutionEnd { ended, transfer, bytes_in, peak_memory: None, result })
+        Ok(ExecutionEnd { ended, transfer, bytes_in, peak_memory, result })
     }
 }
 

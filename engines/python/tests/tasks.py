@@ -101,8 +101,41 @@ class Slow:
         return arrow(self.part).__arrow_c_stream__(requested_schema)
 
 
+class Large:
+    """A table whose readers need so many bytes for a while."""
+
+    def __init__(self, part: int, size: int) -> None:
+        self.part, self.size = part, size
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        block = bytearray(self.size)
+        # Every page, so that all of it is resident.
+        block[:: 1 << 12] = b"1" * len(block[:: 1 << 12])
+        return arrow(self.part).__arrow_c_stream__(requested_schema)
+
+
+def announced() -> None:
+    """Waits until the scheduler knows that this task has begun: whoever dies now leaves an attempt behind."""
+    import os
+
+    from distributed import get_client, get_worker
+    from leafhold._measure import TOPIC
+
+    try:
+        key = get_worker().get_current_task()
+    except ValueError:
+        # No worker of a cluster runs it.
+        return
+    client, process = get_client(), f"-{os.getpid()}-"
+    deadline = time.monotonic() + 60
+    while not any(word["key"] == key and process in word["id"] for _, word in client.get_events(TOPIC)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 class Gated:
-    """A table that can be read once a file is there; each reader leaves its process id beside it."""
+    """A table that can be read once a file is there; each reader leaves its process id beside it, once it is known that
+    it has begun."""
 
     def __init__(self, part: int, folder: str, gate: str = "open") -> None:
         self.part, self.folder, self.gate = part, folder, gate
@@ -111,6 +144,7 @@ class Gated:
         import os
         from pathlib import Path
 
+        announced()
         folder = Path(self.folder)
         (folder / f"reads-{self.part}-{os.getpid()}-{time.monotonic_ns()}").touch()
         deadline = time.monotonic() + 60
@@ -118,6 +152,22 @@ class Gated:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         return arrow(self.part).__arrow_c_stream__(requested_schema)
+
+
+class Waiting:
+    """A value that is read once a file is there whose name fits."""
+
+    def __init__(self, value: Any, folder: str, pattern: str) -> None:
+        self.value, self.folder, self.pattern = value, folder, pattern
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        from pathlib import Path
+
+        deadline = time.monotonic() + 60
+        while not list(Path(self.folder).glob(self.pattern)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return self.value.__arrow_c_stream__(requested_schema)
 
 
 class Failing:
@@ -138,7 +188,7 @@ class Failing:
 
 
 class Deadly:
-    """A table whose readers die, once they have had the time to say that they began."""
+    """A table whose readers die, once it is known that they began."""
 
     def __init__(self, part: int) -> None:
         self.part = part
@@ -147,5 +197,5 @@ class Deadly:
         import os
         import signal
 
-        time.sleep(0.2)
+        announced()
         os.kill(os.getpid(), signal.SIGKILL)

@@ -23,9 +23,10 @@ from typing import Any
 import leafhold as lh
 import pyarrow as pa
 import pytest
+import trace_format
 from conftest import TOTALS, collect, rows, totals, wait_until
 from leafhold._run import Run
-from tasks import Deadly, Failing, Gated, Slow, arrow, fail, numbers, same
+from tasks import Deadly, Failing, Gated, Large, Slow, Waiting, arrow, fail, numbers, same
 
 WANTED = [(0, 24, 4), (1, 12, 2)]
 BOTH = pytest.mark.parametrize("executor", ["cluster", "local"])
@@ -208,6 +209,44 @@ def _slow_future(seconds: float) -> Future:
     future: Future = Future()
     threading.Timer(seconds, future.set_result, [arrow(0)]).start()
     return future
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells")
+
+
+@needs_proc
+def test_peak_memory_is_measured_where_the_task_runs() -> None:
+    size = 1 << 28
+    with _small_cluster(workers=1) as client:
+        peaks = []
+        for value in (Large(0, size), arrow(0)):
+            [event] = _lazy_scan(client, [value])
+            peaks.append(event["peak_memory"])
+        # That the one process had much before is nothing to the task that comes after.
+        assert peaks[0] >= size and peaks[0] - peaks[1] > size // 2, peaks
+        with pytest.raises(lh.SchemaError) as caught:
+            _lazy_scan(client, [Failing("with memory")])
+        [failed] = _states(caught.value.report, "failed")
+        assert failed["peak_memory"] > 0
+        del caught
+        collect()
+
+
+@needs_proc
+def test_peak_memory_of_several_tasks_of_a_process_is_nobodys(in_process: Any, tmp_path: Path) -> None:
+    values = [Gated(part, str(tmp_path)) for part in range(2)]
+    run = lh.sql("select a + 1 as a from t", t=_lazy(in_process, "cluster", values)).run(in_process)
+    wait_until(lambda: len(_reads(tmp_path)) == 2)
+    (tmp_path / "open").touch()
+    run.result()
+    assert [event.get("peak_memory") for event in run.report] == [None, None]
+
+
+def _lazy_scan(client: Any, values: list[Any]) -> list[dict[str, Any]]:
+    """What becomes of tasks that read a partition each."""
+    run = lh.sql("select a + 1 as a from t", t=_lazy(client, "cluster", values)).run(client)
+    run.result()
+    return run.report.events
 
 
 def test_a_chain_of_runs_on_a_cluster(client: Any) -> None:
@@ -670,5 +709,6 @@ def _word(chance: random.Random, now: int) -> dict[str, Any]:
         "bytes_out": 0,
         "rows": 1,
         "node_rows": [1, None],
+        "peak_memory": chance.choice([None, 1 << 20]),
         "error": None,
     }

@@ -25,7 +25,7 @@ pub struct ExecutionEnd {
     pub transfer: Duration,
     /// Bytes that it read.
     pub bytes_in: u64,
-    /// The most bytes of memory that it held, where that was measured.
+    /// The most bytes that its process had resident meanwhile, where that was measured.
     pub peak_memory: Option<u64>,
     /// What came of it.
     pub result: ExecutionResult,

@@ -54,7 +54,8 @@ pub struct TaskEvent {
     pub bytes_in: u64,
     /// Bytes that it gave.
     pub bytes_out: u64,
-    /// The most bytes of memory that it held, where that was measured.
+    /// The most bytes that its worker's process had resident meanwhile, with all that this holds besides. `None` where
+    /// nobody measured that, or where several tasks of one process ran at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
     /// What went wrong. Tasks that fail for one reason share it.

@@ -20,13 +20,14 @@ from typing import Any
 import pyarrow as pa
 
 from . import _leafhold
+from ._memory import PeakMemory
 from .errors import RunCancelledError
 
 #: Where workers tell of tasks.
 TOPIC = "leafhold-tasks"
 
 #: The version of what they tell.
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: The most characters of a remote trace: its end says most.
 TRACE = 16_384
@@ -70,6 +71,7 @@ class Execution:
         if self.worker is not None:
             address = self.worker.address
             lane = _lane(address)
+            self.memory = PeakMemory(self.worker)
             self.word = {
                 "protocol": PROTOCOL,
                 "key": self.key,
@@ -91,6 +93,8 @@ class Execution:
         self.given["node_rows"] = node_rows
 
     def __enter__(self) -> Execution:
+        if self.worker is not None:
+            self.memory.start()
         self.started = time.monotonic_ns()
         if self.worker is not None:
             _watch(self)
@@ -101,6 +105,7 @@ class Execution:
         ended = time.monotonic_ns()
         if self.worker is None:
             return
+        self.given["peak_memory"] = self.memory.stop()
         _running[self.worker.address].discard(self)
         stopped = isinstance(error, RunCancelledError) and self.stop.is_set()
         what = "ok" if error is None else "stopped" if stopped else "failed"

@@ -50,6 +50,10 @@ class RunReport:
         microseconds from the start of the run, taken where the task ran (``submitted_us``, ``ready_us``, ``started_us``,
         ``ended_us``, ``transfer_us``); ``rows``, ``bytes_in``, ``bytes_out``; ``error`` with ``kind``, ``message`` and,
         as text, the remote ``trace``. What does not apply may be missing.
+
+        ``peak_memory``, on workers that run on Linux, is the most bytes that the worker's process had resident while
+        the task ran, with all that it holds besides. It is missing for tasks that ran at the same time in one process:
+        no figure would be that of one of them. Threads of this process share its memory, so here there is none.
         """
         if self._events is None:
             self._events = [json.loads(event) for event in self._native.events()]
