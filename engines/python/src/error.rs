@@ -5,13 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use leafhold::expr::ExprError;
 use leafhold::expr::wire::WireError;
 use leafhold::leaf::{DelayedError, FutureError, FutureErrorKind, ReadError};
-use leafhold::run::{FragmentError, KernelError, RunCause, RunFailure};
+use leafhold::lower::LowerError;
+use leafhold::run::{FragmentError, KernelError, RunCause};
 use leafhold_datafusion::SqlError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-
-use crate::report::PyReport;
 
 /// An exception in the making: its class in `leafhold.errors`, and its attributes.
 pub struct Raise<'py> {
@@ -83,15 +82,14 @@ pub fn delayed(py: Python<'_>, error: &DelayedError) -> PyErr {
     }
 }
 
-/// Why a run on this machine gave no rows.
-pub fn run(py: Python<'_>, failure: &RunFailure) -> PyErr {
-    match failure {
-        RunFailure::Lower(error) => Raise::new(py, "PlanError", error).into_error(),
-        RunFailure::Run(error) => {
-            let report = PyReport(error.report.clone());
-            finish(cause(py, &error.cause).and_then(|raise| raise.with("report", report)))
-        }
-    }
+/// Why no tasks can be made of a plan.
+pub fn lower(py: Python<'_>, error: &LowerError) -> PyErr {
+    Raise::new(py, "PlanError", error).into_error()
+}
+
+/// Why a run on this machine gave no rows. Python puts the report inside.
+pub fn run(py: Python<'_>, cause: &RunCause) -> PyErr {
+    finish(self::cause(py, cause))
 }
 
 fn cause<'py>(py: Python<'py>, cause: &RunCause) -> PyResult<Raise<'py>> {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use leafhold::explain::{PlanText, caps_hit, expr_text, rules_fired};
+use leafhold::explain::{PlanOutline, PlanText, caps_hit, expr_text, rules_fired};
 use leafhold::expr::wire::{NoCodec, ReadContext};
 use leafhold::expr::{Expr, Op};
 use leafhold::leaf::{FromDelayed, Leaf, NestedFutures, Values};
-use leafhold::lower::lower;
+use leafhold::lower::{TaskGraph, lower};
 use leafhold::optimize::{Plan, Planner};
-use leafhold::run::{ExecutorOptions, RunFailure};
+use leafhold::run::ExecutorOptions;
 use leafhold_datafusion::{Catalog, EngineFunctions, Session};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -145,22 +145,22 @@ impl PyExpr {
         on_event: Option<Py<PyAny>>,
         on_finish: Option<Py<PyAny>>,
     ) -> PyResult<PyLocalRun> {
-        let plan = self.plan(py)?;
-        let graph = py.detach(|| lower(&plan)).map_err(|error| error::run(py, &RunFailure::Lower(error)))?;
+        let (graph, plan) = self.lowered(py)?;
+        let plan = Arc::new(plan);
         let mut options = ExecutorOptions::default().with_retries(retries).with_failures_retried();
         options.memory_limit = memory_limit;
         if on_submit.is_some() || on_event.is_some() || on_finish.is_some() {
-            options = options.with_observer(Arc::new(PyObserver { on_submit, on_event, on_finish }));
+            options =
+                options.with_observer(Arc::new(PyObserver { on_submit, on_event, on_finish, plan: plan.clone() }));
         }
-        Ok(PyLocalRun::start(py, graph, threads, options))
+        Ok(PyLocalRun::start(py, graph, plan, threads, options))
     }
 
     /// Plans it and makes tasks of the plan. What may not be shared between runs (it calls `now()` or
     /// `random()`) gets the run's nonce into its key.
     fn lower(&self, py: Python<'_>, nonce: &str) -> PyResult<PyTaskGraph> {
-        let plan = self.plan(py)?;
-        let graph = py.detach(|| lower(&plan)).map_err(|error| error::run(py, &RunFailure::Lower(error)))?;
-        PyTaskGraph::new(py, graph, nonce)
+        let (graph, plan) = self.lowered(py)?;
+        PyTaskGraph::new(py, graph, plan, nonce)
     }
 }
 
@@ -169,6 +169,13 @@ impl PyExpr {
         let planned = py.detach(|| error::contained(|| Planner::new(Arc::new(EngineFunctions)).plan(&self.0)));
         let plan = planned.map_err(|message| error::panicked(&message))?;
         plan.map_err(|error| Raise::new(py, "PlanError", error).into_error())
+    }
+
+    /// The tasks, and what the report of their run says of the plan.
+    fn lowered(&self, py: Python<'_>) -> PyResult<(TaskGraph, PlanOutline)> {
+        let plan = self.plan(py)?;
+        let lowered = py.detach(|| lower(&plan).map(|graph| (graph, PlanOutline::new(&plan))));
+        lowered.map_err(|error| error::lower(py, &error))
     }
 }
 

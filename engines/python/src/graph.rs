@@ -1,5 +1,8 @@
 //! Task graphs, as Python's executors read them.
 
+use std::sync::Arc;
+
+use leafhold::explain::PlanOutline;
 use leafhold::expr::wire::NoCodec;
 use leafhold::leaf::NestedFutures;
 use leafhold::lower::{DataInput, FutureInput, FutureLeaf, Source, TaskGraph, TaskId};
@@ -18,6 +21,7 @@ pub struct PyTaskGraph {
     graph: TaskGraph,
     names: Vec<TaskName>,
     fragments: Vec<Py<PyBytes>>,
+    plan: Arc<PlanOutline>,
 }
 
 /// What a task is called on a cluster.
@@ -30,7 +34,7 @@ struct TaskName {
 }
 
 impl PyTaskGraph {
-    pub fn new(py: Python<'_>, graph: TaskGraph, nonce: &str) -> PyResult<Self> {
+    pub fn new(py: Python<'_>, graph: TaskGraph, plan: PlanOutline, nonce: &str) -> PyResult<Self> {
         let mut fragments: Vec<Py<PyBytes>> = Vec::new();
         let mut by_token = std::collections::HashMap::new();
         let mut names: Vec<TaskName> = Vec::with_capacity(graph.len());
@@ -51,7 +55,7 @@ impl PyTaskGraph {
             let key = format!("leafhold-{}-{}", task.token, context.short());
             names.push(TaskName { key, single, fragment });
         }
-        Ok(PyTaskGraph { graph, names, fragments })
+        Ok(PyTaskGraph { graph, names, fragments, plan: Arc::new(plan) })
     }
 }
 
@@ -83,7 +87,7 @@ impl PyTaskGraph {
 
     /// The driver's book of a run of these tasks.
     fn ledger(&self, retries: u32) -> PyResult<PyLedger> {
-        PyLedger::new(&self.graph, retries)
+        PyLedger::new(&self.graph, self.plan.clone(), retries)
     }
 
     /// The tasks, producers first: dicts of `key`, `fragment` (index), `partition`, `ports`, `single`,

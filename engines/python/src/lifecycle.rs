@@ -1,8 +1,10 @@
 //! The driver's book of a run on a cluster: messages in, terminal events out. Python feeds it, and cannot make it break
 //! law T1.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use leafhold::explain::PlanOutline;
 use leafhold::lower::TaskGraph;
 use leafhold::run::TaskError;
 use leafhold::run::ledger::{Execution, ExecutionEnd, ExecutionResult, Given, Ledger};
@@ -15,7 +17,10 @@ use crate::report::{PyReport, event_lines};
 
 /// The book of one run. All times are nanoseconds since its start.
 #[pyclass(frozen, module = "leafhold._leafhold", name = "Ledger")]
-pub struct PyLedger(Mutex<Option<Ledger>>);
+pub struct PyLedger {
+    ledger: Mutex<Option<Ledger>>,
+    plan: Arc<PlanOutline>,
+}
 
 /// What a worker says of an execution: see `leafhold._measure`.
 #[derive(FromPyObject)]
@@ -82,14 +87,14 @@ impl Ended {
 }
 
 impl PyLedger {
-    pub fn new(graph: &TaskGraph, retries: u32) -> PyResult<Self> {
+    pub fn new(graph: &TaskGraph, plan: Arc<PlanOutline>, retries: u32) -> PyResult<Self> {
         let ledger = Ledger::new(graph, retries).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok(PyLedger(Mutex::new(Some(ledger))))
+        Ok(PyLedger { ledger: Mutex::new(Some(ledger)), plan })
     }
 
     /// What happens after the book was closed does not count.
     fn with<T: Default + Send>(&self, py: Python<'_>, hear: impl FnOnce(&mut Ledger) -> T + Send) -> T {
-        py.detach(|| self.0.lock().as_mut().map(hear).unwrap_or_default())
+        py.detach(|| self.ledger.lock().as_mut().map(hear).unwrap_or_default())
     }
 }
 
@@ -164,21 +169,21 @@ impl PyLedger {
     /// Whether every task has ended.
     #[getter]
     fn is_over(&self) -> bool {
-        self.0.lock().as_ref().is_none_or(Ledger::is_over)
+        self.ledger.lock().as_ref().is_none_or(Ledger::is_over)
     }
 
     /// Whether a task failed, or the run was cancelled.
     #[getter]
     fn is_stopping(&self) -> bool {
-        self.0.lock().as_ref().is_none_or(Ledger::is_stopping)
+        self.ledger.lock().as_ref().is_none_or(Ledger::is_stopping)
     }
 
     /// Closes the book: the last events, and the report. `started` is nanoseconds since 1970.
     fn close(&self, py: Python<'_>, started: u64, wall: u64, workers: usize) -> PyResult<(Vec<String>, PyReport)> {
-        let ledger = self.0.lock().take();
+        let ledger = self.ledger.lock().take();
         let Some(ledger) = ledger else { return Err(PyValueError::new_err("the book is closed")) };
         let started = UNIX_EPOCH + Duration::from_nanos(started);
         let (events, report) = py.detach(|| ledger.close(started, Duration::from_nanos(wall), workers));
-        Ok((event_lines(&events)?, PyReport(report)))
+        Ok((event_lines(&events)?, PyReport::new(report, &self.plan)))
     }
 }

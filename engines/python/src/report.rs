@@ -2,89 +2,109 @@
 
 use std::time::UNIX_EPOCH;
 
+use leafhold::explain::{Actuals, PlanOutline};
+use leafhold::run::report::{PlanLine, RunPage};
 use leafhold::run::{RunReport, TaskEvent, TaskState};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// What happened in a run. It holds no data and no futures.
 #[pyclass(frozen, module = "leafhold._leafhold", name = "Report")]
-pub struct PyReport(pub RunReport);
+pub struct PyReport {
+    report: RunReport,
+    /// The plan that was run, where that is known.
+    plan: Vec<PlanLine>,
+}
+
+impl PyReport {
+    pub fn new(report: RunReport, plan: &PlanOutline) -> Self {
+        let plan = plan.lines(&Actuals::new(report.node_rows.clone()));
+        PyReport { report, plan }
+    }
+}
 
 #[pymethods]
 impl PyReport {
-    /// Reads what [`to_json_lines`](Self::to_json_lines) wrote.
+    /// Reads what [`to_json_lines`](Self::to_json_lines) wrote; `plan` is what [`plan`](Self::plan) gave.
     #[staticmethod]
-    fn from_json_lines(py: Python<'_>, text: &str) -> PyResult<Self> {
+    #[pyo3(signature = (text, plan=Vec::new()))]
+    fn from_json_lines(py: Python<'_>, text: &str, plan: Vec<(String, Option<usize>)>) -> PyResult<Self> {
         let report = py.detach(|| RunReport::from_json_lines(text));
-        report.map(PyReport).map_err(|error| PyValueError::new_err(error.to_string()))
+        let plan = plan.into_iter().map(|(text, node)| PlanLine { text, node }).collect();
+        report.map(|report| PyReport { report, plan }).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// The lines of the plan that was run, with the node that each is about; none when nobody knows it.
+    fn plan(&self) -> Vec<(String, Option<usize>)> {
+        self.plan.iter().map(|line| (line.text.clone(), line.node)).collect()
     }
 
     fn to_json_lines(&self, py: Python<'_>) -> String {
-        py.detach(|| self.0.to_json_lines())
+        py.detach(|| self.report.to_json_lines())
     }
 
     fn to_text(&self, py: Python<'_>) -> String {
-        py.detach(|| self.0.to_text())
+        py.detach(|| self.report.to_text())
     }
 
     fn to_chrome_trace(&self, py: Python<'_>) -> String {
-        py.detach(|| self.0.to_chrome_trace())
+        py.detach(|| self.report.to_chrome_trace())
     }
 
     fn to_html(&self, py: Python<'_>) -> String {
-        py.detach(|| self.0.to_html())
+        py.detach(|| RunPage::new(&self.report).with_plan(self.plan.iter().cloned()).to_string())
     }
 
     /// The events, each as JSON, by task.
     fn events(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        py.detach(|| event_lines(&self.0.tasks))
+        py.detach(|| event_lines(&self.report.tasks))
     }
 
     /// How many tasks ended in each state that there is, in the order of reports.
     fn states(&self) -> Vec<(&'static str, usize)> {
-        let counted = TaskState::ALL.iter().map(|state| (state.name(), self.0.count(*state)));
+        let counted = TaskState::ALL.iter().map(|state| (state.name(), self.report.count(*state)));
         counted.filter(|(_, count)| *count > 0).collect()
     }
 
     #[getter]
     fn is_ok(&self) -> bool {
-        self.0.is_ok()
+        self.report.is_ok()
     }
 
     /// Seconds from submission to the end.
     #[getter]
     fn wall(&self) -> f64 {
-        self.0.wall.as_secs_f64()
+        self.report.wall.as_secs_f64()
     }
 
     /// When the run started, in seconds since 1970.
     #[getter]
     fn started(&self) -> f64 {
-        self.0.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+        self.report.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
     }
 
     #[getter]
     fn workers(&self) -> usize {
-        self.0.workers
+        self.report.workers
     }
 
     #[getter]
     fn c_out(&self) -> Option<u64> {
-        self.0.c_out
+        self.report.c_out
     }
 
     #[getter]
     fn critical_path(&self) -> Vec<usize> {
-        self.0.critical_path.clone()
+        self.report.critical_path.clone()
     }
 
     #[getter]
     fn warnings(&self) -> Vec<String> {
-        self.0.warnings.iter().map(ToString::to_string).collect()
+        self.report.warnings.iter().map(ToString::to_string).collect()
     }
 
     fn __len__(&self) -> usize {
-        self.0.tasks.len()
+        self.report.tasks.len()
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use leafhold::explain::PlanOutline;
 use leafhold::lower::TaskGraph;
 use leafhold::run::{
-    Canceller, Executor, ExecutorOptions, LocalExecutor, Observer, Outcome, RunError, RunFailure, RunReport, Submitted,
-    TaskEvent,
+    Canceller, Executor, ExecutorOptions, LocalExecutor, Observer, Outcome, RunError, RunReport, Submitted, TaskEvent,
 };
 use leafhold_datafusion::DataFusionKernels;
 use parking_lot::{Condvar, Mutex};
@@ -24,10 +24,17 @@ type Ending = Result<Outcome, Box<RunError>>;
 pub struct PyLocalRun {
     canceller: Canceller,
     ending: Arc<(Mutex<Option<Ending>>, Condvar)>,
+    plan: Arc<PlanOutline>,
 }
 
 impl PyLocalRun {
-    pub fn start(py: Python<'_>, graph: TaskGraph, threads: usize, options: ExecutorOptions) -> Self {
+    pub fn start(
+        py: Python<'_>,
+        graph: TaskGraph,
+        plan: Arc<PlanOutline>,
+        threads: usize,
+        options: ExecutorOptions,
+    ) -> Self {
         let ending = Arc::new((Mutex::new(None), Condvar::new()));
         let told = ending.clone();
         let executor = LocalExecutor::new(Arc::new(DataFusionKernels), threads).with_options(options);
@@ -39,7 +46,7 @@ impl PyLocalRun {
             *ending.lock() = Some(ended);
             over.notify_all();
         });
-        PyLocalRun { canceller, ending }
+        PyLocalRun { canceller, ending, plan }
     }
 }
 
@@ -85,7 +92,7 @@ impl PyLocalRun {
                 let batches: Vec<_> = partitions.iter().flat_map(|partition| partition.iter().cloned()).collect();
                 arrow::table(py, &schema, &batches)
             }
-            Some(Err(error)) => Err(error::run(py, &RunFailure::Run(error))),
+            Some(Err(error)) => Err(error::run(py, &error.cause)),
             None => Err(error::panicked("a run was asked for its result before its end")),
         }
     }
@@ -93,8 +100,8 @@ impl PyLocalRun {
     /// What happened; `None` before the end.
     fn report(&self, py: Python<'_>) -> Option<PyReport> {
         py.detach(|| match &*self.ending.0.lock() {
-            Some(Ok(outcome)) => Some(PyReport(outcome.report.clone())),
-            Some(Err(error)) => Some(PyReport(error.report.clone())),
+            Some(Ok(outcome)) => Some(PyReport::new(outcome.report.clone(), &self.plan)),
+            Some(Err(error)) => Some(PyReport::new(error.report.clone(), &self.plan)),
             None => None,
         })
     }
@@ -105,6 +112,7 @@ pub struct PyObserver {
     pub on_submit: Option<Py<PyAny>>,
     pub on_event: Option<Py<PyAny>>,
     pub on_finish: Option<Py<PyAny>>,
+    pub plan: Arc<PlanOutline>,
 }
 
 impl PyObserver {
@@ -138,7 +146,9 @@ impl Observer for PyObserver {
     }
 
     fn on_finish(&self, report: &RunReport) {
-        PyObserver::call(self.on_finish.as_ref(), |callable| callable.call1((PyReport(report.clone()),)).map(drop));
+        PyObserver::call(self.on_finish.as_ref(), |callable| {
+            callable.call1((PyReport::new(report.clone(), &self.plan),)).map(drop)
+        });
     }
 }
 

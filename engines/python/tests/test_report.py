@@ -635,6 +635,12 @@ def test_forms_of_a_report(client: Any, executor: str, tmp_path: Path) -> None:
     assert table["rows"].sum() == sum(event["rows"] for event in report)
     page = report._repr_html_()
     assert "<iframe" in page and "srcdoc" in page
+    # The plan stands beside what happened, with the rows that its operators gave; it survives pickling, and JSON lines
+    # have none.
+    written = report.to_html(tmp_path / "run.html")
+    assert (tmp_path / "run.html").read_text() == written == pickle.loads(pickle.dumps(report)).to_html()
+    assert "hash-aggregate" in written and " actual 2" in written and "; C_out 0" in written
+    assert "hash-aggregate" in page and "; plan" not in lh.RunReport.from_jsonl(lines).to_html()
     assert report[0] == report.events[0] and str(report) == report.to_text() and "ok" in repr(report)
 
 

@@ -112,8 +112,10 @@ class RunReport:
         return _written(self._native.to_chrome_trace(), path)
 
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
-        """One self-contained page: what each worker did, the details of a task at a click. Also written to ``path``, if
-        there is one."""
+        """One self-contained page: what each worker did, the details of a task at a click, and beside it the plan with
+        the rows that each operator gave. Also written to ``path``, if there is one.
+
+        JSON lines have no plan, so neither has the page of a report that was read from them."""
         return _written(self._native.to_html(), path)
 
     def _repr_html_(self) -> str:
@@ -162,7 +164,7 @@ class RunReport:
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> Any:
-        return RunReport.from_jsonl, (self.to_jsonl(),)
+        return _read, (self.to_jsonl(), self._native.plan())
 
     def __str__(self) -> str:
         return self.to_text()
@@ -170,6 +172,10 @@ class RunReport:
     def __repr__(self) -> str:
         states = ", ".join(f"{count} {state}" for state, count in self.states.items())
         return f"<leafhold.RunReport {self.wall:.3f} s, {states or 'no tasks'}>"
+
+
+def _read(text: str, plan: list[tuple[str, int | None]]) -> RunReport:
+    return RunReport(_leafhold.Report.from_json_lines(text, plan))
 
 
 def _written(text: str, path: str | PathLike[str] | None) -> str:
