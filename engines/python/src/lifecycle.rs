@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use leafhold::explain::PlanOutline;
 use leafhold::lower::TaskGraph;
 use leafhold::run::TaskError;
-use leafhold::run::ledger::{Execution, ExecutionEnd, ExecutionResult, Given, Ledger};
+use leafhold::run::ledger::{Execution, ExecutionEnd, ExecutionResult, Given, Ledger, Sendable};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -125,15 +125,41 @@ impl PyLedger {
     }
 
     /// A future has its data, or never will: then why, and whether they are lost.
+    ///
+    /// Whether that counts: it does not when whatever reads it has ended.
     #[pyo3(signature = (handle, error, lost, now))]
-    fn future(&self, py: Python<'_>, handle: &Bound<'_, Handle>, error: Option<Error>, lost: bool, now: u64) {
+    fn future(&self, py: Python<'_>, handle: &Bound<'_, Handle>, error: Option<Error>, lost: bool, now: u64) -> bool {
         let handle = &handle.get().0;
         self.with(py, |ledger| {
-            if let Some(number) = ledger.future_number(handle) {
-                let result = error.map_or(Ok(()), |error| Err((task_error(error), lost)));
-                ledger.future(number, result, Duration::from_nanos(now));
-            }
-        });
+            let result = error.map_or(Ok(()), |error| Err((task_error(error), lost)));
+            let number = ledger.future_number(handle);
+            number.is_some_and(|number| ledger.future(number, result, Duration::from_nanos(now)))
+        })
+    }
+
+    /// The tasks that the cluster, which runs `width` at a time, is to be given now, producers first: each with the slots
+    /// of which it reads the first sources only, and how many.
+    fn take_sendable(&self, py: Python<'_>, width: usize, now: u64) -> Vec<(usize, Vec<(usize, usize)>)> {
+        self.with(py, |ledger| {
+            let sendable = ledger.take_sendable(width, Duration::from_nanos(now));
+            sendable.into_iter().map(|Sendable { task, first }| (task, first)).collect()
+        })
+    }
+
+    /// Tasks that the cluster was given and that no limit needs any more, each once.
+    fn take_unneeded(&self, py: Python<'_>) -> Vec<usize> {
+        self.with(py, Ledger::take_unneeded)
+    }
+
+    /// Holds no task back for a limit that may not need it.
+    fn hold_nothing_back(&self, py: Python<'_>) {
+        self.with(py, Ledger::hold_nothing_back);
+    }
+
+    /// Whether there are tasks that a limit may not need.
+    #[getter]
+    fn has_limits(&self) -> bool {
+        self.ledger.lock().as_ref().is_some_and(Ledger::has_limits)
     }
 
     /// The engine has the rows of a task.

@@ -38,9 +38,6 @@ class ClusterRun:
         self.client = client
         self.graph = expr.lower(uuid.uuid4().hex)
         self.schema: pa.Schema = self.graph.schema
-        self.outputs: list[distributed.Future] = []
-        #: Where the work's output partitions are.
-        self.keys: list[str] = []
         #: The leaves' futures, and which partitions of which leaves they are.
         self.reads: list[tuple[_worker.LeafRead, DaskFuture]] = []
         self._leaves: dict[str, tuple[_leafhold.FutureHandle, _worker.LeafRead, DaskFuture]] = {}
@@ -50,69 +47,144 @@ class ClusterRun:
         self.recovered: list[_leafhold.FutureHandle] = []
         #: Data at hand that had to go to a worker first.
         self.scattered: list[distributed.Future] = []
-
-    def tasks(self) -> dict[str, int]:
-        """The tasks' keys on the cluster, and which tasks they are."""
-        return {key: task for task, key in enumerate(self.graph.keys)}
+        self._tasks: list[dict[str, Any]] = []
+        self._started_ns = 0
+        #: The tasks that were sent; and which tasks read a task, if not all are sent at once.
+        self._sent: set[int] = set()
+        self._readers: dict[int, list[int]] = {}
+        #: Futures of output partitions, and of tasks that some are to read which were not sent yet, by task.
+        self._outputs: dict[int, distributed.Future] = {}
+        self._held: dict[int, distributed.Future] = {}
 
     def leaves(self) -> dict[str, tuple[_leafhold.FutureHandle, _worker.LeafRead, DaskFuture]]:
         """The leaves' futures, each once, by the generation of the graph's own handle."""
         return self._leaves
 
     def submit(self, retries: int = 0) -> None:
-        """Sends the tasks. Raises at once when a leaf's data are gone."""
-        tasks = self.graph.tasks()
+        """Sends all tasks. Raises at once when a leaf's data are gone."""
+        self.resolve()
+        self.send([(task, []) for task in range(len(self._tasks))], retries)
+
+    def resolve(self) -> None:
+        """Finds the futures of all leaves. Raises when the data of one are gone: then nothing is sent."""
+        self._tasks = self.graph.tasks()
+        self._started_ns = time.time_ns()
+        for task in self._tasks:
+            for sources in task["inputs"]:
+                sources[:] = [self._resolved(source) for source in sources]
+
+    def send(
+        self, sendable: list[tuple[int, list[tuple[int, int]]]], retries: int = 0
+    ) -> list[tuple[str, int, distributed.Future]]:
+        """Sends some of the tasks; what they read was sent before, or is among them. Each comes with the slots of which it
+        reads the first sources only, and how many these are.
+
+        Gives the futures that are new: ``"output"`` or ``"source"``, the task, and its future.
+        """
+        if not self._sent and len(sendable) < len(self._tasks):
+            self._readers = _readers(self._tasks)
+        self._sent.update(task for task, _ in sendable)
         graph: dict[str, GraphNode] = {}
         fragments = self.graph.fragments
-        started_ns = time.time_ns()
-        for task in tasks:
-            slots, values = [], []
-            for slot, sources in enumerate(task["inputs"]):
-                reads = []
-                for at, source in enumerate(sources):
-                    read, value = self._source(source, tasks, graph, f"{task['key']}-{slot}-{at}")
-                    # As a plain tuple: the scheduler reads it, too.
-                    reads.append(None if read is None else tuple(read))
-                    values.append(value)
-                slots.append(tuple(reads))
-            graph[task["key"]] = call(
-                task["key"],
-                _worker.run_fragment,
-                _worker.version(),
-                fragments[task["fragment"]],
-                task["partition"],
-                tuple(slots),
-                # Equal work is to be an equal task, so only what asks for the time gets it.
-                started_ns if task["single"] else None,
-                *values,
-            )
-        self.keys = [self._output_key(tasks[output], graph) for output in self.graph.outputs]
+        for index, first in sendable:
+            task = self._tasks[index]
+            graph[task["key"]] = self._node(task, fragments[task["fragment"]], dict(first), graph)
+        results = set(self.graph.outputs)
+        outputs = {task: self._asked(self._tasks[task], graph) for task, _ in sendable if task in results}
+        held = {task: self._tasks[task]["key"] for task, _ in sendable if self._is_read_later(task)}
+        keys = [*outputs.values(), *held.values()]
+        futures = self.client.get(graph, keys, sync=False, retries=retries or None)
+        outputs, held = dict(zip(outputs, futures)), dict(zip(held, futures[len(outputs) :]))
+        self._outputs.update(outputs)
+        self._held.update(held)
+        for task in [task for task in self._held if not self._is_read_later(task)]:
+            self.drop(task)
+        asked = [("output", task, future) for task, future in outputs.items()]
+        return asked + [("source", task, future) for task, future in held.items()]
+
+    def drop(self, task: int) -> None:
+        """Lets go of a task that nobody is to read who was not sent: what nobody else wants, Dask does not begin, and what
+        runs is told to stop."""
+        future = self._held.pop(task, None)
+        if future is not None:
+            future.release()
+
+    def is_under_way(self) -> bool:
+        """Whether this client has all of the result already, or is about to."""
+        states = [self.client.futures.get(self._output_name(self._tasks[task])) for task in self.graph.outputs]
+        return all(state is not None and state.status in ("pending", "finished") for state in states)
+
+    def held(self, task: int) -> distributed.Future | None:
+        """The future of a task that some are to read which were not sent yet."""
+        return self._held.get(task)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether any future of a task is held."""
+        return bool(self._outputs or self._held)
+
+    @property
+    def outputs(self) -> list[distributed.Future]:
+        """Futures of the output partitions that were sent, in order."""
+        return [self._outputs[task] for task in (self.graph.outputs if self.graph else ()) if task in self._outputs]
+
+    @property
+    def keys(self) -> list[str]:
+        """Where the work's output partitions are."""
+        return [self._output_name(self._tasks[task]) for task in self.graph.outputs]
+
+    def _is_read_later(self, task: int) -> bool:
+        return any(reader not in self._sent for reader in self._readers.get(task, ()))
+
+    def _node(self, task: dict[str, Any], fragment: bytes, first: dict[int, int], graph: dict[str, GraphNode]) -> Task:
+        slots, values = [], []
+        for slot, sources in enumerate(task["inputs"]):
+            reads = []
+            for at, source in enumerate(sources[: first.get(slot)]):
+                read, value = self._source(source, graph, f"{task['key']}-{slot}-{at}")
+                # As a plain tuple: the scheduler reads it, too.
+                reads.append(None if read is None else tuple(read))
+                values.append(value)
+            slots.append(tuple(reads))
+        return call(
+            task["key"],
+            _worker.run_fragment,
+            _worker.version(),
+            fragment,
+            task["partition"],
+            tuple(slots),
+            # Equal work is to be an equal task, so only what asks for the time gets it.
+            self._started_ns if task["single"] else None,
+            *values,
+        )
+
+    def _asked(self, task: dict[str, Any], graph: dict[str, GraphNode]) -> str:
+        """The key to ask for an output partition by."""
+        key = self._output_key(task, graph)
         # The client goes on taking a key for lost or failed as long as anybody holds that, so the same work
         # gets another name beside it.
-        asked = []
-        for key in self.keys:
-            state = self.client.futures.get(key)
-            if state is not None and state.status in ("cancelled", "error"):
-                again = f"{key}-again-{uuid.uuid4().hex}"
-                graph[again] = Task(again, identity, TaskRef(key))
-                key = again
-            asked.append(key)
-        self.outputs = self.client.get(graph, asked, sync=False, retries=retries or None)
+        state = self.client.futures.get(key)
+        if state is not None and state.status in ("cancelled", "error"):
+            again = f"{key}-again-{uuid.uuid4().hex}"
+            graph[again] = Task(again, identity, TaskRef(key))
+            return again
+        return key
 
     def _output_key(self, task: dict[str, Any], graph: dict[str, GraphNode]) -> str:
         return task["key"] if task["ports"] == 1 else self._port(task, 0, graph)
+
+    def _output_name(self, task: dict[str, Any]) -> str:
+        return self._output_key(task, {})
 
     def _port(self, task: dict[str, Any], port: int, graph: dict[str, GraphNode]) -> str:
         key = f"{task['key']}-port-{port}"
         graph.setdefault(key, Task(key, getitem, TaskRef(task["key"]), port))
         return key
 
-    def _source(
-        self, source: tuple, tasks: list[dict[str, Any]], graph: dict[str, GraphNode], name: str
-    ) -> tuple[_worker.LeafRead | None, Any]:
+    def _source(self, source: tuple, graph: dict[str, GraphNode], name: str) -> tuple[_worker.LeafRead | None, Any]:
         match source:
             case ("task", index, port):
-                producer = tasks[index]
+                producer = self._tasks[index]
                 key = producer["key"] if producer["ports"] == 1 else self._port(producer, port, graph)
                 return None, TaskRef(key)
             case ("data", table):
@@ -122,17 +194,24 @@ class ClusterRun:
                 else:
                     self.scattered.extend(self.client.scatter({key: table}, asynchronous=False).values())
                 return None, TaskRef(key)
-            case ("future", leaf, partition, schema, nested, handle, origin):
-                try:
-                    future = self._leaf(leaf, partition, handle, origin)
-                except LeafholdError:
-                    self.broken = handle
-                    raise
-                read = _worker.LeafRead(leaf, partition, future.key, schema, nested)
-                self.reads.append((read, future))
-                self._leaves.setdefault(handle.generation, (handle, read, future))
+            case ("leaf", read, future):
                 return read, TaskRef(future.dask_key)
         raise AssertionError(f"no source of a task: {source[0]}")
+
+    def _resolved(self, source: tuple) -> tuple:
+        """A source, with what a leaf's future is on this cluster."""
+        if source[0] != "future":
+            return source
+        _, leaf, partition, schema, nested, handle, origin = source
+        try:
+            future = self._leaf(leaf, partition, handle, origin)
+        except LeafholdError:
+            self.broken = handle
+            raise
+        read = _worker.LeafRead(leaf, partition, future.key, schema, nested)
+        self.reads.append((read, future))
+        self._leaves.setdefault(handle.generation, (handle, read, future))
+        return "leaf", read, future
 
     def _leaf(
         self, leaf: str, partition: int, handle: _leafhold.FutureHandle, origin: _leafhold.Origin | None
@@ -191,18 +270,27 @@ class ClusterRun:
         return explain(error)
 
     def let_go(self) -> None:
-        """Lets go of the outputs: what nobody else wants, Dask does not begin any more."""
-        for future in self.outputs:
+        """Lets go of all tasks: what nobody else wants, Dask does not begin any more."""
+        for future in [*self._outputs.values(), *self._held.values()]:
             future.release()
-        self.outputs = []
+        self._outputs, self._held = {}, {}
 
     def release(self) -> None:
         """Lets go of what only this run needs."""
         self.let_go()
         for future in self.scattered:
             future.release()
-        self.scattered, self.recovered, self.reads, self._leaves = [], [], [], {}
+        self.scattered, self.recovered, self.reads, self._leaves, self._tasks = [], [], [], {}, []
         self.graph = None
+
+
+def _readers(tasks: list[dict[str, Any]]) -> dict[int, list[int]]:
+    """Which tasks read a task."""
+    readers: dict[int, list[int]] = {}
+    for reader, task in enumerate(tasks):
+        for producer in {source[1] for sources in task["inputs"] for source in sources if source[0] == "task"}:
+            readers.setdefault(producer, []).append(reader)
+    return readers
 
 
 def check_client(client: Any) -> None:

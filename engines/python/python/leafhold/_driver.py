@@ -1,9 +1,10 @@
 """Runs on a cluster of ``dask.distributed``.
 
-Dask orders the tasks, tries again what died with a worker, and knows what it has in memory. The driver here only listens:
+Dask orders the tasks, tries again what died with a worker, and knows what it has in memory. The driver here listens:
 to what workers tell of tasks (:mod:`leafhold._measure`), to the scheduler's word of workers that are gone, to the
 futures of leaves and outputs. What it hears goes into the native half's book (``Ledger``), which makes exactly one
-terminal event per planned task of it, whatever comes late, twice, or never.
+terminal event per planned task of it, whatever comes late, twice, or never. The book also says what to send: all tasks
+at once, but for those below a limit, whose first partitions may have enough rows.
 
 All of it happens on one thread per run, and so do the calls of observers: the client's loop never waits for them.
 """
@@ -73,7 +74,10 @@ class Driver:
         self.client, self.observers, self.retries = client, observers, retries
         self.cluster = ClusterRun(expr, client)
         self.ledger = self.cluster.graph.ledger(retries)
-        self.tasks = self.cluster.tasks()
+        #: The keys of the tasks that were sent, and which tasks they are. What is heard of others is another run's.
+        self.tasks: dict[str, int] = {}
+        #: How many tasks the cluster runs at a time; asked for where it matters.
+        self.width = 1
         #: What is heard and not yet dealt with: a kind, and words.
         self.heard: queue.SimpleQueue[tuple] = queue.SimpleQueue()
         self.over = threading.Event()
@@ -110,7 +114,7 @@ class Driver:
     def _live(self) -> None:
         events = events_of(self.client)
         try:
-            self.observers.on_submit(len(self.tasks), self.ledger.stages())
+            self.observers.on_submit(len(self.cluster.graph.keys), self.ledger.stages())
             events.add(self)
             try:
                 self._submit()
@@ -130,20 +134,34 @@ class Driver:
 
     def _submit(self) -> None:
         try:
-            self.cluster.submit(self.retries)
+            self.cluster.resolve()
         except LeafholdError as error:
-            # A leaf's data are gone: nothing was sent.
+            # A leaf's data are gone: nothing is sent.
             self.error = error
             if self.cluster.broken is not None:
                 self._no_data(self.cluster.broken, error)
             self.ledger.cancel(self._now())
             return
-        self.left = len(self.cluster.outputs)
+        if self.ledger.has_limits:
+            self.width = sum(self.client.nthreads().values())
+            if self.cluster.is_under_way():
+                self.ledger.hold_nothing_back()
+        self.left = len(set(self.cluster.graph.outputs))
+        self._send()
         for generation, (_, _, future) in self.cluster.leaves().items():
             # By number: what waits for a future must not hold it.
             future.on_done(_leave_word(self.heard, "leaf", generation))
-        for output, future in zip(self.cluster.graph.outputs, self.cluster.outputs):
-            self.client.loop.add_callback(_watch, future._state, self.heard, output)
+
+    def _send(self) -> None:
+        """Sends what the book wants sent by now, and drops what it does not want any more."""
+        sendable = self.ledger.take_sendable(self.width, self._now())
+        if sendable:
+            keys = self.cluster.graph.keys
+            self.tasks.update((keys[task], task) for task, _ in sendable)
+            for kind, task, future in self.cluster.send(sendable, self.retries):
+                self.client.loop.add_callback(_watch, future._state, self.heard, kind, task)
+        for task in self.ledger.take_unneeded():
+            self.cluster.drop(task)
 
     def _drive(self) -> None:
         """Listens until every output is there, or the run has stopped."""
@@ -153,6 +171,8 @@ class Driver:
             except queue.Empty:
                 kind, said = "nothing", []
             getattr(self, f"_on_{kind}")(*said)
+            if self.ledger.has_limits:
+                self._send()
             self._tell()
 
     def _has_stopped(self) -> bool:
@@ -167,7 +187,7 @@ class Driver:
         if self.error is None and time.monotonic() < self.deadline:
             # A task has failed, and the cluster is about to say so of an output.
             return False
-        if self.cluster.outputs:
+        if self.cluster.is_wanted:
             # Nobody wants the other tasks any more: Dask stops what has not begun, and `_measure` what has.
             self.cluster.let_go()
         return self.ledger.is_over or time.monotonic() >= self.deadline
@@ -206,20 +226,33 @@ class Driver:
         if problem is None:
             self.ledger.future(handle, None, False, self._now())
             return
-        # Law L5: nobody has to wait until it reaches an output.
-        self.error = self.error or problem.again(read.leaf, read.partition)
-        self._no_data(handle, problem.again(read.leaf, read.partition))
+        # Law L5: nobody has to wait until it reaches an output. What no limit needs is nobody's loss.
+        if self._no_data(handle, problem.again(read.leaf, read.partition)) or self.ledger.is_stopping:
+            self.error = self.error or problem.again(read.leaf, read.partition)
 
-    def _no_data(self, handle: _leafhold.FutureHandle, error: LeafholdError) -> None:
+    def _no_data(self, handle: _leafhold.FutureHandle, error: LeafholdError) -> bool:
         kind = f"future-{error.kind}" if isinstance(error, FutureError) else type(error).__name__
         lost = isinstance(error, FutureLostError)
-        self.ledger.future(handle, (kind, str(error), None), lost, self._now())
+        return self.ledger.future(handle, (kind, str(error), None), lost, self._now())
+
+    def _on_source(self, task: int, status: str, error: BaseException | None) -> None:
+        """Of a task that some are to read which were not sent yet."""
+        if self.cluster.held(task) is None:
+            return
+        if status == "finished":
+            self.ledger.there(task, self._now())
+        else:
+            self._on_problem(task, error)
 
     def _on_output(self, task: int, status: str, error: BaseException | None) -> None:
         if status == "finished":
             self.left -= 1
             self.ledger.there(task, self._now())
-            return
+        else:
+            self._on_problem(task, error)
+
+    def _on_problem(self, task: int, error: BaseException | None) -> None:
+        """A task gives no rows: because of a leaf, of itself, or of what it reads."""
         if self.error is not None or not is_open(self.client):
             return
         for generation, (_, _, future) in self.cluster.leaves().items():
@@ -268,11 +301,11 @@ class Driver:
         self.observers.on_finish(native)
 
 
-async def _watch(state: Any, heard: queue.SimpleQueue, task: int) -> None:
-    """Leaves word when an output is there, or never will be. ``lost`` passes: Dask makes it again."""
+async def _watch(state: Any, heard: queue.SimpleQueue, kind: str, task: int) -> None:
+    """Leaves word when a task's rows are there, or never will be. ``lost`` passes: Dask makes it again."""
     while state.status in ("pending", "lost"):
         await state.wait()
-    heard.put(("output", task, state.status, state.exception))
+    heard.put((kind, task, state.status, state.exception))
 
 
 def _leave_word(heard: queue.SimpleQueue, *said: Any) -> Any:
