@@ -136,7 +136,7 @@ def _tasks(dask_scheduler: Any = None) -> list[str]:
     return [key for key in dask_scheduler.tasks if str(key).startswith("leafhold-")]
 
 
-def wait_until(holds: Any, meanwhile: Any = lambda: None, seconds: float = 30) -> None:
+def wait_until(holds: Any, meanwhile: Any = lambda: None, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     meanwhile()
     while not holds():

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from conftest import collect, rows, totals
+from conftest import collect, rows, totals, wait_until
 from tasks import arrow, fail, numbers
 
 import leafhold as lh
@@ -174,13 +173,19 @@ def test_a_future_that_fails_and_one_that_is_cancelled() -> None:
         frame.compute()
 
 
+def _once_awaited(future: Future, call: Any, *args: Any) -> None:
+    """Calls once somebody waits for the future, which is a run that is under way."""
+    wait_until(lambda: future._done_callbacks)
+    call(*args)
+
+
 def test_ctrl_c_ends_a_run() -> None:
     never: Future = Future()
     frame = lh.from_futures([never], schema=arrow(0))
     # A process in the background of a shell is started with SIGINT ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+        threading.Thread(target=_once_awaited, args=[never, signal.raise_signal, signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
             frame.compute()
     finally:
@@ -196,8 +201,7 @@ def test_the_interpreter_lock_is_free_while_a_run_waits() -> None:
     thread = threading.Thread(target=lambda: results.append(rows(frame.compute())))
     thread.start()
     # Were it held, this thread would not get here.
-    time.sleep(0.1)
-    never.set_result(arrow(0))
+    _once_awaited(never, never.set_result, arrow(0))
     thread.join()
     assert results == [[(0, 0), (10, 0)]]
 
