@@ -11,6 +11,7 @@ use leafhold::leaf::{Leaf, Values};
 use leafhold::lower::{Fragment, TaskGraph, lower};
 use leafhold::optimize::Planner;
 use leafhold::run::process::{ProcessExecutor, ProcessWorkers, worker_process};
+use leafhold::run::work::WorkObservers;
 use leafhold::run::{Executor, KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 
 use crate::measure::{Minimum, timed};
@@ -31,7 +32,7 @@ impl Kernels for HandOn {
 
 /// The worker program.
 pub fn worker() -> anyhow::Result<()> {
-    Ok(worker_process(&HandOn, &ReadContext::new(&CoreFunctions))?)
+    Ok(worker_process(&HandOn, &WorkObservers::none(), &ReadContext::new(&CoreFunctions))?)
 }
 
 /// A task per partition of one row each.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use leafhold::expr::wire::ReadContext;
 use leafhold::run::process::{ProcessWorkers, worker_process};
+use leafhold::run::work::WorkObservers;
 use leafhold_datafusion::{DataFusionCodec, DataFusionKernels, EngineFunctions};
 
 use crate::error::CliError;
@@ -17,7 +18,7 @@ pub fn worker() -> Result<(), CliError> {
         return Err(CliError::Usage(message.to_owned()));
     }
     let context = ReadContext::new(&EngineFunctions).with_codec(&DataFusionCodec);
-    worker_process(&DataFusionKernels, &context).map_err(CliError::of)
+    worker_process(&DataFusionKernels, &WorkObservers::default(), &context).map_err(CliError::of)
 }
 
 /// So many workers that are processes of this very program.

@@ -9,6 +9,7 @@ use super::awaited::Place;
 use super::pool::Shared;
 use super::schedule::{Aftermath, Job, Schedule};
 use super::store::{Rows, SpillLog};
+use super::work::ObserverRequest;
 use super::{MemoryBudget, Observer, Outcome, RunCause, RunClock, RunError, Worker};
 use crate::leaf::{FutureHandle, PartitionReader, ReadStep, panic_text};
 
@@ -16,6 +17,8 @@ use crate::leaf::{FutureHandle, PartitionReader, ReadStep, panic_text};
 pub(super) struct ActiveRun {
     pub(super) pool: Arc<Shared>,
     pub(super) observers: Vec<Arc<dyn Observer>>,
+    /// Who is to watch attempts where they run.
+    pub(super) work_observers: Vec<ObserverRequest>,
     pub(super) schedule: Mutex<Schedule>,
     /// Heard by whoever waits for the end, when it has come or only the books are to be closed.
     pub(super) end: Condvar,

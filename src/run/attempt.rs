@@ -1,14 +1,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
+use super::work::{ObserverRequest, WorkContext};
 use super::{SlotData, TaskContext};
 use crate::lower::Fragment;
+use crate::token::Token;
 
 /// One try of a task, as a [`Worker`](super::Worker) gets it.
 #[derive(Debug)]
 pub struct Attempt<'a> {
     /// Which task of the graph.
     pub task: usize,
+    /// The identity of the task: the same for the same work in any run.
+    pub token: Token,
+    /// The stage of the task.
+    pub stage: usize,
     /// Which try this is, from 1.
     pub number: u32,
     /// What to compute: all tasks of a stage share it.
@@ -21,6 +29,24 @@ pub struct Attempt<'a> {
     pub context: TaskContext,
     /// The time line on which the worker says when it started and ended.
     pub clock: RunClock,
+    /// Who is to watch it where it runs. All of them are known: [`Workers::observers`](super::Workers::observers).
+    pub observers: &'a [ObserverRequest],
+}
+
+impl Attempt<'_> {
+    /// What work-side observers are told of it, where this worker runs it.
+    pub fn work_context(&self, worker: Arc<str>, host: Option<Arc<str>>) -> WorkContext {
+        WorkContext {
+            task: self.token,
+            label: self.fragment.label.as_str().into(),
+            stage: self.stage,
+            partition: self.context.partition,
+            attempt: self.number,
+            worker,
+            host,
+            given: Arc::new(Value::Null),
+        }
+    }
 }
 
 /// The time line of a run: how long ago it started, on this process's monotonic clock.

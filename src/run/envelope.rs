@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::work::Observed;
 use super::{FragmentError, TaskOutput};
 
 /// What a worker sends back of an attempt that it ran to its end, well or not.
@@ -30,6 +31,8 @@ pub struct Measured {
     pub transfer: Duration,
     /// The most bytes of memory that it held, where that was measured.
     pub peak_memory: Option<u64>,
+    /// What work-side observers say of it.
+    pub observed: Observed,
 }
 
 /// A worker went away with its attempt: it died, hung, or no longer makes sense. The driver has the task tried again

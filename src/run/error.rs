@@ -1,5 +1,6 @@
 use arrow_schema::ArrowError;
 
+use super::work::UnknownObserver;
 use super::{KernelError, RunReport, SpillError, TaskError};
 use crate::leaf::{FutureError, FutureErrorKind, ReadError, inside};
 use crate::lower::LowerError;
@@ -96,6 +97,9 @@ pub enum RunCause {
     /// Somebody cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,
+    /// The run wants a work-side observer that is not known where its tasks run. None of them has run.
+    #[error(transparent)]
+    Observer(#[from] UnknownObserver),
     /// The operating system gave no thread.
     #[error("no worker thread could be started: {0}")]
     Threads(String),
@@ -129,6 +133,7 @@ impl RunCause {
             RunCause::Lost { .. } => "worker-lost",
             RunCause::Spill { .. } => "spill",
             RunCause::Cancelled => "cancelled",
+            RunCause::Observer(_) => "unknown-observer",
             RunCause::Threads(_) => "threads",
             RunCause::Worker(_) => "worker",
             RunCause::Graph(_) => "graph",

@@ -65,12 +65,15 @@ impl ActiveRun {
         let (cancelled, started) = (self.cancelled.clone(), self.started);
         let attempt = Attempt {
             task: assignment.task,
+            token: assignment.token,
+            stage: assignment.stage,
             number: assignment.number,
             fragment: &assignment.fragment,
             inputs: assignment.inputs,
             bytes_in,
             context: TaskContext { partition: assignment.partition, cancelled, started, memory: self.memory.clone() },
             clock: self.clock,
+            observers: &self.work_observers,
         };
         Ok((bytes_in, worker.run(attempt)))
     }
@@ -91,6 +94,7 @@ impl ActiveRun {
             ended: measured.ended,
             transfer: measured.transfer,
             peak_memory: measured.peak_memory,
+            observed: measured.observed,
             bytes_in,
             trace,
             ..Ran::default()
@@ -141,6 +145,7 @@ impl Place {
         Finished::Failed(match error {
             FragmentError::Kernel(source) => RunCause::Kernel { label, stage, partition, source },
             FragmentError::Panic(message) => RunCause::Panic { label, stage, partition, message },
+            FragmentError::Observer(unknown) => RunCause::Observer(unknown),
         })
     }
 

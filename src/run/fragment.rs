@@ -2,6 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::divide::divide;
 use super::native::{partition_function, run_partition_function};
+use super::work::UnknownObserver;
 use super::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 use crate::leaf::panic_text;
 use crate::lower::{Fragment, FragmentOutput};
@@ -15,6 +16,9 @@ pub enum FragmentError {
     /// The engine's code panicked.
     #[error("the engine panicked: {0}")]
     Panic(String),
+    /// The worker does not know an observer that the run wants; nothing has run.
+    #[error(transparent)]
+    Observer(#[from] UnknownObserver),
 }
 
 /// Runs one fragment on this thread: all that a worker needs who got the fragment as bytes and the data

@@ -1,11 +1,8 @@
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::panics::{keep_panic_traces, panic_trace};
-use super::{
-    Attempt, Envelope, Executor, ExecutorOptions, Kernels, Measured, Observer, Run, Worker, WorkerLost, WorkerPool,
-    Workers, run_fragment,
-};
+use super::this_thread::ThisThread;
+use super::work::{ObserverRequest, WorkObservers};
+use super::{Executor, ExecutorOptions, Kernels, Observer, Run, Worker, WorkerPool, Workers};
 use crate::lower::TaskGraph;
 
 /// Runs task graphs on threads of this process, over an engine's kernels.
@@ -16,6 +13,7 @@ use crate::lower::TaskGraph;
 /// that somebody still holds are not computed again.
 #[derive(Clone)]
 pub struct LocalExecutor {
+    threads: Threads,
     pool: Arc<WorkerPool>,
     options: ExecutorOptions,
 }
@@ -23,8 +21,16 @@ pub struct LocalExecutor {
 impl LocalExecutor {
     /// An executor of an engine's kernels on so many threads, at least one.
     pub fn new(kernels: Arc<dyn Kernels>, threads: usize) -> Self {
-        let pool = WorkerPool::new(Threads { kernels, threads: threads.max(1) });
-        LocalExecutor { pool, options: ExecutorOptions::default() }
+        let threads = Threads { kernels, observers: Arc::default(), threads: threads.max(1) };
+        LocalExecutor { pool: WorkerPool::new(threads.clone()), threads, options: ExecutorOptions::default() }
+    }
+
+    /// The observers that runs may ask for ([`ExecutorOptions::with_work_observer`]): those that ship, unless others are
+    /// given. Clones that were made before keep theirs, and the threads that they share.
+    pub fn with_work_observers(mut self, observers: WorkObservers) -> Self {
+        self.threads.observers = Arc::new(observers);
+        self.pool = WorkerPool::new(self.threads.clone());
+        self
     }
 
     /// Runs with these options from here on; clones that were made before keep theirs.
@@ -36,6 +42,12 @@ impl LocalExecutor {
     /// Adds an observer of every run.
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.options = self.options.with_observer(observer);
+        self
+    }
+
+    /// Has an observer watch each attempt where it runs: see [`ExecutorOptions::with_work_observer`].
+    pub fn with_work_observer(mut self, request: ObserverRequest) -> Self {
+        self.options = self.options.with_work_observer(request);
         self
     }
 
@@ -60,8 +72,10 @@ impl Executor for LocalExecutor {
 }
 
 /// What makes workers of threads.
+#[derive(Clone)]
 struct Threads {
     kernels: Arc<dyn Kernels>,
+    observers: Arc<WorkObservers>,
     threads: usize,
 }
 
@@ -75,30 +89,11 @@ impl Workers for Threads {
     }
 
     fn worker(&self, slot: usize) -> Box<dyn Worker> {
-        Box::new(ThisThread { kernels: self.kernels.clone(), name: self.name(slot).into() })
+        let (kernels, observers) = (self.kernels.clone(), self.observers.clone());
+        Box::new(ThisThread { kernels, observers, name: self.name(slot).into() })
     }
-}
 
-/// Runs attempts where it is called.
-struct ThisThread {
-    kernels: Arc<dyn Kernels>,
-    name: Arc<str>,
-}
-
-impl Worker for ThisThread {
-    fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
-        let started = attempt.clock.now();
-        keep_panic_traces();
-        let result = run_fragment(&*self.kernels, attempt.fragment, attempt.inputs, &attempt.context);
-        let measured = Measured {
-            worker: self.name.clone(),
-            host: None,
-            started,
-            ended: attempt.clock.now(),
-            transfer: Duration::ZERO,
-            peak_memory: None,
-        };
-        let trace = result.is_err().then(panic_trace).flatten();
-        Ok(Envelope { result, measured, trace })
+    fn observers(&self) -> &WorkObservers {
+        &self.observers
     }
 }

@@ -38,8 +38,10 @@ mod reuse;
 mod reusing;
 mod schedule;
 mod store;
+mod this_thread;
 mod warning;
 mod wiring;
+pub mod work;
 mod workers;
 
 pub use attempt::{Attempt, RunClock};

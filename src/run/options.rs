@@ -1,13 +1,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::work::ObserverRequest;
 use super::{Observer, SpillTarget, TemporaryFolder};
 
 /// How an executor runs graphs, whoever its workers are.
 #[derive(Clone)]
 pub struct ExecutorOptions {
-    /// Who watches.
+    /// Who watches, in the driver.
     pub observers: Vec<Arc<dyn Observer>>,
+    /// Who watches each attempt where it runs.
+    pub work_observers: Vec<ObserverRequest>,
     /// How often a task is tried again whose worker went away.
     pub retries: u32,
     /// Whether a task that raised an error or panicked is tried again as well.
@@ -24,6 +27,7 @@ impl Default for ExecutorOptions {
     fn default() -> Self {
         ExecutorOptions {
             observers: Vec::new(),
+            work_observers: Vec::new(),
             retries: 0,
             retry_failures: false,
             memory_limit: None,
@@ -36,6 +40,22 @@ impl ExecutorOptions {
     /// Adds an observer of every run.
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observers.push(observer);
+        self
+    }
+
+    /// Has an observer watch each attempt where it runs (law T4): one that the executor's workers know by this name. What
+    /// it says is in [`TaskEvent::observed`](super::TaskEvent::observed). Of two requests for one name the later one counts.
+    ///
+    /// ```
+    /// use leafhold::run::ExecutorOptions;
+    /// use leafhold::run::work::ObserverRequest;
+    ///
+    /// let options = ExecutorOptions::default().with_work_observer(ObserverRequest::new("cpu"));
+    /// assert_eq!(&*options.work_observers[0].name, "cpu");
+    /// ```
+    pub fn with_work_observer(mut self, request: ObserverRequest) -> Self {
+        self.work_observers.retain(|other| other.name != request.name);
+        self.work_observers.push(request);
         self
     }
 
@@ -68,6 +88,7 @@ impl fmt::Debug for ExecutorOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExecutorOptions")
             .field("observers", &self.observers.len())
+            .field("work_observers", &self.work_observers)
             .field("retries", &self.retries)
             .field("retry_failures", &self.retry_failures)
             .field("memory_limit", &self.memory_limit)

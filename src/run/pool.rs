@@ -77,6 +77,7 @@ impl WorkerPool {
         let run = Arc::new(ActiveRun {
             pool: self.shared.clone(),
             observers: options.observers.clone(),
+            work_observers: options.work_observers.clone(),
             schedule: Mutex::new(schedule),
             end: Condvar::new(),
             jobs: AtomicUsize::new(0),
@@ -92,6 +93,9 @@ impl WorkerPool {
         run.settle(&mut after);
         // Before a worker starts: it must find no handle in our hands when it lets go of a future.
         awaited.into_iter().enumerate().for_each(|(index, handle)| run.await_done(index, &handle));
+        if let Err(unknown) = self.shared.workers.observers().check(&options.work_observers, "this executor") {
+            run.fail(unknown.into());
+        }
         if let Err(reason) = self.start_threads() {
             run.fail(RunCause::Threads(reason));
         }

@@ -9,9 +9,11 @@ use super::node_rows::NodeRows;
 use super::ready::{Pressure, ReadyQueue};
 use super::report::TaskAttempt;
 use super::store::{Held, Rows, SpilledRows, Store, Use, Victim};
+use super::work::Observed;
 use super::{MemoryBudget, Outcome, RunCause, RunError, RunReport, SlotData, TaskError, TaskEvent, TaskState};
 use crate::leaf::{FutureHandle, PartitionData, PartitionReader};
 use crate::lower::{Fragment, Input, TaskDag, TaskId};
+use crate::token::Token;
 
 /// What is left to do when the lock is free: foreign code may run when data or futures go, and when observers hear.
 #[derive(Default)]
@@ -49,6 +51,7 @@ pub(super) enum Job {
 /// One attempt of a task, with what it reads as far as it is in memory.
 pub(super) struct Assignment {
     pub(super) task: usize,
+    pub(super) token: Token,
     pub(super) number: u32,
     pub(super) fragment: Arc<Fragment>,
     pub(super) stage: usize,
@@ -72,6 +75,8 @@ pub(super) struct Ran {
     pub(super) ended: Duration,
     pub(super) transfer: Duration,
     pub(super) peak_memory: Option<u64>,
+    /// What work-side observers say of it.
+    pub(super) observed: Observed,
     pub(super) rows: u64,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
@@ -224,6 +229,7 @@ impl Schedule {
         }
         Assignment {
             task,
+            token: node.token,
             number,
             fragment: node.fragment.clone(),
             stage: node.stage,
@@ -379,7 +385,7 @@ impl Schedule {
                         self.memory.limit().is_none() || self.life.topology().producers(task).next().is_some();
                     self.ready.push(task, self.graph[task].priority, reads_tasks);
                 }
-                Effect::Again { task, attempt } => self.note_attempt(task, attempt, ran.as_ref()),
+                Effect::Again { task, attempt } => self.note_attempt(task, attempt, ran.as_mut()),
                 Effect::Ended { task, state, attempt, .. } => {
                     self.end(task, state, attempt, now, ran.as_mut(), after);
                     let leaves = self.graph.leaf_inputs_of(TaskId::new(task));
@@ -429,6 +435,7 @@ impl Schedule {
                 event.started = ran.started;
                 event.transfer = ran.transfer;
                 event.peak_memory = ran.peak_memory;
+                event.observed = std::mem::take(&mut ran.observed);
                 event.rows = ran.rows;
                 event.bytes_in = ran.bytes_in;
                 event.bytes_out = ran.bytes_out;
@@ -448,7 +455,7 @@ impl Schedule {
         self.events[task] = Some(event);
     }
 
-    fn note_attempt(&mut self, task: usize, number: u32, ran: Option<&Ran>) {
+    fn note_attempt(&mut self, task: usize, number: u32, ran: Option<&mut Ran>) {
         let Some(ran) = ran else { return };
         self.attempts.entry(task).or_default().push(TaskAttempt {
             number,
@@ -457,6 +464,7 @@ impl Schedule {
             started: ran.started,
             ended: ran.ended,
             why: ran.error.as_ref().map_or_else(String::new, |error| error.message.clone()),
+            observed: std::mem::take(&mut ran.observed),
         });
     }
 
@@ -482,6 +490,7 @@ impl Schedule {
             bytes_in: 0,
             bytes_out: 0,
             peak_memory: None,
+            observed: Observed::new(),
             error: None,
         }
     }

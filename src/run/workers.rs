@@ -1,3 +1,4 @@
+use super::work::WorkObservers;
 use super::{Attempt, Envelope, WorkerLost};
 
 /// Where attempts run, one at a time: this thread, a process, a machine.
@@ -23,4 +24,11 @@ pub trait Workers: Send + Sync + 'static {
 
     /// The worker of a slot, made by the thread that will call it. What takes long may wait for the first attempt.
     fn worker(&self, slot: usize) -> Box<dyn Worker>;
+
+    /// The work-side observers that they know: a run that asks for another one fails before anything runs. Whoever knows
+    /// some calls them around each attempt ([`WorkObservers::around`]). None, unless an implementation says so.
+    fn observers(&self) -> &WorkObservers {
+        static NONE: WorkObservers = WorkObservers::none();
+        &NONE
+    }
 }

@@ -83,6 +83,7 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
         started: Some(Duration::ZERO),
         ended: Duration::from_micros(3),
         why: NASTY[3].to_owned(),
+        observed: Default::default(),
     });
     let page = RunPage::new(&report).with_title(NASTY[1]);
     let path = file("failed.html", &page);
@@ -136,6 +137,7 @@ fn large() -> RunReport {
         bytes_in: 0,
         bytes_out: 8 * task as u64,
         peak_memory: None,
+        observed: Default::default(),
         error: (task == TASKS - 7).then(|| Arc::new(TaskError::new("compute", "too much"))),
     };
     let tasks: Vec<TaskEvent> = (0..TASKS).map(event).collect();

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use leafhold::run::report::Stage;
+use leafhold::run::work::Observed;
 use leafhold::run::{RunReport, RunWarning, TaskAttempt, TaskError, TaskEvent, TaskState};
 use proptest::prelude::*;
+use serde_json::Value;
 
 /// Words that mean something to somebody.
 pub const NASTY: [&str; 8] = [
@@ -28,6 +30,23 @@ fn error() -> impl Strategy<Value = TaskError> {
     (words(), words(), prop::option::of(words())).prop_map(|(kind, message, trace)| TaskError { kind, message, trace })
 }
 
+/// What observers might say: names and words that mean something to somebody, numbers with and without a unit.
+fn observed() -> impl Strategy<Value = Observed> {
+    let leaf = prop_oneof![
+        any::<i32>().prop_map(Value::from),
+        (0..9_000_000_000u64).prop_map(|nanos| Value::from(nanos as f64 / 1e3)),
+        any::<bool>().prop_map(Value::from),
+        words().prop_map(Value::from),
+        Just(Value::Null),
+    ];
+    let name =
+        || prop_oneof![words(), Just("cpu".to_owned()), Just("time_us".to_owned()), Just("held_bytes".to_owned())];
+    let object = prop::collection::vec((name(), leaf.clone()), 0..3).prop_map(|fields| fields.into_iter().collect());
+    let list = prop::collection::vec(leaf.clone(), 0..3).prop_map(Value::from);
+    let said = prop_oneof![leaf, list, object];
+    prop::collection::vec((name().prop_map(Arc::from), said), 0..3).prop_map(|said| said.into_iter().collect())
+}
+
 /// What is drawn for a task; its times follow from those of what it reads and of its worker.
 #[derive(Clone, Debug)]
 struct Draw {
@@ -40,13 +59,14 @@ struct Draw {
     tries: u32,
     error: TaskError,
     rows: u64,
+    observed: Observed,
 }
 
 fn draw() -> impl Strategy<Value = Draw> {
     let times = (0..5_000_000u64, 0..50_000_000u64);
     let shape = (0..4usize, prop::collection::vec(0..1_000usize, 0..4), 0..3usize);
-    (shape, times, any::<u8>(), 0..3u32, error(), any::<u32>()).prop_map(
-        |((stage, reads, worker), (waits, runs), fate, tries, error, rows)| Draw {
+    (shape, times, any::<u8>(), 0..3u32, error(), any::<u32>(), observed()).prop_map(
+        |((stage, reads, worker), (waits, runs), fate, tries, error, rows, observed)| Draw {
             stage,
             reads,
             worker,
@@ -56,6 +76,7 @@ fn draw() -> impl Strategy<Value = Draw> {
             tries,
             error,
             rows: rows.into(),
+            observed,
         },
     )
 }
@@ -105,7 +126,8 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
             let started = (*at).max(ready);
             *at = started + Duration::from_nanos(draw.runs / 3);
             let (worker, host, why) = (Some(worker.clone()), host.clone(), draw.error.message.clone());
-            attempts.push(TaskAttempt { number, worker, host, started: Some(started), ended: *at, why });
+            let observed = draw.observed.clone();
+            attempts.push(TaskAttempt { number, worker, host, started: Some(started), ended: *at, why, observed });
         }
         let started = (*at).max(ready) + Duration::from_nanos(draw.waits);
         let ended = if runs { started + Duration::from_nanos(draw.runs) } else { ready };
@@ -132,6 +154,7 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
             bytes_in: draw.rows * 3,
             bytes_out: draw.rows * 8,
             peak_memory: (draw.rows % 2 == 0).then_some(draw.rows),
+            observed: if runs { draw.observed.clone() } else { Observed::new() },
             error: failed.then(|| Arc::new(draw.error.clone())),
         });
         producers.push(reads);

@@ -31,6 +31,7 @@ fn event(task: usize, state: TaskState) -> TaskEvent {
         bytes_in: 56,
         bytes_out: 1_500,
         peak_memory: None,
+        observed: Default::default(),
         error: None,
     }
 }
@@ -55,6 +56,7 @@ fn a_report_is_a_table_with_path_retries_and_errors() {
         started: None,
         ended: Duration::from_millis(20),
         why: "the worker is gone (signal 9)".into(),
+        observed: Default::default(),
     });
     let mut report = RunReport {
         tasks,

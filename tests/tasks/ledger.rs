@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use leafhold::lower::{TaskGraph, TaskId, lower};
 use leafhold::run::ledger::{Execution, ExecutionEnd, ExecutionResult, Given, Ledger};
+use leafhold::run::work::Observed;
 use leafhold::run::{RunReport, TaskError, TaskEvent, TaskState};
 use proptest::prelude::*;
 
@@ -24,7 +25,13 @@ fn at(milliseconds: u64) -> Duration {
 }
 
 fn run_of(id: &str, worker: &str, started: u64) -> Execution {
-    Execution { id: id.into(), worker: Some(worker.into()), host: Some("here".into()), started: Some(at(started)) }
+    Execution {
+        id: id.into(),
+        worker: Some(worker.into()),
+        host: Some("here".into()),
+        started: Some(at(started)),
+        observed: Default::default(),
+    }
 }
 
 fn end(ended: u64, result: ExecutionResult) -> ExecutionEnd {
@@ -75,6 +82,24 @@ fn a_run_in_order_is_told_as_it_was() {
         assert_eq!(event.duration(), at(5));
         assert!(event.ready <= event.started);
     }
+}
+
+#[test]
+fn law_t4_what_was_observed_of_an_execution_is_told_with_its_attempt() {
+    let graph = shuffle();
+    let mut ledger = Ledger::new(&graph, 1).unwrap();
+    let said = |what: &str| -> Observed { [("cpu".into(), what.into())].into() };
+    let task = 0;
+    for (id, observed, result) in [("a", said("first"), failure()), ("b", said("second"), rows(3))] {
+        let execution = run_of(id, "w", 1);
+        ledger.started(task, execution.clone(), at(1));
+        ledger.answered(task, Execution { observed, ..execution }, end(2, result), at(3));
+    }
+    ledger.started(1, run_of("c", "w", 4), at(4));
+    ledger.worker_lost("w", "it died", at(5));
+    let (_, report) = close(ledger);
+    assert_eq!((&report.tasks[0].observed, &report.tasks[0].attempts[0].observed), (&said("second"), &said("first")));
+    assert!(report.tasks[1].started.is_some() && report.tasks[1].observed.is_empty());
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn at(milliseconds: u64) -> Duration {
 }
 
 fn run_of(id: &str) -> Execution {
-    Execution { id: id.into(), worker: Some("w".into()), host: None, started: Some(at(1)) }
+    Execution { id: id.into(), worker: Some("w".into()), host: None, started: Some(at(1)), ..Execution::default() }
 }
 
 fn end(result: ExecutionResult) -> ExecutionEnd {

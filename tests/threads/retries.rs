@@ -138,6 +138,7 @@ impl Worker for MoodyWorker {
             ended: attempt.clock.now(),
             transfer: Duration::from_micros(7),
             peak_memory: Some(1 << 20),
+            observed: Default::default(),
         };
         Ok(Envelope { result, measured, trace: None })
     }

@@ -78,7 +78,9 @@ impl Scene {
     /// An executor that does as the rows say, and tells this scene.
     pub fn executor(&self, threads: usize, options: ExecutorOptions) -> LocalExecutor {
         let executor = LocalExecutor::new(Arc::new(Behaving::default()), threads);
-        executor.with_options(options.with_observer(self.heard.clone()))
+        executor
+            .with_work_observers(crate::witness::observers())
+            .with_options(options.with_observer(self.heard.clone()))
     }
 
     /// Runs the scene to its end.

@@ -37,12 +37,15 @@ impl Task {
     fn run(&self, worker: &mut dyn Worker, rows: &[Row]) -> Result<Envelope, WorkerLost> {
         worker.run(Attempt {
             task: 0,
+            token: self.fragment.token,
+            stage: 0,
             number: 1,
             fragment: &self.fragment,
             inputs: vec![vec![Arc::new(vec![batch(rows)])]],
             bytes_in: 0,
             context: self.context.clone(),
             clock: self.clock,
+            observers: &[],
         })
     }
 }
@@ -112,12 +115,15 @@ fn large_and_empty_inputs_arrive_as_they_are() {
     let inputs = vec![vec![Arc::new(Vec::new()), Arc::new(vec![batch(&numbers(0..1)), batch(&numbers(1..2))])]];
     let attempt = Attempt {
         task: 0,
+        token: task.fragment.token,
+        stage: 0,
         number: 1,
         fragment: &task.fragment,
         inputs,
         bytes_in: 0,
         context: task.context.clone(),
         clock: task.clock,
+        observers: &[],
     };
     assert_eq!(rows(worker.run(attempt)), swapped(0..2));
 }

@@ -8,14 +8,17 @@ use leafhold::expr::{CoreFunctions, ExtensionTraits, Frame, MapPartitions};
 use leafhold::leaf::{Leaf, Values, release};
 use leafhold::optimize::Planner;
 use leafhold::run::process::ProcessExecutor;
+use leafhold::run::work::ObserverRequest;
 use leafhold::run::{Executor, RunReport, TaskState};
 use parking_lot::Mutex;
+use serde_json::json;
 
 use crate::behaviour::{EXITS, FAILS, PANICS, SLEEPS};
 use crate::kernels::rows_of;
 use crate::plans::{Builder, batch, numbers, two_columns};
 use crate::program::Census;
 use crate::scene::{Scene, partitions, rows, states};
+use crate::witness::testimony;
 
 #[test]
 fn law_t1_worker_processes_every_planned_task_has_one_terminal_event() {
@@ -151,6 +154,7 @@ fn law_l5_worker_processes_a_future_that_fails_is_named_and_nothing_below_it_sta
 fn what_cannot_be_sent_runs_in_the_driver() {
     let census = Census::new();
     let executor = ProcessExecutor::new(census.workers("honest", 2));
+    let executor = executor.with_work_observer(ObserverRequest::new("witness"));
     let fields = vec![Field::new("pid", DataType::Int64, true), Field::new("n", DataType::Int64, true)];
     let schema = Arc::new(Schema::new(fields));
     let own = schema.clone();
@@ -169,6 +173,10 @@ fn what_cannot_be_sent_runs_in_the_driver() {
     let here =
         |event: &&leafhold::run::TaskEvent| event.worker.as_deref().is_some_and(|name| name.starts_with("driver-"));
     assert!(collected.report.tasks.iter().filter(here).count() >= 2, "{:?}", collected.report.tasks);
+    for event in collected.report.tasks.iter().filter(here) {
+        let (context, said) = testimony(&event.observed).unwrap();
+        assert_eq!((Some(context.worker), &said["pid"]), (event.worker.clone(), &json!(std::process::id())), "law T4");
+    }
     drop(executor);
     census.assert_nobody_left();
     release::drain();

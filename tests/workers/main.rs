@@ -7,6 +7,7 @@ mod faults;
 #[path = "../common/kernels.rs"]
 mod kernels;
 mod laws;
+mod observing;
 #[path = "../tasks/plans.rs"]
 #[allow(dead_code)]
 mod plans;
@@ -14,3 +15,5 @@ mod program;
 mod scene;
 mod serving;
 mod tamper;
+#[path = "../common/witness.rs"]
+mod witness;

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use leafhold::expr::CoreFunctions;
 use leafhold::expr::wire::ReadContext;
 use leafhold::run::process::{ProcessOptions, ProcessWorkers, worker_process};
+use leafhold::run::work::WorkObservers;
 
 use crate::behaviour::Behaving;
 use crate::tamper::{Tampering, serve_tampered};
+use crate::witness::observers;
 
 const MODE: &str = "LEAFHOLD_TEST_WORKER";
 const CENSUS: &str = "LEAFHOLD_TEST_CENSUS";
@@ -25,7 +27,9 @@ fn worker_program() {
     }
     let context = ReadContext::new(&CoreFunctions);
     let served = match mode.strip_prefix("honest") {
-        Some(_) => worker_process(&Behaving::default(), &context),
+        // What the driver takes for granted.
+        Some("-and-alone") => worker_process(&Behaving::default(), &WorkObservers::default(), &context),
+        Some(_) => worker_process(&Behaving::default(), &observers(), &context),
         None => serve_tampered(&Behaving::default(), &context, Tampering::of(&mode)),
     };
     if let Err(error) = served {
@@ -74,7 +78,8 @@ impl Census {
     /// So many workers, which are all of the mode.
     pub fn workers(self: &Arc<Self>, mode: &'static str, slots: usize) -> ProcessWorkers {
         let census = self.clone();
-        ProcessWorkers::new(Arc::new(Behaving::default()), slots, move || census.command(mode)).with_options(quick())
+        let workers = ProcessWorkers::new(Arc::new(Behaving::default()), slots, move || census.command(mode));
+        workers.with_options(quick()).with_work_observers(observers())
     }
 
     /// So many workers, of which the first processes are of these modes, and all later ones honest.
@@ -84,7 +89,8 @@ impl Census {
             let number = number.fetch_add(1, Ordering::Relaxed);
             census.command(modes.get(number).copied().unwrap_or("honest"))
         };
-        ProcessWorkers::new(Arc::new(Behaving::default()), slots, command).with_options(quick())
+        let workers = ProcessWorkers::new(Arc::new(Behaving::default()), slots, command);
+        workers.with_options(quick()).with_work_observers(observers())
     }
 
     /// The processes that were started so far.

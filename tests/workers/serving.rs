@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use leafhold::expr::CoreFunctions;
 use leafhold::expr::wire::{NoCodec, ReadContext};
 use leafhold::run::process::{PROTOCOL, ProtocolError, serve};
+use leafhold::run::work::WorkObservers;
 
 use crate::attempts::fragment;
 use crate::behaviour::SLEEPS;
@@ -29,7 +30,7 @@ fn hello() -> Vec<u8> {
 fn answers(bytes: &[u8]) -> (Vec<u8>, Result<(), ProtocolError>) {
     let mut said = Vec::new();
     let context = ReadContext::new(&CoreFunctions);
-    let served = serve(&RowKernels::default(), &context, Cursor::new(bytes), &mut said);
+    let served = serve(&RowKernels::default(), &WorkObservers::none(), &context, Cursor::new(bytes), &mut said);
     (said, served)
 }
 
@@ -97,7 +98,7 @@ fn an_unknown_fragment_is_an_answer() {
     std::thread::scope(|scope| {
         let worker = scope.spawn(|| {
             let context = ReadContext::new(&CoreFunctions);
-            serve(&RowKernels::default(), &context, theirs.try_clone().unwrap(), theirs)
+            serve(&RowKernels::default(), &WorkObservers::none(), &context, theirs.try_clone().unwrap(), theirs)
         });
         let mut ours = ours;
         ours.write_all(&[hello(), frame(6, task)].concat()).unwrap();

@@ -9,6 +9,8 @@ use leafhold::expr::wire::ReadContext;
 use leafhold::run::Kernels;
 use leafhold::run::process::{ProtocolError, serve};
 
+use crate::witness::observers;
+
 /// What a worker does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tampering {
@@ -66,7 +68,7 @@ pub fn serve_tampered(
     if tampering == Tampering::Pipes {
         // Standard output is the test harness's; the shell that started this has put the pipe here.
         let output = std::fs::OpenOptions::new().write(true).open("/dev/fd/3")?;
-        return serve(kernels, context, io::stdin(), output);
+        return serve(kernels, &observers(), context, io::stdin(), output);
     }
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     match tampering {
@@ -75,7 +77,7 @@ pub fn serve_tampered(
         _ => {}
     }
     let writer = Tampered { stream: stream.try_clone()?, tampering, pending: Vec::new() };
-    serve(kernels, context, stream, writer)
+    serve(kernels, &observers(), context, stream, writer)
 }
 
 const HELLO: u8 = 0x81;

@@ -65,6 +65,7 @@ impl From<Word> for Execution {
             worker: word.worker.map(Into::into),
             host: word.host.map(Into::into),
             started: word.started.map(Duration::from_nanos),
+            ..Execution::default()
         }
     }
 }

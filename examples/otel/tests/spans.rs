@@ -70,6 +70,7 @@ fn a_run_that_fails_says_so_in_its_spans() {
         started: None,
         ended: Duration::from_micros(7),
         why: "the worker is gone".into(),
+        observed: Default::default(),
     });
     let (run, tasks) = spans(&report);
     assert_eq!(run.status, Status::error("compute: division by zero"));

@@ -212,9 +212,9 @@ impl Ledger {
                     let pending = entry.pending.take().map(|pending| pending.why());
                     let (ended, why) = pending.unwrap_or((now, "another execution took its place".to_owned()));
                     self.pending.remove(&task);
-                    let Execution { id, worker, host, started } = known;
+                    let Execution { id, worker, host, started, observed } = known;
                     entry.earlier.push(id);
-                    entry.attempts.push(TaskAttempt { number: attempt, worker, host, started, ended, why });
+                    entry.attempts.push(TaskAttempt { number: attempt, worker, host, started, ended, why, observed });
                 }
                 Effect::Ended { task, state, attempt, .. } => {
                     let unsaid = || Closing { ended: now, ..Closing::default() };
@@ -266,6 +266,7 @@ impl Ledger {
             bytes_in,
             bytes_out: given.bytes,
             peak_memory,
+            observed: ran.observed,
             error,
         };
         debug_assert!(entry.event.is_none(), "a task ends once");

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::run::TaskError;
+use crate::run::work::Observed;
 
 /// One time that an engine runs a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Execution {
     pub host: Option<Arc<str>>,
     /// When it began, on the run's time line.
     pub started: Option<Duration>,
+    /// What work-side observers say of it, once it has ended.
+    pub observed: Observed,
 }
 
 /// How an execution ended, by whoever ran it.

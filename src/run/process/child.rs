@@ -30,6 +30,8 @@ pub(super) struct ChildProcess {
     last_words: LastWords,
     pub(super) clock: ClockOffset,
     pub(super) host: Arc<str>,
+    /// The work-side observers that it knows.
+    pub(super) observers: Vec<Arc<str>>,
     /// The fragments that it knows.
     pub(super) fragments: HashSet<Token>,
     /// The number of the last attempt.
@@ -79,6 +81,7 @@ impl ChildProcess {
             last_words,
             clock: ClockOffset::of_round_trip(now, Duration::ZERO, now),
             host: "".into(),
+            observers: Vec::new(),
             fragments: HashSet::new(),
             attempt: 0,
         };
@@ -103,6 +106,7 @@ impl ChildProcess {
         self.say(FrameKind::Hello, &write(&Hello { heartbeat_us, ..Hello::new("driver") })?)?;
         let hello = Hello::read(&self.wait(FrameKind::Hello, limit, cancelled)?, "worker")?;
         self.host = hello.host.as_str().into();
+        self.observers = hello.observers;
         for round in 0..ROUNDS {
             let asked = Instant::now();
             self.say(FrameKind::Ping, &[])?;

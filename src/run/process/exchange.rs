@@ -5,9 +5,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::child::{ChildProcess, Silence};
 use super::frame::FrameKind;
-use super::message::{AnswerMessage, AttemptMessage, OutcomeMessage, TaskMessage, read, read_rows, write, write_rows};
+use super::message::{
+    AnswerMessage, AttemptMessage, ObserveMessage, OutcomeMessage, TaskMessage, read, read_rows, write, write_rows,
+};
 use super::{ProcessOptions, ProtocolError};
 use crate::leaf::{ArrowStream, IpcError};
+use crate::run::work::Observed;
 use crate::run::{Attempt, FragmentError, TaskOutput};
 
 /// A process that knows more fragments than this is told to forget them.
@@ -22,6 +25,7 @@ pub(super) struct Answer {
     /// All of the time before and after, which its data took to travel.
     pub(super) transfer: Duration,
     pub(super) peak_memory: Option<u64>,
+    pub(super) observed: Observed,
 }
 
 /// The inputs of an attempt as streams: by slot and source.
@@ -53,6 +57,7 @@ impl ChildProcess {
         &mut self,
         attempt: &Attempt<'_>,
         streams: Vec<Vec<Vec<ArrowStream>>>,
+        worker: &Arc<str>,
         options: &ProcessOptions,
     ) -> Result<Answer, Silence> {
         let sent = Instant::now();
@@ -64,6 +69,10 @@ impl ChildProcess {
             partition: attempt.context.partition,
             run_started_ns: u64::try_from(started.as_nanos()).unwrap_or(u64::MAX),
             inputs: streams.iter().map(|slot| slot.iter().map(Vec::len).collect()).collect(),
+            observe: (!attempt.observers.is_empty()).then(|| ObserveMessage {
+                context: attempt.work_context(worker.clone(), Some(self.host.clone())),
+                requests: attempt.observers.to_vec(),
+            }),
         };
         self.put(FrameKind::Task, &[&write(&task)?])?;
         for stream in streams.iter().flatten().flatten() {
@@ -93,7 +102,15 @@ impl ChildProcess {
         let ran = (Duration::from_nanos(answer.started_ns), Duration::from_nanos(answer.ended_ns));
         let (started, ended) = self.clock.place(ran, (sent, received));
         let transfer = received.duration_since(sent).saturating_sub(ended - started);
-        Ok(Answer { result, trace, started, ended, transfer, peak_memory: answer.peak_memory })
+        Ok(Answer {
+            result,
+            trace,
+            started,
+            ended,
+            transfer,
+            peak_memory: answer.peak_memory,
+            observed: answer.observed,
+        })
     }
 
     /// The rows that follow an answer.

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::ProcessWorkers;
 use crate::lower::TaskGraph;
+use crate::run::work::ObserverRequest;
 use crate::run::{Executor, ExecutorOptions, Observer, Run, WorkerPool};
 
 /// Runs task graphs on worker processes.
@@ -44,6 +45,12 @@ impl ProcessExecutor {
     /// Adds an observer of every run.
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.options = self.options.with_observer(observer);
+        self
+    }
+
+    /// Has an observer watch each attempt where it runs: see [`ExecutorOptions::with_work_observer`].
+    pub fn with_work_observer(mut self, request: ObserverRequest) -> Self {
+        self.options = self.options.with_work_observer(request);
         self
     }
 

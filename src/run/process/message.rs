@@ -9,6 +9,7 @@ use super::ProtocolError;
 use super::frame::Frame;
 use crate::expr::wire::FORMAT;
 use crate::leaf::{ArrowStream, IpcError, read_stream};
+use crate::run::work::{Observed, ObserverRequest, WorkContext};
 use crate::run::{FragmentError, KernelError};
 use crate::token::Token;
 
@@ -31,12 +32,22 @@ pub(super) struct Hello {
     /// The driver's word: how often to say that a task still runs.
     #[serde(default)]
     pub(super) heartbeat_us: u64,
+    /// The worker's word: the names of the observers that it knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) observers: Vec<std::sync::Arc<str>>,
 }
 
 impl Hello {
     pub(super) fn new(side: &str) -> Self {
-        let (leafhold, host) = (side.to_owned(), String::new());
-        Hello { leafhold, protocol: PROTOCOL, wire: FORMAT, pid: std::process::id(), host, heartbeat_us: 0 }
+        Hello {
+            leafhold: side.to_owned(),
+            protocol: PROTOCOL,
+            wire: FORMAT,
+            pid: std::process::id(),
+            host: String::new(),
+            heartbeat_us: 0,
+            observers: Vec::new(),
+        }
     }
 
     /// The other side's words, if it speaks as we do.
@@ -66,6 +77,16 @@ pub(super) struct TaskMessage {
     pub(super) run_started_ns: u64,
     /// For each slot, how many streams each source has.
     pub(super) inputs: Vec<Vec<usize>>,
+    /// Who is to watch it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) observe: Option<ObserveMessage>,
+}
+
+/// Who is to watch an attempt, and what they are told of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ObserveMessage {
+    pub(super) context: WorkContext,
+    pub(super) requests: Vec<ObserverRequest>,
 }
 
 /// How an attempt ended. The streams of its ports follow, in order.
@@ -77,6 +98,9 @@ pub(super) struct AnswerMessage {
     /// The same.
     pub(super) ended_ns: u64,
     pub(super) peak_memory: Option<u64>,
+    /// What the observers say of it.
+    #[serde(default, skip_serializing_if = "Observed::is_empty")]
+    pub(super) observed: Observed,
     pub(super) outcome: OutcomeMessage,
 }
 
@@ -121,6 +145,8 @@ impl ErrorMessage {
             }
             FragmentError::Kernel(KernelError::Cancelled) => return None,
             FragmentError::Panic(message) => ErrorMessage::Panic { message },
+            // The driver's word, and not a worker's.
+            FragmentError::Observer(unknown) => ErrorMessage::Compute { message: unknown.to_string() },
         })
     }
 

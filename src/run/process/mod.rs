@@ -11,16 +11,19 @@
 //!
 //! ```text
 //!   driver                                     worker
-//!   Hello  versions, heartbeat     <-------->  Hello  versions, pid, host     either another version: both say so, and part
+//!   Hello  versions, heartbeat     <-------->  Hello  versions, pid, host,    either another version: both say so, and part
+//!                                              names of observers
 //!   Ping                           --------->                                 five rounds: the shortest places the
 //!                                  <---------  Pong   its clock               worker's clock on the driver's time line
 //!   Fragment  token, document      --------->                                 once per process and token
-//!   Task  attempt, token, inputs   --------->
+//!   Task  attempt, token, inputs,  --------->
+//!         observers, if any
 //!   Data  a stream ..              --------->                                 one per source (none for no batch, more for
 //!                                                                             batches of several schemas)
 //!                                  <---------  Heartbeat                      while it runs
 //!   Cancel  attempt                --------->                                 perhaps
-//!                                  <---------  Answer  attempt, times, rows per node, or error with trace, or cancelled
+//!                                  <---------  Answer  attempt, times, rows per node, or error with trace, or cancelled;
+//!                                                      what was observed
 //!                                  <---------  Data  a stream ..              one per port
 //!   Forget                         --------->                                 all fragments so far
 //! ```

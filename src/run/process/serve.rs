@@ -18,6 +18,7 @@ use crate::expr::wire::ReadContext;
 use crate::leaf::{ArrowStream, IpcError};
 use crate::lower::Fragment;
 use crate::run::panics::panic_trace;
+use crate::run::work::{Observed, WorkObservers};
 use crate::run::{FragmentError, KernelError, Kernels, SlotData, TaskContext, run_fragment};
 use crate::token::Token;
 
@@ -26,7 +27,8 @@ use crate::token::Token;
 /// Fragments are read with `context`, so it needs the functions, and perhaps the codec, of the engine whose
 /// kernels these are. Tasks run on the calling thread. While one runs, a second thread hears what the driver
 /// says (a cancellation sets [`TaskContext::cancelled`]), and a third says that the worker is alive. A kernel
-/// that panics, fails, or is cancelled is an answer, and the next task is taken.
+/// that panics, fails, or is cancelled is an answer, and the next task is taken. `observers` are those that a run may ask
+/// for, by name; the driver hears which there are.
 ///
 /// Returns when the driver has gone away: at once, or when the task that runs has ended, for which it is
 /// cancelled. [`worker_process`](super::worker_process) is this for a process of its own, which
@@ -36,16 +38,18 @@ use crate::token::Token;
 /// A driver of another version, and one that breaks the [protocol](super).
 pub fn serve(
     kernels: &dyn Kernels,
+    observers: &WorkObservers,
     context: &ReadContext<'_>,
     reader: impl Read + Send,
     writer: impl Write + Send,
 ) -> Result<(), ProtocolError> {
-    serve_until(kernels, context, reader, writer, &|_, _| ())
+    serve_until(kernels, observers, context, reader, writer, &|_, _| ())
 }
 
 /// The same, and calls `gone` as soon as the driver is, while a task may still run.
 pub(super) fn serve_until(
     kernels: &dyn Kernels,
+    observers: &WorkObservers,
     context: &ReadContext<'_>,
     reader: impl Read + Send,
     writer: impl Write + Send,
@@ -54,7 +58,9 @@ pub(super) fn serve_until(
     let clock = Instant::now();
     let outbox = Outbox::new(writer);
     let mut frames = FrameReader::new(reader);
-    outbox.send(FrameKind::Hello, &write(&Hello { host: host(), ..Hello::new("worker") })?)?;
+    let known = observers.names().cloned().collect();
+    let hello = Hello { host: host(), observers: known, ..Hello::new("worker") };
+    outbox.send(FrameKind::Hello, &write(&hello)?)?;
     let Some(frame) = frames.next()? else { return Err(ProtocolError::Blocked) };
     let driver = Hello::read(&frame, "driver")?;
     let heartbeat = Duration::from_micros(driver.heartbeat_us.max(1000));
@@ -69,7 +75,8 @@ pub(super) fn serve_until(
             heard
         });
         scope.spawn(|| outbox.keep_alive(heartbeat));
-        let worked = Worker { kernels, context, inbox, outbox, clock, fragments: HashMap::new() }.work(queue);
+        let worker = Worker { kernels, observers, context, inbox, outbox, clock, fragments: HashMap::new() };
+        let worked = worker.work(queue);
         outbox.close();
         // The listener has seen the end of the stream, or will: an error here means that the driver is gone, or
         // is about to hear that this worker is.
@@ -81,6 +88,7 @@ pub(super) fn serve_until(
 /// What runs tasks.
 struct Worker<'a, W> {
     kernels: &'a dyn Kernels,
+    observers: &'a WorkObservers,
     context: &'a ReadContext<'a>,
     inbox: &'a Inbox,
     outbox: &'a Outbox<W>,
@@ -111,7 +119,7 @@ impl<W: Write> Worker<'_, W> {
         let run_started = SystemTime::UNIX_EPOCH + Duration::from_nanos(task.run_started_ns);
         let context =
             TaskContext { partition: task.partition, cancelled, started: run_started, ..TaskContext::default() };
-        let mut ran = Ran { started: self.clock.elapsed(), ended: None };
+        let mut ran = Ran { started: self.clock.elapsed(), ended: None, trace: None, observed: Observed::new() };
         let ports = self.run(task, streams, &context, &mut ran);
         let ended = ran.ended.unwrap_or_else(|| self.clock.elapsed());
         let (outcome, streams) = match ports {
@@ -120,7 +128,7 @@ impl<W: Write> Worker<'_, W> {
                 (OutcomeMessage::Ok { node_rows, ports: counts }, ports.into_iter().flatten().collect())
             }
             Err(error) => {
-                let trace = panic_trace();
+                let trace = ran.trace;
                 match ErrorMessage::of(error) {
                     Some(error) => (OutcomeMessage::Failed { error, trace }, Vec::new()),
                     None => (OutcomeMessage::Cancelled, Vec::new()),
@@ -132,6 +140,7 @@ impl<W: Write> Worker<'_, W> {
             started_ns: nanoseconds(ran.started),
             ended_ns: nanoseconds(ended),
             peak_memory: peak_memory(ended.saturating_sub(ran.started)),
+            observed: ran.observed,
             outcome,
         };
         self.inbox.end();
@@ -157,9 +166,22 @@ impl<W: Write> Worker<'_, W> {
         };
         let unreadable = |error: IpcError| refused(&fragment.label, format!("its inputs cannot be read: {error}"));
         let inputs = slots(&task.inputs, streams).map_err(unreadable)?;
-        ran.started = self.clock.elapsed();
-        let output = run_fragment(self.kernels, fragment, inputs, context);
-        ran.ended = Some(self.clock.elapsed());
+        let work = || {
+            ran.started = self.clock.elapsed();
+            let output = run_fragment(self.kernels, fragment, inputs, context);
+            ran.ended = Some(self.clock.elapsed());
+            // Before anybody else may panic on this thread.
+            ran.trace = output.is_err().then(panic_trace).flatten();
+            output
+        };
+        let output = match &task.observe {
+            None => work(),
+            Some(observe) => {
+                let (output, observed) = self.observers.around(&observe.requests, || observe.context.clone(), work);
+                ran.observed = observed;
+                output
+            }
+        };
         let output = output?;
         let unwritable = |error: IpcError| refused(&fragment.label, format!("its rows cannot be sent: {error}"));
         let ports: Result<Vec<_>, _> = output.ports.iter().map(|port| write_rows(port)).collect();
@@ -174,10 +196,14 @@ struct Written {
     ports: Vec<Vec<ArrowStream>>,
 }
 
-/// When a task ran, by the worker's clock.
+/// When a task ran, by the worker's clock, and what is known of that.
 struct Ran {
     started: Duration,
     ended: Option<Duration>,
+    /// Where it panicked.
+    trace: Option<String>,
+    /// What observers say of it.
+    observed: Observed,
 }
 
 /// The rows of every source of every slot.

@@ -7,7 +7,9 @@ use super::ProcessOptions;
 use super::child::{ChildProcess, Silence};
 use super::exchange::{Answer, streams};
 use crate::expr::wire::Codec;
-use crate::run::{Attempt, Envelope, FragmentError, KernelError, Kernels, Measured, Worker, WorkerLost, run_fragment};
+use crate::run::this_thread::ThisThread;
+use crate::run::work::{Observed, UnknownObserver, WorkObservers};
+use crate::run::{Attempt, Envelope, FragmentError, KernelError, Kernels, Measured, Worker, WorkerLost};
 use crate::token::Token;
 
 /// Makes the command that starts a worker process.
@@ -16,6 +18,7 @@ pub(super) type Program = dyn Fn() -> Command + Send + Sync;
 /// What the workers of one executor share.
 pub(super) struct Setting {
     pub(super) kernels: Arc<dyn Kernels>,
+    pub(super) observers: Arc<WorkObservers>,
     pub(super) codec: Arc<dyn Codec>,
     pub(super) program: Box<Program>,
     pub(super) options: ProcessOptions,
@@ -32,7 +35,7 @@ pub(super) struct ProcessWorker {
     setting: Arc<Setting>,
     name: Arc<str>,
     /// Who runs what cannot be sent: the thread of this slot.
-    here: Arc<str>,
+    here: ThisThread,
     process: Option<ChildProcess>,
     /// How many processes in a row could not be started.
     failures: u32,
@@ -43,24 +46,28 @@ pub(super) struct ProcessWorker {
 impl Worker for ProcessWorker {
     fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
         let begun = Instant::now();
-        let Some(document) = self.document(&attempt) else { return Ok(self.run_here(attempt)) };
+        let Some(document) = self.document(&attempt) else { return self.here.run(attempt) };
         let streams = match streams(&attempt) {
             Ok(streams) => streams,
             Err(error) => {
                 let reason = format!("its inputs cannot be sent: {error}");
                 let operator = attempt.fragment.label.clone();
                 let error = KernelError::Unsupported { operator, reason };
-                return Ok(self.unsent(&attempt, begun, error));
+                return Ok(self.unsent(&attempt, begun, error.into()));
             }
         };
         if self.process.is_none() && !self.start(&attempt)? {
-            return Ok(self.unsent(&attempt, begun, KernelError::Cancelled));
+            return Ok(self.unsent(&attempt, begun, KernelError::Cancelled.into()));
         }
         let Some(mut process) = self.process.take() else { return Err(self.lost(&attempt, None, String::new())) };
+        if let Some(unknown) = self.unknown_observer(&attempt, &process) {
+            self.process = Some(process);
+            return Ok(self.unsent(&attempt, begun, unknown.into()));
+        }
         let begun = Instant::now();
         let options = &self.setting.options;
         let told = process.learn(&attempt, || document).map_err(Silence::Protocol);
-        match told.and_then(|()| process.exchange(&attempt, streams, options)) {
+        match told.and_then(|()| process.exchange(&attempt, streams, &self.name, options)) {
             Ok(answer) => {
                 let envelope = self.envelope(&attempt, answer, &process);
                 self.process = Some(process);
@@ -69,7 +76,7 @@ impl Worker for ProcessWorker {
             // It had its time to stop; nobody waits for its rows.
             Err(Silence::Stopped(_)) => {
                 drop(process.give_up(&Silence::Stopped(options.stop)));
-                Ok(self.unsent(&attempt, begun, KernelError::Cancelled))
+                Ok(self.unsent(&attempt, begun, KernelError::Cancelled.into()))
             }
             Err(silence) => {
                 let host = process.host.clone();
@@ -81,8 +88,9 @@ impl Worker for ProcessWorker {
 
 impl ProcessWorker {
     pub(super) fn new(setting: Arc<Setting>, slot: usize, name: Arc<str>) -> Self {
-        let (here, documents) = (format!("driver-{slot}").into(), HashMap::new());
-        ProcessWorker { setting, name, here, process: None, failures: 0, documents }
+        let (kernels, observers) = (setting.kernels.clone(), setting.observers.clone());
+        let here = ThisThread { kernels, observers, name: format!("driver-{slot}").into() };
+        ProcessWorker { setting, name, here, process: None, failures: 0, documents: HashMap::new() }
     }
 
     /// The document of the fragment; nothing when something in it cannot leave this process.
@@ -129,19 +137,11 @@ impl ProcessWorker {
         }
     }
 
-    /// What cannot be sent runs on this thread, with the kernels of this process.
-    fn run_here(&self, attempt: Attempt<'_>) -> Envelope {
-        let started = attempt.clock.now();
-        let result = run_fragment(&*self.setting.kernels, attempt.fragment, attempt.inputs, &attempt.context);
-        let measured = Measured {
-            worker: self.here.clone(),
-            host: None,
-            started,
-            ended: attempt.clock.now(),
-            transfer: Duration::ZERO,
-            peak_memory: None,
-        };
-        Envelope { result, measured, trace: None }
+    /// An observer that the run wants, and the process does not know: its program is another one than it should be.
+    fn unknown_observer(&self, attempt: &Attempt<'_>, process: &ChildProcess) -> Option<UnknownObserver> {
+        let unknown = attempt.observers.iter().find(|request| !process.observers.contains(&request.name))?;
+        let (name, place, known) = (unknown.name.clone(), self.name.to_string(), process.observers.clone());
+        Some(UnknownObserver { name, place, known })
     }
 
     fn envelope(&self, attempt: &Attempt<'_>, answer: Answer, process: &ChildProcess) -> Envelope {
@@ -153,12 +153,13 @@ impl ProcessWorker {
             ended: started + (answer.ended - answer.started),
             transfer: answer.transfer,
             peak_memory: answer.peak_memory,
+            observed: answer.observed,
         };
         Envelope { result: answer.result, measured, trace: answer.trace }
     }
 
     /// What the driver says of an attempt of which no worker says anything.
-    fn unsent(&self, attempt: &Attempt<'_>, begun: Instant, error: KernelError) -> Envelope {
+    fn unsent(&self, attempt: &Attempt<'_>, begun: Instant, error: FragmentError) -> Envelope {
         let measured = Measured {
             worker: self.name.clone(),
             host: None,
@@ -166,8 +167,9 @@ impl ProcessWorker {
             ended: attempt.clock.now(),
             transfer: Duration::ZERO,
             peak_memory: None,
+            observed: Observed::new(),
         };
-        Envelope { result: Err(FragmentError::Kernel(error)), measured, trace: None }
+        Envelope { result: Err(error), measured, trace: None }
     }
 
     fn lost(&self, attempt: &Attempt<'_>, sent: Option<(Arc<str>, Instant)>, cause: String) -> WorkerLost {

@@ -6,6 +6,7 @@ use super::serve::serve_until;
 use crate::expr::wire::ReadContext;
 use crate::run::Kernels;
 use crate::run::panics::keep_panic_traces;
+use crate::run::work::WorkObservers;
 
 /// How long a task may clean up when the driver is gone.
 const GRACE: Duration = Duration::from_millis(500);
@@ -19,7 +20,11 @@ const GRACE: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// A driver of another version, and one that breaks the protocol.
-pub fn worker_process(kernels: &dyn Kernels, context: &ReadContext<'_>) -> Result<(), ProtocolError> {
+pub fn worker_process(
+    kernels: &dyn Kernels,
+    observers: &WorkObservers,
+    context: &ReadContext<'_>,
+) -> Result<(), ProtocolError> {
     keep_panic_traces();
     #[cfg(unix)]
     {
@@ -29,10 +34,10 @@ pub fn worker_process(kernels: &dyn Kernels, context: &ReadContext<'_>) -> Resul
         let stream = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
         // Only of a socket.
         if stream.local_addr().is_ok() {
-            return serve_until(kernels, context, stream.try_clone()?, stream, &leave);
+            return serve_until(kernels, observers, context, stream.try_clone()?, stream, &leave);
         }
     }
-    serve_until(kernels, context, std::io::stdin(), std::io::stdout(), &leave)
+    serve_until(kernels, observers, context, std::io::stdin(), std::io::stdout(), &leave)
 }
 
 /// Ends the process, whatever the task does that runs.

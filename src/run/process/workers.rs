@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ProcessOptions;
 use super::worker::{ProcessWorker, Setting};
 use crate::expr::wire::{Codec, NoCodec};
+use crate::run::work::WorkObservers;
 use crate::run::{Kernels, Worker, Workers};
 
 /// Workers that are processes of this machine, started by a command: what crashes or hangs takes down its
@@ -27,13 +28,21 @@ impl ProcessWorkers {
     /// belong to the executor; what it says on standard error is part of the cause when it is lost.
     pub fn new(kernels: Arc<dyn Kernels>, slots: usize, program: impl Fn() -> Command + Send + Sync + 'static) -> Self {
         let (program, options) = (Box::new(program), ProcessOptions::default());
-        let setting = Setting { kernels, codec: Arc::new(NoCodec), program, options };
+        let setting = Setting { kernels, observers: Arc::default(), codec: Arc::new(NoCodec), program, options };
         ProcessWorkers { setting: Arc::new(setting), slots: slots.max(1) }
     }
 
     /// What writes tables and extensions of the engine, so that fragments with such can be sent.
     pub fn with_codec(mut self, codec: Arc<dyn Codec>) -> Self {
         self.change(|setting| setting.codec = codec);
+        self
+    }
+
+    /// The observers that runs may ask for: those that ship, unless others are given. They are those that the
+    /// command's program gives to [`worker_process`](super::worker_process); a run that asks for one which either does not
+    /// know fails before anything runs.
+    pub fn with_work_observers(mut self, observers: WorkObservers) -> Self {
+        self.change(|setting| setting.observers = Arc::new(observers));
         self
     }
 
@@ -68,5 +77,9 @@ impl Workers for ProcessWorkers {
 
     fn worker(&self, slot: usize) -> Box<dyn Worker> {
         Box::new(ProcessWorker::new(self.setting.clone(), slot, self.name(slot).into()))
+    }
+
+    fn observers(&self) -> &WorkObservers {
+        &self.setting.observers
     }
 }

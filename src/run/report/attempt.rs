@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::times;
+use crate::run::work::Observed;
 
 /// A try of a task that did not count: another one followed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,4 +24,7 @@ pub struct TaskAttempt {
     pub ended: Duration,
     /// Why it did not count: `the worker is gone (signal 9)`.
     pub why: String,
+    /// What [work-side observers](crate::run::work) say of it; nothing, if its worker died.
+    #[serde(default, skip_serializing_if = "Observed::is_empty")]
+    pub observed: Observed,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{TaskAttempt, TaskError, TaskState, times};
+use crate::run::work::Observed;
 
 /// The one terminal event of a planned task (law T1).
 ///
@@ -58,6 +59,10 @@ pub struct TaskEvent {
     /// nobody measured that, or where several tasks of one process ran at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
+    /// What [work-side observers](crate::run::work) say of it, by their names. JSON reads back as it was, fractions of numbers
+    /// to the 15th digit.
+    #[serde(default, skip_serializing_if = "Observed::is_empty")]
+    pub observed: Observed,
     /// What went wrong. Tasks that fail for one reason share it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Arc<TaskError>>,

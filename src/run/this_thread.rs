@@ -1,0 +1,41 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::panics::{keep_panic_traces, panic_trace};
+use super::work::WorkObservers;
+use super::{Attempt, Envelope, Kernels, Measured, Worker, WorkerLost, run_fragment};
+
+/// Runs attempts where it is called.
+pub(super) struct ThisThread {
+    pub(super) kernels: Arc<dyn Kernels>,
+    pub(super) observers: Arc<WorkObservers>,
+    pub(super) name: Arc<str>,
+}
+
+impl Worker for ThisThread {
+    fn run(&mut self, mut attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
+        keep_panic_traces();
+        let inputs = std::mem::take(&mut attempt.inputs);
+        let (mut started, mut ended, mut trace) = (Duration::ZERO, Duration::ZERO, None);
+        let work = || {
+            started = attempt.clock.now();
+            let result = run_fragment(&*self.kernels, attempt.fragment, inputs, &attempt.context);
+            ended = attempt.clock.now();
+            // Before anybody else may panic on this thread.
+            trace = result.is_err().then(panic_trace).flatten();
+            result
+        };
+        let context = || attempt.work_context(self.name.clone(), None);
+        let (result, observed) = self.observers.around(attempt.observers, context, work);
+        let measured = Measured {
+            worker: self.name.clone(),
+            host: None,
+            started,
+            ended,
+            transfer: Duration::ZERO,
+            peak_memory: None,
+            observed,
+        };
+        Ok(Envelope { result, measured, trace })
+    }
+}
