@@ -83,8 +83,9 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
         started: Some(Duration::ZERO),
         ended: Duration::from_micros(3),
         why: NASTY[3].to_owned(),
-        observed: Default::default(),
+        observed: [("cpu".into(), json!({"time_us": 1_500}))].into(),
     });
+    report.tasks[bad].observed = [("cpu".into(), json!({"time_us": 12.5})), (NASTY[3].into(), json!(NASTY[1]))].into();
     let page = RunPage::new(&report).with_title(NASTY[1]);
     let path = file("failed.html", &page);
     let mut browser = Chromium::open(&path);
@@ -97,6 +98,11 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
     assert_eq!(shown, format!("compute: {}", NASTY[1]));
     assert_eq!(browser.eval("document.querySelector('#details pre').textContent"), trace);
     assert!(browser.text("#details").contains("Try 1 on local-7"));
+    // What was observed of the try that counted, then of the one that did not.
+    assert_eq!(detail(&mut browser, "cpu.time_us"), "13 us");
+    assert_eq!(detail(&mut browser, NASTY[3]), NASTY[1]);
+    let both = "[...document.querySelectorAll('#details dt')].filter((dt) => dt.textContent === 'cpu.time_us').length";
+    assert_eq!(browser.eval(both), 2);
     assert_eq!(browser.eval("location.hash"), format!("#task={bad}"));
     // A task that never ran has details, too.
     let idle = report.tasks.iter().position(|event| event.started.is_none()).unwrap();

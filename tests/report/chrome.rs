@@ -1,7 +1,9 @@
 //! Traces for Perfetto, of random reports and of real runs.
 
 use leafhold::run::RunReport;
+use leafhold::run::work::Observed;
 use proptest::prelude::*;
+use serde_json::Value;
 
 use crate::reports::report;
 use crate::runs::{failed, shuffled};
@@ -14,6 +16,19 @@ fn check_trace(report: &RunReport) {
     assert_eq!(checked.slices.len(), 1 + ran + tries, "the run, what ran, and the tries before it");
     assert_eq!(checked.instants.len(), report.tasks.len() - ran);
     assert_eq!(checked.counters > 0, ran > 0);
+    let observed = |args: &Value| match args["observed"].clone() {
+        Value::Null => Observed::new(),
+        said => serde_json::from_value(said).unwrap(),
+    };
+    for slice in checked.slices.iter().chain(&checked.instants).filter(|args| !args["task"].is_null()) {
+        let event = &report.tasks[slice["task"].as_u64().unwrap() as usize];
+        let number = slice["attempt"].as_u64().unwrap() as u32;
+        let expected = match event.attempts.iter().find(|attempt| attempt.number == number) {
+            Some(attempt) => &attempt.observed,
+            None => &event.observed,
+        };
+        assert_eq!(&observed(slice), expected);
+    }
     let has_ends = |(producer, consumer): &(u32, u32)| {
         [producer, consumer].iter().all(|task| report.tasks[**task as usize].started.is_some())
     };

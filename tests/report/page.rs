@@ -29,6 +29,9 @@ proptest! {
             let error = data["tasks"]["error"][task].as_u64().map(|at| data["errors"][at as usize].clone());
             let expected = event.error.as_ref().map(|error| serde_json::to_value(&**error).unwrap());
             prop_assert_eq!(error, expected);
+            let said = data["observed"].get(task.to_string()).cloned();
+            let expected = (!event.observed.is_empty()).then(|| serde_json::to_value(&event.observed).unwrap());
+            prop_assert_eq!(said, expected);
         }
         let slices: usize = data["lanes"].as_array().unwrap().iter().map(|lane| lane["task"].as_array().unwrap().len()).sum();
         let tries = report.tasks.iter().map(|event| event.attempts.len() + usize::from(event.started.is_some()));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use leafhold::run::{RunReport, TaskAttempt, TaskError, TaskEvent, TaskState};
 use proptest::prelude::*;
+use serde_json::json;
 
 use crate::reports::report;
 use crate::runs::{failed, shuffled};
@@ -82,6 +83,32 @@ failed (ZeroDivisionError): stage 1 partition 0 on local-0: division by zero
       line 2
 ";
     assert_eq!(report.to_text(), expected);
+}
+
+#[test]
+fn what_observers_say_is_a_table_by_field_and_stage() {
+    let mut tasks: Vec<_> = (0..4).map(|task| event(task, TaskState::Ok)).collect();
+    let cpu = |us: f64| ("cpu".into(), json!({"time_us": us}));
+    tasks[0].observed = [cpu(1_500.0), ("held_bytes".into(), json!(2_000_000))].into();
+    tasks[1].observed = [cpu(500.0)].into();
+    tasks[2].observed = [cpu(250.0), ("ports".into(), json!([3, 4])), ("skew".into(), json!(1.25))].into();
+    tasks[3].observed = [("cpu".into(), json!({"error": "it panicked: no\nluck"}))].into();
+    let text = RunReport { tasks, ..Default::default() }.to_text();
+    let expected = "\
+observed     stage  tasks   total  largest  first
+cpu.error        1      1       -        -  it panicked: no\\nluck
+cpu.time_us      0      2  2.0 ms   1.5 ms  -
+cpu.time_us      1      1  250 us   250 us  -
+held_bytes       0      1  2.0 MB   2.0 MB  -
+ports            1      1       -        -  [3,4]
+skew             1      1    1.25     1.25  -
+";
+    assert!(text.contains(expected), "{text}");
+    // Whoever has another name for every task sees that the middle is left out.
+    let mut tasks: Vec<_> = (0..100).map(|task| TaskEvent { stage: 0, task, ..event(0, TaskState::Ok) }).collect();
+    tasks.iter_mut().for_each(|event| event.observed = [(format!("at-{}", event.task).into(), json!(1))].into());
+    let text = RunReport { tasks, ..Default::default() }.to_text();
+    assert!(text.contains("  .. 81 more ..\n"), "{text}");
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use leafhold::run::{RunReport, TaskAttempt, TaskError, TaskState};
 use opentelemetry::trace::{Status, TracerProvider};
-use opentelemetry::{Context, Value};
+use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use otel::work;
+use serde_json::json;
 
 /// The run's span, and those of its tasks by task.
 fn spans(report: &RunReport) -> (SpanData, HashMap<usize, SpanData>) {
@@ -70,14 +71,19 @@ fn a_run_that_fails_says_so_in_its_spans() {
         started: None,
         ended: Duration::from_micros(7),
         why: "the worker is gone".into(),
-        observed: Default::default(),
+        observed: [("cpu".into(), json!({"time_us": 3}))].into(),
     });
+    report.tasks[failed].observed = [("cpu".into(), json!({"time_us": 12.5})), ("ports".into(), json!([1, 2]))].into();
     let (run, tasks) = spans(&report);
     assert_eq!(run.status, Status::error("compute: division by zero"));
     let span = &tasks[&failed];
     assert_eq!(span.status, Status::error("compute: division by zero"));
     let events: Vec<_> = span.events.iter().map(|event| &*event.name).collect();
     assert_eq!(events, ["attempt given up", "exception"]);
+    assert_eq!(attribute(span, "leafhold.observed.cpu.time_us"), Some(Value::F64(12.5)));
+    assert_eq!(attribute(span, "leafhold.observed.ports"), text("[1,2]"));
+    let given_up = &span.events[0].attributes;
+    assert!(given_up.contains(&KeyValue::new("leafhold.observed.cpu.time_us", 3)), "{given_up:?}");
     assert_eq!(span.events[0].timestamp, report.started + Duration::from_micros(7));
     let said: Vec<_> =
         span.events[1].attributes.iter().map(|said| (said.key.as_str(), said.value.to_string())).collect();

@@ -21,6 +21,7 @@ mod event;
 mod flows;
 mod json_lines;
 mod lanes;
+mod observed;
 mod page;
 mod run_report;
 #[cfg(feature = "otel")]

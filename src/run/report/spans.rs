@@ -3,15 +3,18 @@ use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{Event, Link, Span, SpanBuilder, SpanContext, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
+use serde_json::Value;
 
+use super::observed::fields;
 use super::{RunReport, TaskEvent, TaskState};
+use crate::run::work::Observed;
 
 impl RunReport {
     /// Tells an OpenTelemetry tracer of the run (feature `otel`): a span of the run below `parent`, and below that one
     /// span per planned task, with links to the tasks that it read as far as [`flows`](RunReport::flows) has them.
     ///
     /// Times are those of the run, not of this call; a task that never ran has a span of no length where that was known.
-    /// Earlier tries are events, and an error is an `exception` event with type, message and remote trace. Spans are
+    /// What work-side observers said stands in attributes such as `leafhold.observed.cpu.time_us`. Earlier tries are events, and an error is an `exception` event with type, message and remote trace. Spans are
     /// named by what a task does; which one it is stands in its attributes. Needs the API crate alone: which exporter
     /// gets the spans is the tracer's matter. `examples/otel` is a program that does this.
     pub fn record_spans<T>(&self, tracer: &T, parent: &Context)
@@ -70,6 +73,7 @@ impl RunReport {
                 vec![count("leafhold.attempt", attempt.number as usize), word("leafhold.why", &attempt.why)];
             attributes.extend(attempt.worker.as_deref().map(|worker| word("leafhold.worker", worker)));
             attributes.extend(attempt.host.as_deref().map(|host| word("host.name", host)));
+            attributes.extend(observations(&attempt.observed));
             Event::new("attempt given up", self.moment(attempt.ended), attributes, 0)
         });
         let error = event.error.as_ref().map(|error| {
@@ -107,7 +111,25 @@ fn attributes(event: &TaskEvent) -> Vec<KeyValue> {
     attributes.extend(event.worker.as_deref().map(|worker| word("leafhold.worker", worker)));
     attributes.extend(event.host.as_deref().map(|host| word("host.name", host)));
     attributes.extend(event.peak_memory.map(|bytes| amount("leafhold.peak_memory", bytes)));
+    attributes.extend(observations(&event.observed));
     attributes
+}
+
+/// What work-side observers said: numbers, words and truth values as such, anything else as JSON.
+fn observations(observed: &Observed) -> impl Iterator<Item = KeyValue> {
+    fields(observed).map(|(path, value)| {
+        let key = format!("leafhold.observed.{path}");
+        match value {
+            Value::Bool(truth) => KeyValue::new(key, *truth),
+            Value::String(text) => KeyValue::new(key, text.clone()),
+            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) => KeyValue::new(key, whole),
+                (None, Some(fraction)) => KeyValue::new(key, fraction),
+                (None, None) => KeyValue::new(key, number.to_string()),
+            },
+            other => KeyValue::new(key, other.to_string()),
+        }
+    })
 }
 
 fn word(key: &'static str, value: &str) -> KeyValue {

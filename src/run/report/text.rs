@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::observed::amount;
 use super::table::{Column, plain, table};
 use super::units::{bytes, time};
 use super::{RunReport, Summary, TaskError, TaskEvent};
@@ -11,7 +12,7 @@ use super::{RunReport, Summary, TaskError, TaskEvent};
 const LIST: usize = 20;
 
 impl RunReport {
-    /// The report for people: totals, a table by stage, the critical path, warnings, tries that did not count, and
+    /// The report for people: totals, a table by stage, what work-side observers said, the critical path, warnings, tries that did not count, and
     /// every distinct error with its remote trace. Long lists are cut, and say so. Linear in the tasks.
     ///
     /// *Queued* is the time that tasks waited for a worker with everything there, *skew* how much longer the slowest
@@ -34,6 +35,7 @@ impl RunReport {
             let _ = writeln!(text, "{} of rows went to files: the memory limit", bytes(self.spilled_bytes));
         }
         self.write_stages(&mut text);
+        self.write_observed(&mut text);
         self.write_critical_path(&mut text);
         for warning in &self.warnings {
             let _ = writeln!(text, "warning: {}", plain(&warning.to_string()));
@@ -79,6 +81,37 @@ impl RunReport {
             columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
         }
         text.push_str(&table(&columns));
+    }
+
+    /// What was observed where tasks ran, by field and stage.
+    fn write_observed(&self, text: &mut String) {
+        let mut columns = [
+            Column::left("observed"),
+            Column::right("stage"),
+            Column::right("tasks"),
+            Column::right("total").optional(),
+            Column::right("largest").optional(),
+            Column::left("first").optional(),
+        ];
+        for ((path, stage), summary) in self.field_summaries() {
+            let number = |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |number| amount(&path, number));
+            let first = summary.first.as_deref().map_or_else(|| "-".to_owned(), |first| cut(&plain(first)));
+            let cells = [
+                cut(&plain(&path)),
+                stage.to_string(),
+                summary.tasks.to_string(),
+                number(summary.numbers.map(|(total, _)| total)),
+                number(summary.numbers.map(|(_, largest)| largest)),
+                first,
+            ];
+            columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
+        }
+        let lines = table(&columns);
+        // The head alone says nothing.
+        if lines.lines().nth(1).is_some() {
+            let lines: Vec<String> = lines.lines().map(|line| format!("{line}\n")).collect();
+            write_list(text, lines.into_iter());
+        }
     }
 
     fn write_critical_path(&self, text: &mut String) {
@@ -150,6 +183,15 @@ fn write_list(text: &mut String, items: impl ExactSizeIterator<Item = String>) {
             }
             true => {}
         }
+    }
+}
+
+/// A text that is not longer than a cell should be.
+fn cut(text: &str) -> String {
+    const LENGTH: usize = 60;
+    match text.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}..", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

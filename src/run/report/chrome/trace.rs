@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::counters::counters;
 use super::trace_event::{Args, TaskArgs, TraceEvent};
 use crate::run::report::Slice;
-use crate::run::{RunReport, TaskEvent};
+use crate::run::{RunReport, TaskAttempt, TaskEvent};
 
 /// The process that stands for the driver; those of the workers' hosts follow.
 const DRIVER: usize = 1;
@@ -131,7 +131,9 @@ fn describe<'a>(event: &'a TaskEvent, slice: &Slice, critical: bool) -> (&'stati
         None => (event.state.name(), Args::Task(Box::new(TaskArgs::new(event, critical)))),
         Some(attempt) => {
             let (task, stage, partition) = (event.task, event.stage, event.partition);
-            ("given-up", Args::GivenUp { task, stage, partition, attempt: attempt.number, why: &attempt.why })
+            let TaskAttempt { number, why, observed, .. } = attempt;
+            let number = *number;
+            ("given-up", Args::GivenUp { task, stage, partition, attempt: number, why, observed })
         }
     }
 }

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
 use crate::run::TaskEvent;
 use crate::run::report::times;
+use crate::run::work::Observed;
 
 /// An event of the trace-event format; its time stands beside it until it is written.
 #[derive(Default, Serialize)]
@@ -56,6 +58,8 @@ pub(super) enum Args<'a> {
         partition: usize,
         attempt: u32,
         why: &'a str,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        observed: &'a Observed,
     },
 }
 
@@ -82,6 +86,8 @@ pub(super) struct TaskArgs<'a> {
     bytes_out: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory: Option<u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    observed: &'a Observed,
     critical: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -103,6 +109,7 @@ impl<'a> TaskArgs<'a> {
             bytes_in: event.bytes_in,
             bytes_out: event.bytes_out,
             peak_memory: event.peak_memory,
+            observed: &event.observed,
             critical,
             error: event.error.as_ref().map(|error| error.to_string()),
             trace: event.error.as_ref().and_then(|error| error.trace.as_deref()),

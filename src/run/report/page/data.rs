@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::PlanLine;
 use crate::run::report::{Flows, Summary, times};
+use crate::run::work::Observed;
 use crate::run::{RunReport, TaskAttempt, TaskError, TaskState};
 
 /// What the page's script reads: columns rather than one object per task. Times are microseconds.
@@ -25,6 +26,8 @@ pub(super) struct Data<'a> {
     /// Errors, once each; [`Columns::error`] points here.
     errors: Vec<&'a TaskError>,
     attempts: BTreeMap<usize, &'a [TaskAttempt]>,
+    /// What work-side observers said, of tasks of which they said something.
+    observed: BTreeMap<usize, &'a Observed>,
     flows: &'a Flows,
     critical_path: Vec<usize>,
     warnings: Vec<String>,
@@ -105,6 +108,7 @@ impl<'a> Data<'a> {
             tasks.error.push(event.error.as_deref().map(|error| errors.insert_full(error).0));
         }
         let tried = report.tasks.iter().enumerate().filter(|(_, event)| !event.attempts.is_empty());
+        let observed = report.tasks.iter().enumerate().filter(|(_, event)| !event.observed.is_empty());
         let mut states = [""; TaskState::ALL.len()];
         TaskState::ALL.iter().for_each(|state| states[*state as usize] = state.name());
         let since = report.started.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -119,6 +123,7 @@ impl<'a> Data<'a> {
             lanes: lanes(report),
             errors: errors.into_iter().collect(),
             attempts: tried.map(|(task, event)| (task, event.attempts.as_slice())).collect(),
+            observed: observed.map(|(task, event)| (task, &event.observed)).collect(),
             flows: &report.flows,
             critical_path: report.critical_path.iter().copied().filter(|task| *task < report.tasks.len()).collect(),
             warnings: report.warnings.iter().map(ToString::to_string).collect(),

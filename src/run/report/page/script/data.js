@@ -35,6 +35,16 @@ const bytes = (size) => {
   return `${size} B`;
 };
 const whole = (number) => number.toLocaleString("en");
+/** What observers said, field by field: an object is taken apart once, and a name says the unit of a number. */
+const observed = (said) => Object.entries(said ?? {}).flatMap(([name, value]) => {
+  const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
+  const fields = isObject ? Object.entries(value).map(([key, part]) => [`${name}.${key}`, part]) : [[name, value]];
+  return fields.map(([path, part]) => {
+    if (typeof part === "number" && part >= 0 && path.endsWith("_us")) return [path, time(part)];
+    if (typeof part === "number" && part >= 0 && path.endsWith("_bytes")) return [path, bytes(part)];
+    return [path, typeof part === "string" ? part : JSON.stringify(part)];
+  });
+});
 /** An element with attributes, and children that are elements or text: text never becomes markup. */
 const make = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);

@@ -56,6 +56,7 @@ function details() {
   row("read", bytes(tasks.bytes_in[task]));
   row("gave", bytes(tasks.bytes_out[task]));
   if (tasks.peak_memory[task] !== null) row("peak memory", bytes(tasks.peak_memory[task]));
+  for (const [path, value] of observed(run.observed[task])) row(path, value);
   if (reads.has(task)) row(run.flows.complete ? "reads" : "waited for", ...some(reads.get(task)));
   if (readBy.has(task)) row(run.flows.complete ? "read by" : "kept waiting", ...some(readBy.get(task)));
   const parts = [make("h3", {}, `Task ${task}: ${label(task)}`), make("dl", {}, ...rows)];
@@ -68,6 +69,8 @@ function details() {
     const where = attempt.worker ? ` on ${attempt.worker}` : "";
     const when = attempt.started_us === null ? "" : `, ${time(attempt.ended_us - attempt.started_us)}`;
     parts.push(make("h2", {}, `Try ${attempt.number}${where}${when}`), make("div", { class: "error" }, attempt.why));
+    const said = observed(attempt.observed).flatMap(([path, value]) => [make("dt", {}, path), make("dd", {}, value)]);
+    if (said.length > 0) parts.push(make("dl", {}, ...said));
   }
   place.replaceChildren(...parts);
 }
