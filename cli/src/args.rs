@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use leafhold::expr::{Errors, Semantics};
 use leafhold::optimize::DEFAULT_FAN_IN;
+use leafhold::run::work::ObserverRequest;
 
 use crate::report::ReportArg;
 
@@ -198,6 +199,10 @@ pub struct ExecutionArgs {
     /// (a page for a browser). Give it several times for several; `run` prints the table when none is given
     #[arg(long = "report", value_name = "FORM[=FILE]", value_parser = crate::report::parse)]
     pub reports: Vec<ReportArg>,
+    /// Have an observer watch every attempt where it runs; what it says is in the report. `cpu` is the processor's time.
+    /// Give it several times for several
+    #[arg(long = "observe", value_name = "NAME", value_parser = crate::worker::observer)]
+    pub observers: Vec<ObserverRequest>,
     /// Run tasks in this many worker processes: what crashes there takes nothing else down
     #[arg(long, value_name = "N", conflicts_with = "threads")]
     pub isolate: Option<NonZeroUsize>,

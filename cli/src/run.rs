@@ -56,6 +56,7 @@ fn plan_and_run(args: &RunArgs, screen: Screen) -> Result<(), CliError> {
 pub fn execute(plan: &Plan, args: &ExecutionArgs) -> Result<Collected, RunFailure> {
     let mut options = ExecutorOptions::default().with_observer(Arc::new(Progress::new())).with_retries(args.retries);
     options.memory_limit = args.memory_limit;
+    options = args.observers.iter().cloned().fold(options, ExecutorOptions::with_work_observer);
     let executor: Box<dyn Executor> = match args.isolate {
         Some(processes) => Box::new(ProcessExecutor::new(workers(processes.get())).with_options(options)),
         None => Box::new(LocalExecutor::new(Arc::new(DataFusionKernels), args.threads()).with_options(options)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use leafhold::expr::wire::ReadContext;
 use leafhold::run::process::{ProcessWorkers, worker_process};
-use leafhold::run::work::WorkObservers;
+use leafhold::run::work::{ObserverRequest, WorkObservers};
 use leafhold_datafusion::{DataFusionCodec, DataFusionKernels, EngineFunctions};
 
 use crate::error::CliError;
@@ -19,6 +19,16 @@ pub fn worker() -> Result<(), CliError> {
     }
     let context = ReadContext::new(&EngineFunctions).with_codec(&DataFusionCodec);
     worker_process(&DataFusionKernels, &WorkObservers::default(), &context).map_err(CliError::of)
+}
+
+/// A name after `--observe`: one of the observers that ship, which a worker knows as well.
+pub fn observer(name: &str) -> Result<ObserverRequest, String> {
+    let request = ObserverRequest::new(name);
+    let known = WorkObservers::default();
+    match known.check(std::slice::from_ref(&request), "leafhold") {
+        Ok(()) => Ok(request),
+        Err(_) => Err(format!("there are: {}", known.names().map(|name| &**name).collect::<Vec<_>>().join(", "))),
+    }
 }
 
 /// So many workers that are processes of this very program.

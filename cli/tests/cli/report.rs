@@ -78,6 +78,25 @@ fn a_run_that_fails_has_its_report_in_every_form() {
 }
 
 #[test]
+fn what_is_observed_where_tasks_run_stands_in_every_form() {
+    let file = TempFile::new("sales.csv", SALES);
+    let (table, place) = (format!("sales={}", file.path()), Place::new("observed"));
+    let (lines, trace, page) =
+        (place.form("jsonl", "r.jsonl"), place.form("chrome", "t.json"), place.form("html", "p.html"));
+    for how in [["--threads", "1"], ["--isolate", "1"]] {
+        let reports = ["--report", "table", "--report", &lines, "--report", &trace, "--report", &page];
+        let args = ["run", "-c", TOTALS, "--table", &table, "--observe", "cpu"];
+        let said = leafhold(&[&args[..], &how, &reports].concat()).ok();
+        assert!(said.out.contains("\ncpu.time_us "), "{}", said.out);
+        let report = RunReport::from_json_lines(&place.read("r.jsonl")).unwrap();
+        assert!(report.tasks.iter().all(|event| event.observed["cpu"]["time_us"].as_f64().unwrap() > 0.0));
+        assert!(place.read("t.json").contains("\"observed\":{\"cpu\":{\"time_us\":"));
+        assert!(place.read("p.html").contains("{\"cpu\":{\"time_us\":"));
+    }
+    leafhold(&["run", "-c", TOTALS, "--table", &table, "--observe", "gpu"]).fails(2, &["--observe", "gpu", "cpu"]);
+}
+
+#[test]
 fn a_report_without_a_place_is_an_error_before_the_run() {
     let place = Place::new("none");
     let nowhere = place.form("html", "no/such/folder.html");
