@@ -112,6 +112,7 @@ impl ActiveRun {
             after.rows.clear();
             after.leaves.clear();
             after.readers.clear();
+            after.stages.clear();
             after.futures.clear();
         }));
         if let Err(panic) = dropped {

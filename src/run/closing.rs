@@ -41,6 +41,7 @@ impl Schedule {
         });
         after.futures.append(&mut self.adopted);
         after.leaves.append(&mut self.leaves);
+        after.stages.extend(self.stages.clear());
         for awaited in &mut self.awaited {
             after.futures.extend(awaited.handle.take());
             after.readers.extend(awaited.reader.take());

@@ -71,7 +71,13 @@ impl ActiveRun {
             fragment: &assignment.fragment,
             inputs: assignment.inputs,
             bytes_in,
-            context: TaskContext { partition: assignment.partition, cancelled, started, memory: self.memory.clone() },
+            context: TaskContext {
+                partition: assignment.partition,
+                cancelled,
+                started,
+                memory: self.memory.clone(),
+                stage: assignment.shared,
+            },
             clock: self.clock,
             observers: &self.work_observers,
         };

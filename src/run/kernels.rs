@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 
-use super::MemoryBudget;
+use super::{MemoryBudget, StageState};
 use crate::leaf::PartitionData;
 use crate::lower::Fragment;
 
@@ -69,13 +69,15 @@ pub struct TaskContext {
     pub started: SystemTime,
     /// What the task may hold in memory, together with all others of its executor.
     pub memory: MemoryBudget,
+    /// What the task shares with the others of its stage.
+    pub stage: StageState,
 }
 
 impl Default for TaskContext {
-    /// The first partition of a run that starts now.
+    /// The first partition of a run that starts now, of a task that is alone in its stage.
     fn default() -> Self {
-        let (cancelled, memory) = (Arc::default(), MemoryBudget::default());
-        TaskContext { partition: 0, cancelled, started: SystemTime::now(), memory }
+        let (cancelled, memory, stage) = (Arc::default(), MemoryBudget::default(), StageState::default());
+        TaskContext { partition: 0, cancelled, started: SystemTime::now(), memory, stage }
     }
 }
 

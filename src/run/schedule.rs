@@ -8,9 +8,12 @@ use super::lifecycle::{Answer, Effect, Ignored, Lifecycle, Message, Resource};
 use super::node_rows::NodeRows;
 use super::ready::{Pressure, ReadyQueue};
 use super::report::TaskAttempt;
+use super::stage_states::StageStates;
 use super::store::{Held, Rows, SpilledRows, Store, Use, Victim};
 use super::work::Observed;
-use super::{MemoryBudget, Outcome, RunCause, RunError, RunReport, SlotData, TaskError, TaskEvent, TaskState};
+use super::{
+    MemoryBudget, Outcome, RunCause, RunError, RunReport, SlotData, StageState, TaskError, TaskEvent, TaskState,
+};
 use crate::leaf::{FutureHandle, PartitionData, PartitionReader};
 use crate::lower::{Fragment, Input, TaskDag, TaskId};
 use crate::token::Token;
@@ -22,6 +25,7 @@ pub(super) struct Aftermath {
     pub(super) rows: Vec<Rows>,
     pub(super) futures: Vec<FutureHandle>,
     pub(super) readers: Vec<PartitionReader>,
+    pub(super) stages: Vec<StageState>,
     pub(super) leaves: Vec<Leaf>,
     pub(super) events: Vec<TaskEvent>,
     /// Whoever runs a task should stop.
@@ -56,6 +60,8 @@ pub(super) struct Assignment {
     pub(super) fragment: Arc<Fragment>,
     pub(super) stage: usize,
     pub(super) partition: usize,
+    /// What it shares with the others of its stage.
+    pub(super) shared: StageState,
     /// Whether the caller gets what it gives.
     pub(super) is_output: bool,
     pub(super) inputs: Vec<SlotData>,
@@ -127,6 +133,7 @@ pub(super) struct Schedule {
     pub(super) node_rows: NodeRows,
     /// Tasks whose rows depend on their token alone.
     pub(super) reusable: Vec<bool>,
+    pub(super) stages: StageStates,
     pub(super) effects: Vec<Effect>,
     /// Where a limit needs only some of its sources.
     pub(super) enough: Enough,
@@ -189,8 +196,9 @@ impl Schedule {
         }
     }
 
-    fn assignment(&self, task: usize, number: u32) -> Assignment {
+    fn assignment(&mut self, task: usize, number: u32) -> Assignment {
         let id = TaskId::new(task);
+        let shared = self.stages.get(self.graph[id].stage);
         let node = self.graph.task(id);
         let (mut bytes_in, mut uncounted, mut spilled) = (0, Vec::new(), Vec::new());
         let mut inputs: Vec<SlotData> = Vec::with_capacity(node.fragment.inputs);
@@ -234,6 +242,7 @@ impl Schedule {
             fragment: node.fragment.clone(),
             stage: node.stage,
             partition: node.partition,
+            shared,
             is_output: self.life.is_output(task),
             inputs,
             bytes_in,
@@ -388,6 +397,7 @@ impl Schedule {
                 Effect::Again { task, attempt } => self.note_attempt(task, attempt, ran.as_mut()),
                 Effect::Ended { task, state, attempt, .. } => {
                     self.end(task, state, attempt, now, ran.as_mut(), after);
+                    after.stages.extend(self.stages.end(self.graph[task].stage));
                     let leaves = self.graph.leaf_inputs_of(TaskId::new(task));
                     after.leaves.extend(self.leaves[leaves].iter_mut().map(|leaf| std::mem::replace(leaf, Leaf::Gone)));
                 }

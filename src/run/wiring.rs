@@ -10,6 +10,7 @@ use super::ready::ReadyQueue;
 use super::report::stages_of;
 use super::reuse::Reuse;
 use super::schedule::{Aftermath, Leaf, Schedule};
+use super::stage_states::StageStates;
 use super::store::Store;
 use super::{ExecutorOptions, MemoryBudget, RunCause, RunReport};
 use crate::lower::{Input, LeafInput, TaskDag, TaskGraph};
@@ -54,6 +55,7 @@ impl Schedule {
             report: RunReport { stages, ..RunReport::default() },
             node_rows: NodeRows::default(),
             reusable: Vec::new(),
+            stages: StageStates::new(&graph),
             effects: Vec::new(),
             enough: enough_of(&graph),
             hands: 0,

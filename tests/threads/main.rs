@@ -15,5 +15,6 @@ mod retries;
 mod scene;
 mod sharing;
 mod spill;
+mod stages;
 #[path = "../common/witness.rs"]
 mod witness;

@@ -1,0 +1,62 @@
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// What the tasks of one stage share where they run in one process: which slots all of them read alike, and whatever
+/// the engine makes of these but once, such as the hash table of a replicated side of a join.
+///
+/// The executor owns it: it hands it to each attempt, and lets go of it when the last task of the stage has ended,
+/// however it ended. The default is that of a task which is alone; so is every task of a worker process, which runs one at a
+/// time and is sent the rows of each.
+///
+/// ```
+/// use std::sync::Mutex;
+/// use leafhold::run::StageState;
+///
+/// let stage = StageState::new([1]);
+/// assert!(stage.is_replicated(1) && !stage.is_replicated(0));
+/// stage.get_or_init(Mutex::<Vec<u64>>::default).lock()?.push(7);
+/// assert_eq!(*stage.clone().get_or_init(Mutex::<Vec<u64>>::default).lock()?, [7]);
+/// # Ok::<_, Box<dyn std::error::Error + '_>>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct StageState(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    replicated: Box<[usize]>,
+    /// One of each type.
+    values: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
+}
+
+impl StageState {
+    /// The state of a stage whose tasks all read the same rows in these slots.
+    pub fn new(replicated: impl IntoIterator<Item = usize>) -> Self {
+        StageState(Arc::new(Shared { replicated: replicated.into_iter().collect(), values: Mutex::default() }))
+    }
+
+    /// Whether there are other tasks of the stage, and all of them read the same rows in this slot.
+    pub fn is_replicated(&self, slot: usize) -> bool {
+        self.0.replicated.contains(&slot)
+    }
+
+    /// The stage's one value of a type, made by whoever comes first. The others wait while it is made: `make` should only
+    /// make room for what takes long.
+    pub fn get_or_init<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut values = self.0.values.lock();
+        if let Some(value) = values.iter().find_map(|value| value.clone().downcast().ok()) {
+            return value;
+        }
+        let value = Arc::new(make());
+        values.push(value.clone());
+        value
+    }
+}
+
+impl fmt::Debug for StageState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StageState").field("replicated", &self.0.replicated).finish_non_exhaustive()
+    }
+}
