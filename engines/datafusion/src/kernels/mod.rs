@@ -2,15 +2,19 @@
 
 mod aggregate;
 mod barrier;
+mod build_side;
 mod concat;
+mod fragment;
 mod join;
 mod mark;
 mod memory;
 pub(crate) mod operators;
 pub(crate) mod output;
+mod probe;
 mod runtime;
 pub(crate) mod scalar;
 pub(crate) mod shared;
+mod shared_sides;
 pub(crate) mod source;
 mod unnest;
 mod watched;
@@ -21,14 +25,16 @@ use futures::StreamExt;
 use leafhold::lower::Fragment;
 use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 
+use self::fragment::Operators;
 use crate::files::FileError;
 
 /// Runs fragments on DataFusion's operators, each on the thread that calls.
 ///
 /// One value serves any number of threads. A fragment sees one partition and runs to its end before
 /// [`run`](Kernels::run) returns; between batches it looks whether the run was cancelled. Under a limit of memory, its
-/// sorts and aggregates go on with files of DataFusion's where there is no room; a join holds its smaller side in any case. A thread that
-/// already drives a tokio runtime cannot call it.
+/// sorts and aggregates go on with files of DataFusion's where there is no room; a join holds its smaller side in any case. Where all tasks
+/// of a stage build a hash table from the same rows, one of them does while the others wait, and all of them probe it.
+/// A thread that already drives a tokio runtime cannot call it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DataFusionKernels;
 
@@ -50,11 +56,10 @@ impl Kernels for DataFusionKernels {
 }
 
 fn compute(fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext) -> Result<TaskOutput, DataFusionError> {
-    let operators = operators::operators(fragment, inputs, context)?;
-    let (Some(root), Some(node)) = (operators.last(), fragment.nodes.last()) else {
-        return Err(DataFusionError::Internal("a fragment without nodes".into()));
-    };
-    let schema = output::outgoing(&node.schema, &root.schema());
+    let operators = Operators::new(fragment, inputs, context)?;
+    let root = operators.root()?;
+    let promised = fragment.nodes.last().map_or_else(|| root.schema(), |node| node.schema.clone());
+    let schema = output::outgoing(&promised, &root.schema());
     let mut ports = output::Ports::new(&fragment.output, &schema)?;
     let (ports, rows) = runtime::block_on(async {
         let mut rows = 0u64;
@@ -69,8 +74,7 @@ fn compute(fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext) ->
         }
         Ok((ports.finish(&schema)?, rows))
     })?;
-    let counted = operators.iter().map(|operator| operator.metrics()?.output_rows().map(|rows| rows as u64));
-    let mut node_rows: Vec<Option<u64>> = counted.collect();
+    let mut node_rows = operators.rows();
     if let Some(last) = node_rows.last_mut() {
         *last = Some(rows);
     }

@@ -1,4 +1,4 @@
-//! A fragment as a tree of DataFusion's operators.
+//! One operator of DataFusion's over others.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,7 +7,6 @@ use arrow_schema::Schema;
 use datafusion::common::{Result, exec_err};
 use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
-use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
@@ -16,92 +15,15 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use leafhold::expr::{Scalar, ScalarOp, SortKey};
-use leafhold::lower::{Fragment, FragmentNode, FragmentOp};
 use leafhold::optimize::PhysicalOp;
-use leafhold::run::{SlotData, TaskContext};
+use leafhold::run::TaskContext;
 
-use super::source::{SourceData, SourceExec, numbered};
-use super::watched::watched;
-use super::{aggregate, barrier, concat::ConcatExec, join, mark, scalar, unnest, window};
+use super::concat::ConcatExec;
+use super::probe::ProbeExec;
+use super::{aggregate, barrier, join, mark, scalar, unnest, window};
 use crate::engine::BATCH_SIZE;
-use crate::files::FileTable;
 
 type Operator = Arc<dyn ExecutionPlan>;
-
-/// The operators of all nodes, in their order.
-pub(super) fn operators(fragment: &Fragment, mut inputs: Vec<SlotData>, task: &TaskContext) -> Result<Vec<Operator>> {
-    let mut uses = vec![0usize; fragment.nodes.len()];
-    fragment.nodes.iter().flat_map(|node| &node.inputs).for_each(|input| uses[*input] += 1);
-    let mut slots = vec![0usize; inputs.len()];
-    for node in &fragment.nodes {
-        if let FragmentOp::Input { slot, .. } | FragmentOp::MergeInput { slot, .. } = node.op
-            && let Some(count) = slots.get_mut(slot)
-        {
-            *count += 1;
-        }
-    }
-    let mut done: Vec<Operator> = Vec::with_capacity(fragment.nodes.len());
-    for node in &fragment.nodes {
-        let operator = match &node.op {
-            FragmentOp::Input { slot, columns } => {
-                let sources = take(&mut inputs, &mut slots, *slot)?;
-                let schema = incoming(&sources, columns.as_deref(), node)?;
-                let data = SourceData::Batches { sources, columns: columns.clone() };
-                Arc::new(SourceExec::new(&schema, vec![data], task)) as Operator
-            }
-            FragmentOp::MergeInput { slot, keys, fetch } => {
-                let sources = take(&mut inputs, &mut slots, *slot)?;
-                let schema = incoming(&sources, None, node)?;
-                let each =
-                    sources.into_iter().map(|source| SourceData::Batches { sources: vec![source], columns: None });
-                let source: Operator = Arc::new(SourceExec::new(&schema, each.collect(), task));
-                merged(keys, *fetch, source, task.started)?
-            }
-            FragmentOp::Scan { source, columns } => {
-                let Some(table) = source.as_any().downcast_ref::<FileTable>() else {
-                    return exec_err!("a table of another engine: {source:?}");
-                };
-                let schema = table.schema_ref().project(columns)?;
-                let data =
-                    SourceData::File { table: table.clone(), partition: task.partition, columns: columns.clone() };
-                Arc::new(SourceExec::new(&schema, vec![data], task))
-            }
-            FragmentOp::Empty => Arc::new(EmptyExec::new(numbered(&node.schema))),
-            FragmentOp::Compute { op, argument_schema } => {
-                let fusable = node.inputs.first().is_some_and(|input| uses[*input] == 1);
-                let below = node.inputs.iter().map(|input| done[*input].clone());
-                let below = match fusable && plain_columns(op).is_some() {
-                    // The join below may leave out columns by itself.
-                    true => below.collect(),
-                    false => below.map(|input| watched(input, task)).collect(),
-                };
-                let argument_schema = argument_schema.as_ref().map(|schema| numbered(schema));
-                compute(op, argument_schema, below, fusable, &node.schema, task)?
-            }
-        };
-        done.push(operator);
-    }
-    Ok(done)
-}
-
-/// The data of a slot; the last node that reads it takes it.
-fn take(inputs: &mut [SlotData], uses: &mut [usize], slot: usize) -> Result<SlotData> {
-    let (Some(data), Some(uses)) = (inputs.get_mut(slot), uses.get_mut(slot)) else {
-        return exec_err!("the fragment reads slot {slot}, which the task does not have");
-    };
-    *uses -= 1;
-    Ok(if *uses == 0 { std::mem::take(data) } else { data.clone() })
-}
-
-/// The types that really arrive, which only the data knows when it is the state of an aggregate.
-fn incoming(sources: &SlotData, columns: Option<&[usize]>, node: &FragmentNode) -> Result<arrow_schema::Schema> {
-    let first = sources.iter().flat_map(|source| source.first()).next();
-    let Some(batch) = first else { return Ok(node.schema.as_ref().clone()) };
-    Ok(match columns {
-        Some(columns) => batch.schema().project(columns)?,
-        None => batch.schema().as_ref().clone(),
-    })
-}
 
 /// All rows in one partition, in no order.
 pub(crate) fn gathered(input: Operator) -> Operator {
@@ -200,6 +122,9 @@ fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool, started: S
         if let Some(join) = any.downcast_ref::<HashJoinExec>() {
             return Ok(Arc::new(join.with_projection(Some(plain))?));
         }
+        if let Some(join) = any.downcast_ref::<ProbeExec>() {
+            return Ok(Arc::new(join.with_projection(plain)?));
+        }
         if let Some(filter) = any.downcast_ref::<FilterExec>() {
             return Ok(Arc::new(FilterExecBuilder::from(filter).apply_projection(Some(plain))?.build()?));
         }
@@ -211,7 +136,7 @@ fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool, started: S
 }
 
 /// The columns that are only moved, if an operator does nothing else.
-fn plain_columns(op: &PhysicalOp<usize>) -> Option<Vec<usize>> {
+pub(super) fn plain_columns(op: &PhysicalOp<usize>) -> Option<Vec<usize>> {
     match op {
         PhysicalOp::Project { columns } => plain(columns),
         _ => None,
