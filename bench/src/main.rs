@@ -1,6 +1,7 @@
 //! Side-by-side measurements: the same work by Leafhold and by a peer, in one process, as ratios.
 
 mod allocations;
+mod cancellation;
 mod execution;
 mod executor;
 mod expressions;

@@ -10,7 +10,7 @@ use super::pool::Shared;
 use super::schedule::{Aftermath, Job, Schedule};
 use super::store::{Rows, SpillLog};
 use super::work::ObserverRequest;
-use super::{MemoryBudget, Observer, Outcome, RunCause, RunClock, RunError, Worker};
+use super::{CancelFlag, MemoryBudget, Observer, Outcome, RunCause, RunClock, RunError, Worker};
 use crate::leaf::{FutureHandle, PartitionReader, ReadStep, panic_text};
 
 /// A run on the threads of a pool.
@@ -27,7 +27,7 @@ pub(super) struct ActiveRun {
     pub(super) closed: AtomicBool,
     /// Nanoseconds that threads have worked for it: who has had least is next.
     pub(super) work: AtomicU64,
-    pub(super) cancelled: Arc<AtomicBool>,
+    pub(super) cancelled: CancelFlag,
     pub(super) spill: SpillLog,
     pub(super) memory: MemoryBudget,
     pub(super) clock: RunClock,
@@ -105,7 +105,7 @@ impl ActiveRun {
     /// Lets go of what is not needed any more, before anybody hears of it.
     pub(super) fn settle(&self, after: &mut Aftermath) {
         if std::mem::take(&mut after.stop) {
-            self.cancelled.store(true, Ordering::Relaxed);
+            self.cancelled.set();
         }
         let dropped = catch_unwind(AssertUnwindSafe(|| {
             after.held.clear();
@@ -130,7 +130,7 @@ impl ActiveRun {
         schedule.cancel_asked = true;
         self.publish(&schedule);
         drop(schedule);
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.cancelled.set();
         self.wake();
         self.end.notify_all();
     }
@@ -141,7 +141,7 @@ impl ActiveRun {
         schedule.cancel_asked = true;
         self.publish(&schedule);
         drop(schedule);
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.cancelled.set();
         self.wake();
         self.end.notify_all();
     }
@@ -214,7 +214,7 @@ impl ActiveRun {
         let mut schedule = self.schedule.lock();
         schedule.fail(0, RunCause::Worker(panic));
         schedule.broken = true;
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.cancelled.set();
         schedule.hands -= 1;
         self.close_if_over(schedule);
     }
@@ -265,7 +265,7 @@ impl ActiveRun {
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.cancelled.is_set()
     }
 
     /// An observer that panics harms nobody but itself.

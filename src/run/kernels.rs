@@ -1,10 +1,8 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 
-use super::{MemoryBudget, StageState};
+use super::{CancelFlag, MemoryBudget, StageState};
 use crate::leaf::PartitionData;
 use crate::lower::Fragment;
 
@@ -63,8 +61,8 @@ pub enum KernelError {
 pub struct TaskContext {
     /// Which partition of its stage the task is.
     pub partition: usize,
-    /// Set when the run is cancelled: check it between batches.
-    pub cancelled: Arc<AtomicBool>,
+    /// Set when the run is cancelled: check it between batches, and within what takes long.
+    pub cancelled: CancelFlag,
     /// When the run started: what `now()` answers in all of its tasks.
     pub started: SystemTime,
     /// What the task may hold in memory, together with all others of its executor.
@@ -76,7 +74,7 @@ pub struct TaskContext {
 impl Default for TaskContext {
     /// The first partition of a run that starts now, of a task that is alone in its stage.
     fn default() -> Self {
-        let (cancelled, memory, stage) = (Arc::default(), MemoryBudget::default(), StageState::default());
+        let (cancelled, memory, stage) = (CancelFlag::default(), MemoryBudget::default(), StageState::default());
         TaskContext { partition: 0, cancelled, started: SystemTime::now(), memory, stage }
     }
 }
@@ -84,7 +82,7 @@ impl Default for TaskContext {
 impl TaskContext {
     /// Whether the run was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.cancelled.is_set()
     }
 }
 

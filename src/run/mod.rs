@@ -8,6 +8,7 @@
 mod active;
 mod attempt;
 mod awaited;
+mod cancel_flag;
 mod closing;
 mod collect;
 mod divide;
@@ -47,6 +48,7 @@ pub mod work;
 mod workers;
 
 pub use attempt::{Attempt, RunClock};
+pub use cancel_flag::CancelFlag;
 pub use collect::{CollectError, Collected, collect};
 pub use envelope::{Envelope, Measured, WorkerLost};
 pub use error::{RunCause, RunError, RunFailure};

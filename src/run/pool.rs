@@ -12,7 +12,8 @@ use super::reuse::Reuse;
 use super::schedule::{Aftermath, Job, Schedule};
 use super::store::SpillLog;
 use super::{
-    Canceller, ExecutorOptions, MemoryBudget, Outcome, Run, RunCause, RunClock, RunError, Running, Submitted, Workers,
+    CancelFlag, Canceller, ExecutorOptions, MemoryBudget, Outcome, Run, RunCause, RunClock, RunError, Running,
+    Submitted, Workers,
 };
 use crate::leaf::panic_text;
 use crate::lower::TaskGraph;
@@ -83,7 +84,7 @@ impl WorkerPool {
             jobs: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             work: Default::default(),
-            cancelled: Arc::default(),
+            cancelled: CancelFlag::default(),
             spill: SpillLog::new(options.spill.clone()),
             memory,
             clock,

@@ -1,7 +1,6 @@
 //! Single attempts on a worker process: what the driver makes of each answer, and of none.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use leafhold::lower::{Fragment, lower};
@@ -244,7 +243,7 @@ fn a_worker_that_does_not_introduce_itself_is_no_worker() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             census.wait_for(2);
-            task.context.cancelled.store(true, Ordering::Relaxed);
+            task.context.cancelled.set();
         });
         let begun = Instant::now();
         let envelope = task.run(&mut *workers.worker(0), &numbers(0..1)).unwrap();
@@ -326,7 +325,7 @@ fn a_cancelled_task_stops() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(30));
-                task.context.cancelled.store(true, Ordering::Relaxed);
+                task.context.cancelled.set();
             });
             let envelope = task.run(&mut *worker, &[row.to_vec()]).unwrap();
             assert_eq!(envelope.result.unwrap_err(), FragmentError::Kernel(KernelError::Cancelled));
@@ -347,7 +346,7 @@ fn a_task_that_does_not_stop_takes_its_process_with_it() {
         scope.spawn(|| {
             census.wait_for(1);
             std::thread::sleep(Duration::from_millis(100));
-            task.context.cancelled.store(true, Ordering::Relaxed);
+            task.context.cancelled.set();
         });
         let envelope = task.run(&mut *worker, &[vec![SLEEPS, 60_000]]).unwrap();
         assert_eq!(envelope.result.unwrap_err(), FragmentError::Kernel(KernelError::Cancelled));

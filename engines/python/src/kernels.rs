@@ -1,14 +1,13 @@
 //! Fragments, run on a worker of somebody's cluster.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use arrow_array::RecordBatch;
 use leafhold::expr::wire::ReadContext;
 use leafhold::lower::Fragment;
-use leafhold::run::{self, SlotData, TaskContext};
+use leafhold::run::{self, CancelFlag, SlotData, TaskContext};
 use leafhold_datafusion::{DataFusionKernels, EngineFunctions};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -29,23 +28,23 @@ static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 
 /// Tells a fragment to stop, from any thread.
 #[pyclass(frozen, module = "leafhold._leafhold")]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(CancelFlag);
 
 #[pymethods]
 impl Stop {
     #[new]
     fn new() -> Self {
-        Stop(Arc::default())
+        Stop(CancelFlag::default())
     }
 
     /// The fragment is to stop before its next batch.
     fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.set();
     }
 
     /// Whether somebody said so.
     fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_set()
     }
 }
 

@@ -1,7 +1,5 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
@@ -12,6 +10,7 @@ use super::ProtocolError;
 use super::frame::{Frame, FrameKind, FrameReader};
 use super::message::{AttemptMessage, PongMessage, TaskMessage, read, write};
 use super::outbox::Outbox;
+use crate::run::CancelFlag;
 use crate::token::Token;
 
 /// What a worker has to do, in the order in which it was said.
@@ -27,7 +26,7 @@ pub(super) struct Inbox(Mutex<Heard>);
 
 #[derive(Default)]
 struct Heard {
-    running: Option<(u64, Arc<AtomicBool>)>,
+    running: Option<(u64, CancelFlag)>,
     /// Attempts that were cancelled before they began.
     cancelled: BTreeSet<u64>,
     gone: bool,
@@ -35,9 +34,12 @@ struct Heard {
 
 impl Inbox {
     /// An attempt begins. Gives what cancels it; nothing when there is nobody left to run it for.
-    pub(super) fn begin(&self, attempt: u64) -> Option<Arc<AtomicBool>> {
+    pub(super) fn begin(&self, attempt: u64) -> Option<CancelFlag> {
         let mut heard = self.0.lock();
-        let cancelled = Arc::new(AtomicBool::new(heard.cancelled.remove(&attempt)));
+        let cancelled = CancelFlag::default();
+        if heard.cancelled.remove(&attempt) {
+            cancelled.set();
+        }
         heard.running = Some((attempt, cancelled.clone()));
         (!heard.gone).then_some(cancelled)
     }
@@ -76,7 +78,7 @@ impl Inbox {
         let mut all = self.0.lock();
         all.gone = true;
         if let Some((_, cancelled)) = &all.running {
-            cancelled.store(true, Ordering::Relaxed);
+            cancelled.set();
         }
         heard
     }
@@ -114,7 +116,7 @@ impl Inbox {
     fn cancel(&self, attempt: u64) {
         let mut heard = self.0.lock();
         match &heard.running {
-            Some((running, cancelled)) if *running == attempt => cancelled.store(true, Ordering::Relaxed),
+            Some((running, cancelled)) if *running == attempt => cancelled.set(),
             // Of an attempt that is over, and not to come, only the number stays.
             Some((running, _)) if *running > attempt => {}
             _ => {

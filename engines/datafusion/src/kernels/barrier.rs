@@ -1,6 +1,5 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -23,17 +22,14 @@ use super::operators::gathered;
 use super::output::renamed;
 use super::scalar::calendar_time;
 use super::source::numbered;
+use super::watch::Setting;
 use crate::convert::{InputSource, PlanBarrier};
 use crate::engine;
 
 type Operator = Arc<dyn ExecutionPlan>;
 
 /// DataFusion's own plan of a barrier, or a function of the query's, over what its inputs give.
-pub(super) fn extension(
-    extension: &Arc<dyn Extension>,
-    inputs: Vec<Operator>,
-    started: SystemTime,
-) -> Result<Operator> {
+pub(super) fn extension(extension: &Arc<dyn Extension>, inputs: Vec<Operator>, setting: &Setting) -> Result<Operator> {
     let work = match (extension.as_any().downcast_ref::<PlanBarrier>(), MapPartitions::of(&**extension)) {
         (Some(barrier), _) => Work::Plan(barrier.plan().clone()),
         (_, Some(function)) => Work::Function(function.clone()),
@@ -41,7 +37,7 @@ pub(super) fn extension(
     };
     let everything = !extension.traits().is_partition_wise();
     let inputs = inputs.into_iter().map(|input| if everything { gathered(input) } else { input }).collect();
-    Ok(Arc::new(BarrierExec::new(extension.name(), work, numbered(&extension.schema()), inputs, started)))
+    Ok(Arc::new(BarrierExec::new(extension.name(), work, numbered(&extension.schema()), inputs, setting.clone())))
 }
 
 /// What is done when the inputs are computed.
@@ -59,13 +55,13 @@ struct BarrierExec {
     work: Work,
     schema: SchemaRef,
     inputs: Vec<Operator>,
-    started: SystemTime,
+    setting: Setting,
     metrics: ExecutionPlanMetricsSet,
     properties: Arc<PlanProperties>,
 }
 
 impl BarrierExec {
-    fn new(name: &str, work: Work, schema: SchemaRef, inputs: Vec<Operator>, started: SystemTime) -> Self {
+    fn new(name: &str, work: Work, schema: SchemaRef, inputs: Vec<Operator>, setting: Setting) -> Self {
         let partitions = inputs.first().map_or(1, |input| input.output_partitioning().partition_count());
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema.clone()),
@@ -74,12 +70,12 @@ impl BarrierExec {
             Boundedness::Bounded,
         );
         let (name, metrics) = (name.to_owned(), ExecutionPlanMetricsSet::new());
-        BarrierExec { name, work, schema, inputs, started, metrics, properties: Arc::new(properties) }
+        BarrierExec { name, work, schema, inputs, setting, metrics, properties: Arc::new(properties) }
     }
 }
 
 /// The operators of a barrier over data: its placeholders become tables.
-async fn planned(plan: LogicalPlan, inputs: &[Vec<RecordBatch>], started: SystemTime) -> Result<Operator> {
+async fn planned(plan: LogicalPlan, inputs: &[Vec<RecordBatch>], setting: &Setting) -> Result<Operator> {
     let plan = plan.transform_down_with_subqueries(|node| {
         let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
         let Some(InputSource { slot, schema }) = InputSource::of(&scan.source) else {
@@ -95,8 +91,8 @@ async fn planned(plan: LogicalPlan, inputs: &[Vec<RecordBatch>], started: System
     let mut state = engine::state().clone();
     // A subquery that no join could replace is run beside the plan.
     state.config_mut().options_mut().optimizer.enable_physical_uncorrelated_scalar_subquery = true;
-    state.execution_props_mut().query_execution_start_time = calendar_time(started);
-    state.create_physical_plan(&plan.data).await
+    state.execution_props_mut().query_execution_start_time = calendar_time(setting.started);
+    setting.watch.plan(state.create_physical_plan(&plan.data).await?)
 }
 
 impl fmt::Debug for BarrierExec {
@@ -133,11 +129,11 @@ impl ExecutionPlan for BarrierExec {
 
     fn with_new_children(self: Arc<Self>, inputs: Vec<Operator>) -> Result<Operator> {
         let (work, schema) = (self.work.clone(), self.schema.clone());
-        Ok(Arc::new(BarrierExec::new(&self.name, work, schema, inputs, self.started)))
+        Ok(Arc::new(BarrierExec::new(&self.name, work, schema, inputs, self.setting.clone())))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let (work, started, schema) = (self.work.clone(), self.started, self.schema.clone());
+        let (work, setting, schema) = (self.work.clone(), self.setting.clone(), self.schema.clone());
         let inputs = self.inputs.iter().map(|input| input.execute(partition, context.clone()));
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
         let rows = MetricBuilder::new(&self.metrics).output_rows(0);
@@ -147,7 +143,7 @@ impl ExecutionPlan for BarrierExec {
                 tables.push(common::collect(input).await?);
             }
             match work {
-                Work::Plan(plan) => execute_stream(planned(plan, &tables, started).await?, context),
+                Work::Plan(plan) => execute_stream(planned(plan, &tables, &setting).await?, context),
                 Work::Function(function) => {
                     let made = function.call(&tables.concat()).map_err(DataFusionError::Execution)?;
                     let schema = function.schema();

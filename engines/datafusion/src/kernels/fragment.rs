@@ -15,7 +15,7 @@ use super::operators::{compute, merged, plain_columns};
 use super::probe::ProbeExec;
 use super::shared_sides::{SharedSides, nodes_below};
 use super::source::{SourceData, SourceExec, numbered};
-use super::watched::watched;
+use super::watch::Setting;
 use crate::files::FileTable;
 
 type Operator = Arc<dyn ExecutionPlan>;
@@ -31,9 +31,9 @@ pub(super) struct Operators {
 
 impl Operators {
     /// The operators of a task. What it shares with others of its stage is built, if nobody has.
-    pub fn new(fragment: &Fragment, inputs: Vec<SlotData>, task: &TaskContext) -> Result<Self> {
+    pub fn new(fragment: &Fragment, inputs: Vec<SlotData>, task: &TaskContext, setting: &Setting) -> Result<Self> {
         let shared = SharedSides::of(fragment, &task.stage);
-        let mut assembly = Assembly::new(fragment, shared.outside(), inputs, task);
+        let mut assembly = Assembly::new(fragment, shared.outside(), inputs, task, setting);
         let mut built = Vec::new();
         for at in shared.outside() {
             let operator = match shared.build_input(at) {
@@ -71,6 +71,7 @@ fn rows_of(operator: &Operator) -> Option<u64> {
 struct Assembly<'a> {
     fragment: &'a Fragment,
     task: &'a TaskContext,
+    setting: &'a Setting,
     inputs: Vec<SlotData>,
     /// How many of the nodes read each slot, and have not done so.
     slots: Vec<usize>,
@@ -80,7 +81,13 @@ struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    fn new(fragment: &'a Fragment, nodes: Vec<usize>, inputs: Vec<SlotData>, task: &'a TaskContext) -> Self {
+    fn new(
+        fragment: &'a Fragment,
+        nodes: Vec<usize>,
+        inputs: Vec<SlotData>,
+        task: &'a TaskContext,
+        setting: &'a Setting,
+    ) -> Self {
         let mut uses = vec![0usize; fragment.nodes.len()];
         fragment.nodes.iter().flat_map(|node| &node.inputs).for_each(|input| uses[*input] += 1);
         let mut slots = vec![0usize; inputs.len()];
@@ -91,26 +98,26 @@ impl<'a> Assembly<'a> {
                 *count += 1;
             }
         }
-        Assembly { fragment, task, inputs, slots, uses, done: vec![None; fragment.nodes.len()] }
+        Assembly { fragment, task, setting, inputs, slots, uses, done: vec![None; fragment.nodes.len()] }
     }
 
     /// The operator of a node whose inputs are done.
     fn operator(&mut self, at: usize) -> Result<Operator> {
-        let (node, task) = (&self.fragment.nodes[at], self.task);
+        let (node, task, setting) = (&self.fragment.nodes[at], self.task, self.setting);
         Ok(match &node.op {
             FragmentOp::Input { slot, columns } => {
                 let sources = self.take(*slot)?;
                 let schema = incoming(&sources, columns.as_deref(), node)?;
                 let data = SourceData::Batches { sources, columns: columns.clone() };
-                Arc::new(SourceExec::new(&schema, vec![data], task))
+                Arc::new(SourceExec::new(&schema, vec![data], &setting.watch))
             }
             FragmentOp::MergeInput { slot, keys, fetch } => {
                 let sources = self.take(*slot)?;
                 let schema = incoming(&sources, None, node)?;
                 let each =
                     sources.into_iter().map(|source| SourceData::Batches { sources: vec![source], columns: None });
-                let source: Operator = Arc::new(SourceExec::new(&schema, each.collect(), task));
-                merged(keys, *fetch, source, task.started)?
+                let source: Operator = Arc::new(SourceExec::new(&schema, each.collect(), &setting.watch));
+                merged(keys, *fetch, source, setting)?
             }
             FragmentOp::Scan { source, columns } => {
                 let Some(table) = source.as_any().downcast_ref::<FileTable>() else {
@@ -119,7 +126,7 @@ impl<'a> Assembly<'a> {
                 let schema = table.schema_ref().project(columns)?;
                 let data =
                     SourceData::File { table: table.clone(), partition: task.partition, columns: columns.clone() };
-                Arc::new(SourceExec::new(&schema, vec![data], task))
+                Arc::new(SourceExec::new(&schema, vec![data], &setting.watch))
             }
             FragmentOp::Empty => Arc::new(EmptyExec::new(numbered(&node.schema))),
             FragmentOp::Compute { op, .. } => {
@@ -127,7 +134,7 @@ impl<'a> Assembly<'a> {
                 let below = node.inputs.iter().map(|input| match fusable && plain_columns(op).is_some() {
                     // The join below may leave out columns by itself.
                     true => self.input(*input),
-                    false => Ok(watched(self.input(*input)?, task)),
+                    false => Ok(setting.watch.batches_of_makers(self.input(*input)?)),
                 });
                 let below = below.collect::<Result<Vec<_>>>()?;
                 self.compute(at, below, fusable)?
@@ -141,22 +148,22 @@ impl<'a> Assembly<'a> {
         let (Some(root), Some(probe)) = (node.inputs.get(build), node.inputs.get(1 - build)) else {
             return exec_err!("a join of {} inputs", node.inputs.len());
         };
-        let probe = watched(self.input(*probe)?, self.task);
+        let probe = self.setting.watch.batches_of_makers(self.input(*probe)?);
         let sides = self.task.stage.get_or_init(BuildSides::default);
         let side = sides.get_or_build(at, || self.build(at, build, *root, &probe))?;
         built.extend_from_slice(&side.rows);
-        Ok(Arc::new(ProbeExec::new(&side, probe, self.task)?))
+        Ok(Arc::new(ProbeExec::new(&side, probe, &self.setting.watch)?))
     }
 
     /// Builds the build side of a join for rows of these columns.
     fn build(&self, at: usize, build: usize, root: usize, probe: &Operator) -> Result<BuildSide> {
         let _span = tracing::debug_span!("build", fragment = %self.fragment.token, node = at).entered();
         let nodes = nodes_below(self.fragment, root);
-        let mut side = Assembly::new(self.fragment, nodes.clone(), self.inputs.clone(), self.task);
+        let mut side = Assembly::new(self.fragment, nodes.clone(), self.inputs.clone(), self.task, self.setting);
         for node in &nodes {
             side.done[*node] = Some(side.operator(*node)?);
         }
-        let mut inputs = vec![watched(side.input(root)?, self.task)];
+        let mut inputs = vec![self.setting.watch.batches_of_makers(side.input(root)?)];
         inputs.insert(1 - build, Arc::new(EmptyExec::new(probe.schema())));
         let join = side.compute(at, inputs, false)?;
         let rows = || nodes.iter().map(|node| (*node, side.done[*node].as_ref().and_then(rows_of))).collect();
@@ -170,7 +177,7 @@ impl<'a> Assembly<'a> {
             return exec_err!("`{}` has no inputs", node.op.name());
         };
         let argument_schema = argument_schema.as_ref().map(|schema| numbered(schema));
-        compute(op, argument_schema, inputs, fusable, &node.schema, self.task)
+        compute(op, argument_schema, inputs, fusable, &node.schema, self.setting)
     }
 
     fn input(&self, node: usize) -> Result<Operator> {

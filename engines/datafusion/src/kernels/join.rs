@@ -2,7 +2,6 @@
 //! equally many partitions lie alike; otherwise the build side is gathered first.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arrow_schema::{Schema, SchemaRef};
 use datafusion::common::{JoinSide, JoinType, NullEquality, Result, exec_err};
@@ -14,6 +13,7 @@ use leafhold::term::Side;
 
 use super::operators::gathered;
 use super::scalar::physical;
+use super::watch::Setting;
 
 type Input = Arc<dyn ExecutionPlan>;
 
@@ -24,22 +24,28 @@ pub(super) fn hash_join(
     build: Side,
     left: Input,
     right: Input,
-    started: SystemTime,
+    setting: &Setting,
 ) -> Result<Input> {
     let single_key = keys.len() == 1 && residual.is_none();
     if kind == JoinKind::NullAwareAnti && !single_key {
-        return null_aware_by_pairs(keys, residual, left, right, started);
+        return null_aware_by_pairs(keys, residual, left, right, setting);
     }
     let swap = build == Side::Right && kind != JoinKind::NullAwareAnti;
     let (left_schema, right_schema) = (left.schema(), right.schema());
     let mut on = Vec::with_capacity(keys.len());
     for (of_left, of_right) in keys {
         let (of_left, of_right) =
-            (physical(of_left, &left_schema, started)?, physical(of_right, &right_schema, started)?);
-        on.push(if swap { (of_right, of_left) } else { (of_left, of_right) });
+            (physical(of_left, &left_schema, setting.started)?, physical(of_right, &right_schema, setting.started)?);
+        let (of_build, of_probe) = if swap { (of_right, of_left) } else { (of_left, of_right) };
+        on.push((setting.watch.expr(of_build), of_probe));
     }
-    let filter = residual.map(|scalar| join_filter(scalar, &left_schema, &right_schema, swap, started)).transpose()?;
     let (kind_here, null_aware) = (join_type(kind), kind == JoinKind::NullAwareAnti);
+    let filter = match residual {
+        Some(scalar) => Some(join_filter(scalar, &left_schema, &right_schema, swap, setting)?),
+        // Of pairs that only tell which rows have one, nothing may be given for long.
+        None if !kind.gives_right() && !null_aware => always(setting),
+        None => None,
+    };
     let (lefts, rights) = (left_schema.fields().len(), right_schema.fields().len());
     let (first, second, join_type, projection) = match swap {
         false => (left, right, kind_here, None),
@@ -74,7 +80,7 @@ pub(super) fn nested_loop_join(
     condition: Option<&Scalar<usize>>,
     left: Input,
     right: Input,
-    started: SystemTime,
+    setting: &Setting,
 ) -> Result<Input> {
     let left = gathered(left);
     if kind == JoinKind::Inner && condition.is_none() {
@@ -86,8 +92,10 @@ pub(super) fn nested_loop_join(
         (_, condition) => condition.cloned(),
     };
     let (left_schema, right_schema) = (left.schema(), right.schema());
-    let filter =
-        condition.map(|scalar| join_filter(&scalar, &left_schema, &right_schema, false, started)).transpose()?;
+    let filter = match condition {
+        Some(scalar) => Some(join_filter(&scalar, &left_schema, &right_schema, false, setting)?),
+        None => always(setting),
+    };
     Ok(Arc::new(NestedLoopJoinExec::try_new(left, right, filter, &join_type(kind), None)?))
 }
 
@@ -97,7 +105,7 @@ fn null_aware_by_pairs(
     residual: Option<&Scalar<usize>>,
     left: Input,
     right: Input,
-    started: SystemTime,
+    setting: &Setting,
 ) -> Result<Input> {
     let lefts = left.schema().fields().len();
     let mut conjuncts = Vec::with_capacity(keys.len() + 1);
@@ -106,7 +114,7 @@ fn null_aware_by_pairs(
         conjuncts.push(Scalar::binary(leafhold::expr::BinaryOp::Eq, of_left.clone(), of_right));
     }
     conjuncts.extend(residual.cloned());
-    nested_loop_join(JoinKind::NullAwareAnti, Some(&Scalar::all(conjuncts)), left, right, started)
+    nested_loop_join(JoinKind::NullAwareAnti, Some(&Scalar::all(conjuncts)), left, right, setting)
 }
 
 fn is_not_false(scalar: Scalar<usize>) -> Scalar<usize> {
@@ -125,13 +133,18 @@ fn join_type(kind: JoinKind) -> JoinType {
     }
 }
 
+/// No condition, but a look at each piece of pairs.
+fn always(setting: &Setting) -> Option<JoinFilter> {
+    Some(JoinFilter::new(setting.watch.always()?, Vec::new(), Arc::new(Schema::empty())))
+}
+
 /// A condition over both inputs' columns, of which DataFusion wants a schema of just those it reads.
 pub(super) fn join_filter(
     scalar: &Scalar<usize>,
     left: &SchemaRef,
     right: &SchemaRef,
     swap: bool,
-    started: SystemTime,
+    setting: &Setting,
 ) -> Result<JoinFilter> {
     let lefts = left.fields().len();
     let mut used: Vec<usize> = Vec::new();
@@ -155,5 +168,6 @@ pub(super) fn join_filter(
         let position = used.binary_search(column);
         position.map_err(|_| datafusion::common::DataFusionError::Internal("a column that was not seen".into()))
     })?;
-    Ok(JoinFilter::new(physical(&scalar, &schema, started)?, indices, schema))
+    let condition = setting.watch.expr(physical(&scalar, &schema, setting.started)?);
+    Ok(JoinFilter::new(condition, indices, schema))
 }

@@ -2,7 +2,6 @@
 //! pair is there of which nobody knows.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use datafusion::common::{JoinType, Result, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
@@ -15,6 +14,7 @@ use leafhold::expr::{Scalar, ScalarOp};
 use super::join::join_filter;
 use super::operators::gathered;
 use super::shared::SharedExec;
+use super::watch::Setting;
 
 type Operator = Arc<dyn ExecutionPlan>;
 
@@ -25,13 +25,13 @@ pub(super) fn mark_join(
     nullable: bool,
     left: Operator,
     right: Operator,
-    started: SystemTime,
+    setting: &Setting,
 ) -> Result<Operator> {
     let left = gathered(left);
     // Both joins read it.
     let right: Operator = if nullable { Arc::new(SharedExec::new(gathered(right))) } else { gathered(right) };
     let lefts = left.schema().fields().len();
-    let found = marked(condition.cloned(), left, right.clone(), started)?;
+    let found = marked(condition.cloned(), left, right.clone(), setting)?;
     let Some(condition) = condition.filter(|_| nullable) else { return Ok(found) };
     // The columns of the right side have moved by the first mark.
     let moved = condition.try_map(&mut |column| {
@@ -41,7 +41,7 @@ pub(super) fn mark_join(
         })
     })?;
     let unknown = Scalar::new(ScalarOp::IsNull, [moved]);
-    let unsure = marked(Some(unknown), found, right, started)?;
+    let unsure = marked(Some(unknown), found, right, setting)?;
     let schema = unsure.schema();
     let column = |at: usize| -> Arc<dyn PhysicalExpr> { Arc::new(Column::new(schema.field(at).name(), at)) };
     let truth = |value: Option<bool>| -> Arc<dyn PhysicalExpr> { Arc::new(Literal::new(ScalarValue::Boolean(value))) };
@@ -52,8 +52,8 @@ pub(super) fn mark_join(
     Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), unsure)?))
 }
 
-fn marked(condition: Option<Scalar<usize>>, left: Operator, right: Operator, started: SystemTime) -> Result<Operator> {
+fn marked(condition: Option<Scalar<usize>>, left: Operator, right: Operator, setting: &Setting) -> Result<Operator> {
     let schemas = (left.schema(), right.schema());
-    let filter = condition.map(|scalar| join_filter(&scalar, &schemas.0, &schemas.1, false, started)).transpose()?;
+    let filter = condition.map(|scalar| join_filter(&scalar, &schemas.0, &schemas.1, false, setting)).transpose()?;
     Ok(Arc::new(NestedLoopJoinExec::try_new(left, right, filter, &JoinType::LeftMark, None)?))
 }

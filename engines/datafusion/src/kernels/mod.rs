@@ -17,7 +17,7 @@ pub(crate) mod shared;
 mod shared_sides;
 pub(crate) mod source;
 mod unnest;
-mod watched;
+pub(crate) mod watch;
 mod window;
 
 use datafusion::common::DataFusionError;
@@ -31,10 +31,10 @@ use crate::files::FileError;
 /// Runs fragments on DataFusion's operators, each on the thread that calls.
 ///
 /// One value serves any number of threads. A fragment sees one partition and runs to its end before
-/// [`run`](Kernels::run) returns; between batches it looks whether the run was cancelled. Under a limit of memory, its
-/// sorts and aggregates go on with files of DataFusion's where there is no room; a join holds its smaller side in any case. Where all tasks
-/// of a stage build a hash table from the same rows, one of them does while the others wait, and all of them probe it.
-/// A thread that already drives a tokio runtime cannot call it.
+/// [`run`](Kernels::run) returns; between batches, and within whatever takes longer than one, it looks whether the run
+/// was cancelled. Under a limit of memory, its sorts and aggregates go on with files of DataFusion's where there is no room;
+/// a join holds its smaller side in any case. Where all tasks of a stage build a hash table from the same rows, one of them
+/// does while the others wait, and all of them probe it. A thread that already drives a tokio runtime cannot call it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DataFusionKernels;
 
@@ -56,19 +56,17 @@ impl Kernels for DataFusionKernels {
 }
 
 fn compute(fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext) -> Result<TaskOutput, DataFusionError> {
-    let operators = Operators::new(fragment, inputs, context)?;
+    let setting = watch::Setting::of(context);
+    let operators = Operators::new(fragment, inputs, context, &setting)?;
     let root = operators.root()?;
     let promised = fragment.nodes.last().map_or_else(|| root.schema(), |node| node.schema.clone());
     let schema = output::outgoing(&promised, &root.schema());
     let mut ports = output::Ports::new(&fragment.output, &schema)?;
     let (ports, rows) = runtime::block_on(async {
         let mut rows = 0u64;
-        let mut stream = root.execute(0, memory::task(context)?)?;
+        let mut stream = setting.watch.batches(root.clone()).execute(0, memory::task(context)?)?;
         while let Some(batch) = stream.next().await {
             let batch = batch?;
-            if context.is_cancelled() {
-                return Err(DataFusionError::Execution("cancelled".into()));
-            }
             rows += batch.num_rows() as u64;
             ports.push(output::renamed(batch, &schema)?)?;
         }

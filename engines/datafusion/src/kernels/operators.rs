@@ -1,11 +1,10 @@
 //! One operator of DataFusion's over others.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arrow_schema::Schema;
 use datafusion::common::{Result, exec_err};
-use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
@@ -16,10 +15,10 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use leafhold::expr::{Scalar, ScalarOp, SortKey};
 use leafhold::optimize::PhysicalOp;
-use leafhold::run::TaskContext;
 
 use super::concat::ConcatExec;
 use super::probe::ProbeExec;
+use super::watch::Setting;
 use super::{aggregate, barrier, join, mark, scalar, unnest, window};
 use crate::engine::BATCH_SIZE;
 
@@ -38,9 +37,9 @@ pub(crate) fn merged(
     keys: &[SortKey<usize>],
     fetch: Option<u64>,
     input: Operator,
-    started: SystemTime,
+    setting: &Setting,
 ) -> Result<Operator> {
-    let order = ordering(keys, &input, started)?;
+    let order = ordering(keys, &input, setting)?;
     Ok(Arc::new(SortPreservingMergeExec::new(order, input).with_fetch(fetch.map(size))))
 }
 
@@ -48,11 +47,17 @@ fn size(rows: u64) -> usize {
     usize::try_from(rows).unwrap_or(usize::MAX)
 }
 
-fn ordering(keys: &[SortKey<usize>], input: &Operator, started: SystemTime) -> Result<LexOrdering> {
-    match LexOrdering::new(scalar::sort_exprs(keys, &input.schema(), started)?) {
+fn ordering(keys: &[SortKey<usize>], input: &Operator, setting: &Setting) -> Result<LexOrdering> {
+    match LexOrdering::new(scalar::sort_exprs(keys, &input.schema(), setting.started)?) {
         Some(ordering) => Ok(ordering),
         None => exec_err!("a sort without keys"),
     }
+}
+
+/// Keys of a sort, which has all of its rows when it begins to sort them.
+pub(super) fn watched(ordering: LexOrdering, setting: &Setting) -> LexOrdering {
+    let keys = ordering.iter().map(|key| PhysicalSortExpr::new(setting.watch.expr(key.expr.clone()), key.options));
+    LexOrdering::new(keys.collect::<Vec<_>>()).unwrap_or(ordering)
 }
 
 /// One operator over others. `schema` is what it gives; `fusable` says that nobody else reads the first
@@ -63,9 +68,9 @@ pub(crate) fn compute(
     inputs: Vec<Operator>,
     fusable: bool,
     schema: &Schema,
-    task: &TaskContext,
+    setting: &Setting,
 ) -> Result<Operator> {
-    let started = task.started;
+    let started = setting.started;
     let count = inputs.len();
     let mut inputs = inputs.into_iter();
     let mut next = || match inputs.next() {
@@ -78,20 +83,20 @@ pub(crate) fn compute(
             let predicate = scalar::physical(predicate, &input.schema(), started)?;
             Arc::new(FilterExecBuilder::new(predicate, input).with_batch_size(BATCH_SIZE).build()?)
         }
-        PhysicalOp::Project { columns } => project(columns, next()?, fusable, started)?,
+        PhysicalOp::Project { columns } => project(columns, next()?, fusable, setting)?,
         PhysicalOp::HashJoin { kind, keys, residual, build } => {
             let (left, right) = (next()?, next()?);
-            join::hash_join(*kind, keys, residual.as_ref(), *build, left, right, started)?
+            join::hash_join(*kind, keys, residual.as_ref(), *build, left, right, setting)?
         }
         PhysicalOp::NestedLoopJoin { kind, condition } => {
             let (left, right) = (next()?, next()?);
-            join::nested_loop_join(*kind, condition.as_ref(), left, right, started)?
+            join::nested_loop_join(*kind, condition.as_ref(), left, right, setting)?
         }
         PhysicalOp::MarkJoin { condition, nullable } => {
             let (left, right) = (next()?, next()?);
-            mark::mark_join(condition.as_ref(), *nullable, left, right, started)?
+            mark::mark_join(condition.as_ref(), *nullable, left, right, setting)?
         }
-        PhysicalOp::Window { window, calls } => window::window(window, calls, next()?, started)?,
+        PhysicalOp::Window { window, calls } => window::window(window, calls, next()?, setting)?,
         PhysicalOp::Unnest { column, nulls } => unnest::unnest(*column, *nulls, next()?)?,
         PhysicalOp::Aggregate { phase, group, aggregates } => {
             let input = next()?;
@@ -103,19 +108,20 @@ pub(crate) fn compute(
         PhysicalOp::Sort { keys, fetch } => {
             let input = next()?;
             let partitioned = input.output_partitioning().partition_count() > 1;
-            let sort = SortExec::new(ordering(keys, &input, started)?, input).with_preserve_partitioning(partitioned);
+            let ordering = watched(ordering(keys, &input, setting)?, setting);
+            let sort = SortExec::new(ordering, input).with_preserve_partitioning(partitioned);
             Arc::new(sort.with_fetch(fetch.map(size)))
         }
         PhysicalOp::Limit { offset, fetch } => {
             Arc::new(GlobalLimitExec::new(gathered(next()?), size(*offset), fetch.map(size)))
         }
         PhysicalOp::Union => Arc::new(ConcatExec::new(schema, inputs.collect())),
-        PhysicalOp::Extension { extension } => barrier::extension(extension, inputs.collect(), started)?,
+        PhysicalOp::Extension { extension } => barrier::extension(extension, inputs.collect(), setting)?,
     })
 }
 
 /// Columns of the input, which a join or a filter below leaves out by itself, or computed ones.
-fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool, started: SystemTime) -> Result<Operator> {
+fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool, setting: &Setting) -> Result<Operator> {
     let plain = plain(columns);
     if let (Some(plain), true) = (plain, fusable && !columns.is_empty()) {
         let any: &dyn std::any::Any = &*input;
@@ -131,7 +137,8 @@ fn project(columns: &[Scalar<usize>], input: Operator, fusable: bool, started: S
     }
     let schema = input.schema();
     let columns = columns.iter().enumerate();
-    let columns = columns.map(|(at, column)| Ok((scalar::physical(column, &schema, started)?, format!("c{at}"))));
+    let columns =
+        columns.map(|(at, column)| Ok((scalar::physical(column, &schema, setting.started)?, format!("c{at}"))));
     Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Result<Vec<_>>>()?, input)?))
 }
 

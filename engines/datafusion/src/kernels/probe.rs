@@ -1,6 +1,5 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, exec_err};
@@ -11,9 +10,9 @@ use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder,
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
-use leafhold::run::TaskContext as LeafholdTask;
 
 use super::build_side::BuildSide;
+use super::watch::Watch;
 
 /// The part of a hash join that each task does for itself, where all of them share the build side.
 ///
@@ -21,20 +20,20 @@ use super::build_side::BuildSide;
 #[derive(Debug)]
 pub(super) struct ProbeExec {
     join: HashJoinExec,
-    cancelled: Arc<AtomicBool>,
+    watch: Watch,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl ProbeExec {
-    pub fn new(built: &BuildSide, probe: Arc<dyn ExecutionPlan>, task: &LeafholdTask) -> Result<Self> {
-        let (join, cancelled) = (built.probed_with(probe)?, task.cancelled.clone());
-        Ok(ProbeExec { join, cancelled, metrics: ExecutionPlanMetricsSet::new() })
+    pub fn new(built: &BuildSide, probe: Arc<dyn ExecutionPlan>, watch: &Watch) -> Result<Self> {
+        let (join, watch) = (built.probed_with(probe)?, watch.clone());
+        Ok(ProbeExec { join, watch, metrics: ExecutionPlanMetricsSet::new() })
     }
 
     /// The same join, which leaves out columns by itself. Their rows are counted together.
     pub fn with_projection(&self, columns: Vec<usize>) -> Result<Self> {
         let join = self.join.with_projection(Some(columns))?;
-        Ok(ProbeExec { join, cancelled: self.cancelled.clone(), metrics: self.metrics.clone() })
+        Ok(ProbeExec { join, watch: self.watch.clone(), metrics: self.metrics.clone() })
     }
 }
 
@@ -70,17 +69,15 @@ impl ExecutionPlan for ProbeExec {
         };
         let inputs = vec![self.join.left().clone(), probe];
         let join = HashJoinExecBuilder::from(&self.join).with_new_children(inputs)?.build()?;
-        Ok(Arc::new(ProbeExec { join, cancelled: self.cancelled.clone(), metrics: ExecutionPlanMetricsSet::new() }))
+        Ok(Arc::new(ProbeExec { join, watch: self.watch.clone(), metrics: ExecutionPlanMetricsSet::new() }))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
-        let cancelled = self.cancelled.clone();
+        let watch = self.watch.clone();
         let batches = self.join.execute(partition, context)?.map(move |batch| {
-            if cancelled.load(Ordering::Relaxed) {
-                return exec_err!("cancelled");
-            }
             let batch = batch?;
+            watch.look()?;
             rows.add(batch.num_rows());
             Ok(batch)
         });

@@ -13,9 +13,9 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt};
 use leafhold::leaf::{FromDelayed, PartitionData, PartitionReader, ReadStep};
-use leafhold::run::TaskContext as LeafholdTask;
 
 use super::output::renamed;
+use super::watch::Watch;
 use crate::engine::BATCH_SIZE;
 use crate::files::FileTable;
 
@@ -83,7 +83,7 @@ fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusion
 }
 
 /// A batch in pieces that operators like; the buffers are shared.
-fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
+pub(super) fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
     let rows = batch.num_rows();
     let step = if rows > 2 * BATCH_SIZE { BATCH_SIZE } else { rows.max(1) };
     (0..rows.max(1)).step_by(step).map(move |from| batch.slice(from, step.min(rows - from)))
@@ -94,14 +94,14 @@ fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
 pub(crate) struct SourceExec {
     schema: SchemaRef,
     partitions: Vec<SourceData>,
-    task: LeafholdTask,
+    watch: Watch,
     metrics: ExecutionPlanMetricsSet,
     properties: Arc<PlanProperties>,
 }
 
 impl SourceExec {
     /// A source of columns of these types, whatever they are called and whether they hold nulls or not.
-    pub fn new(schema: &Schema, partitions: Vec<SourceData>, task: &LeafholdTask) -> Self {
+    pub fn new(schema: &Schema, partitions: Vec<SourceData>, watch: &Watch) -> Self {
         let schema = numbered(schema);
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema.clone()),
@@ -112,7 +112,7 @@ impl SourceExec {
         SourceExec {
             schema,
             partitions,
-            task: task.clone(),
+            watch: watch.clone(),
             metrics: ExecutionPlanMetricsSet::new(),
             properties: Arc::new(properties),
         }
@@ -161,14 +161,12 @@ impl ExecutionPlan for SourceExec {
             return exec_err!("partition {partition} of a source of {}", self.partitions.len());
         };
         let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
-        let (schema, task) = (self.schema.clone(), self.task.clone());
+        let (schema, watch) = (self.schema.clone(), self.watch.clone());
         let opened =
             futures::stream::once(async move { Ok::<_, DataFusionError>(futures::stream::iter(source.open().await?)) });
         let batches = opened.try_flatten().map(move |batch| {
-            if task.is_cancelled() {
-                return exec_err!("cancelled");
-            }
             let batch = batch?;
+            watch.look()?;
             rows.add(batch.num_rows());
             renamed(batch, &schema)
         });

@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
-use std::sync::atomic::Ordering;
 use std::thread;
 
 use leafhold::expr::{AggregateCall, AggregateFunction, BinaryOp, JoinKind, Scalar};
@@ -123,7 +122,7 @@ fn a_build_that_is_cancelled_is_done_by_who_waits_for_it() {
         let few = table(2, &numbers(0..3));
         let inputs = [probe, few.clone(), few];
         let other = scope.spawn(move || run(fragment, &inputs, &short));
-        cancelled.store(true, Ordering::Relaxed);
+        cancelled.set();
         assert_eq!(builder.join().unwrap().unwrap_err(), KernelError::Cancelled);
         assert_eq!(rows(&other.join().unwrap().unwrap()), [vec![Some(9), Some(90), Some(9)]]);
     });
