@@ -64,6 +64,6 @@ pub use persist::{PersistError, PersistOptions, PersistRun, Persisted, persist};
 pub use pool::WorkerPool;
 pub use report::{RunReport, TaskAttempt, TaskError, TaskEvent, TaskState};
 pub use stage_state::StageState;
-pub use store::{ReadSeek, SpillError, SpillFolder, SpillTarget, TemporaryFolder};
+pub use store::{SpillError, SpillFile, SpillTarget, TemporaryFolder};
 pub use warning::RunWarning;
 pub use workers::{Worker, Workers};

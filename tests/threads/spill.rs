@@ -1,20 +1,20 @@
 //! Runs whose rows do not fit into memory.
 
-use std::io::{self, Write};
+use std::io;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use leafhold::run::{
-    ExecutorOptions, ReadSeek, RunCause, SpillError, SpillFolder, SpillTarget, TaskState, TemporaryFolder,
-};
+use leafhold::run::{ExecutorOptions, RunCause, SpillError, SpillFile, SpillTarget, TaskState, TemporaryFolder};
 
 use crate::behaviour::{FAILS, WAITS};
 use crate::kernels::Row;
 use crate::plans::numbers;
 use crate::scene::{Scene, partitions_with, rows};
 
-/// A folder for the folders of runs, which must be empty in the end.
+/// A folder for the files of runs, in which nobody ever sees one.
 struct Parent(PathBuf);
 
 impl Parent {
@@ -47,43 +47,35 @@ struct Disk {
 }
 
 impl SpillTarget for Disk {
-    fn open(&self) -> io::Result<Box<dyn SpillFolder>> {
-        Ok(Box::new(Folder(self.inner.open()?, self.clone())))
+    fn create(&self) -> io::Result<Box<dyn SpillFile>> {
+        let inner = self.inner.create()?;
+        self.files.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(Bounded(inner, self.clone())))
     }
 }
 
-struct Folder(Box<dyn SpillFolder>, Disk);
+struct Bounded(Box<dyn SpillFile>, Disk);
 
-impl SpillFolder for Folder {
-    fn create(&self, name: &str) -> io::Result<Box<dyn Write + Send>> {
-        self.1.files.fetch_add(1, Ordering::SeqCst);
-        Ok(Box::new(Bounded(self.0.create(name)?, self.1.clone())))
-    }
-    fn read(&self, name: &str) -> io::Result<Box<dyn ReadSeek>> {
-        match self.1.forgets {
-            true => Err(io::Error::other("a bad sector")),
-            false => self.0.read(name),
-        }
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.1.files.fetch_sub(1, Ordering::SeqCst);
-        self.0.remove(name)
-    }
-}
-
-struct Bounded(Box<dyn Write + Send>, Disk);
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl SpillFile for Bounded {
+    fn write_at(&self, bytes: &[u8], place: u64) -> io::Result<()> {
         if self.1.written.load(Ordering::SeqCst) + bytes.len() as u64 > self.1.size {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "no space left on device"));
         }
-        let written = self.0.write(bytes)?;
-        self.1.written.fetch_add(written as u64, Ordering::SeqCst);
-        Ok(written)
+        self.0.write_at(bytes, place)?;
+        self.1.written.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        Ok(())
     }
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+    fn read_at(&self, buffer: &mut [u8], place: u64) -> io::Result<usize> {
+        match self.1.forgets {
+            true => Err(io::Error::other("a bad sector")),
+            false => self.0.read_at(buffer, place),
+        }
+    }
+}
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        self.1.files.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -149,7 +141,8 @@ fn a_folder_that_is_not_there_is_a_named_error() {
     let options = ExecutorOptions::default().with_memory_limit(1).with_spill_target(folder);
     let mut scene = Scene::shuffle(&many());
     let error = scene.run(1, options).unwrap_err();
-    assert!(error.to_string().contains("cannot be written to the temporary folder"), "{error}");
+    let words = "cannot be written to the temporary folder: /nonexistent/leafhold: ";
+    assert!(error.to_string().contains(words), "{error}");
     scene.assert_clean(&error.report);
 }
 
@@ -185,4 +178,53 @@ fn files_go_however_the_run_ends() {
         scene.assert_heard();
         scene.assert_nothing_left();
     }
+}
+
+const DRIVER: &str = "LEAFHOLD_TEST_SPILLING_DRIVER";
+
+/// Says when it has rows in a file.
+struct Telling(TemporaryFolder);
+
+impl SpillTarget for Telling {
+    fn create(&self) -> io::Result<Box<dyn SpillFile>> {
+        Ok(Box::new(Told(self.0.create()?)))
+    }
+}
+
+struct Told(Box<dyn SpillFile>);
+
+impl SpillFile for Told {
+    fn write_at(&self, bytes: &[u8], place: u64) -> io::Result<()> {
+        self.0.write_at(bytes, place)?;
+        println!("spilled {} bytes", bytes.len());
+        Ok(())
+    }
+    fn read_at(&self, buffer: &mut [u8], place: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, place)
+    }
+}
+
+/// Not a test, but a driver that is killed: it does nothing unless another test has started it.
+#[test]
+fn spilling_driver() {
+    let Some(folder) = std::env::var_os(DRIVER) else { return };
+    let target = Telling(TemporaryFolder::within(folder));
+    let options = ExecutorOptions::default().with_memory_limit(1).with_spill_target(target);
+    // The last of its tasks waits, with the rows of all others in files.
+    let mut partitions = many();
+    partitions.push(vec![vec![WAITS, 0]]);
+    let _ = Scene::shuffle(&partitions).run(1, options);
+}
+
+#[test]
+fn a_driver_that_is_killed_leaves_no_file() {
+    let parent = Parent::new("killed");
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["spill::spilling_driver", "--exact", "--nocapture", "--test-threads=1"]);
+    let mut driver = command.env(DRIVER, &parent.0).stdout(Stdio::piped()).spawn().unwrap();
+    let mut words = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(words.any(|line| line.contains("spilled")), "the driver ended, and no rows were beyond its limit");
+    driver.kill().unwrap();
+    driver.wait().unwrap();
+    assert_eq!(entries(&parent.0), 0);
 }

@@ -1,4 +1,4 @@
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -7,10 +7,10 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::ArrowError;
 use parking_lot::Mutex;
 
-use super::{Rows, SpillError, SpillFolder, SpillTarget};
+use super::{Rows, SpillError, SpillFile, SpillTarget};
 
 /// Rows outside of memory: Arrow IPC streams, one after the other in a few files. A file goes with the last of its
-/// rows, the folder with the run.
+/// rows.
 pub(in crate::run) struct SpillLog {
     target: Arc<dyn SpillTarget>,
     state: Mutex<Writer>,
@@ -18,31 +18,18 @@ pub(in crate::run) struct SpillLog {
 
 #[derive(Default)]
 struct Writer {
-    folder: Option<Arc<dyn SpillFolder>>,
-    file: Option<(Arc<SpillFile>, Box<dyn Write + Send>, u64)>,
-    files: usize,
+    /// The file that is being written, and how long it is.
+    file: Option<(Arc<dyn SpillFile>, u64)>,
+    files: u64,
 }
 
-/// A file is full beyond this many bytes: what is read soon should not keep what is read late.
+/// A file is full beyond this many bytes: what is read soon should not keep what is read late. Each is open as long as
+/// it is there, so later ones of a run that needs many are larger: a thousand hold half a terabyte.
 const FILE_BYTES: u64 = 64 << 20;
-
-/// A file with rows that somebody needs.
-struct SpillFile {
-    folder: Arc<dyn SpillFolder>,
-    name: String,
-}
-
-impl Drop for SpillFile {
-    fn drop(&mut self) {
-        if let Err(error) = self.folder.remove(&self.name) {
-            tracing::warn!(file = self.name, %error, "a temporary file stays until its run ends");
-        }
-    }
-}
 
 /// One port's rows in a file.
 pub(in crate::run) struct SpilledRows {
-    file: Arc<SpillFile>,
+    file: Arc<dyn SpillFile>,
     from: u64,
     length: u64,
     pub(in crate::run) rows: u64,
@@ -60,15 +47,11 @@ impl SpillLog {
         // Encoded before the log is taken: only the writing is one after the other.
         let stream = encode(&rows.data).map_err(|error| failed(error.to_string()))?;
         let mut state = self.state.lock();
-        let written = state.append(&*self.target, &stream);
-        if written.is_err() {
-            state.file = None;
-        }
-        let (file, from) = written.map_err(|error| failed(error.to_string()))?;
+        let (file, from) = state.append(&*self.target, &stream).map_err(|error| failed(error.to_string()))?;
         Ok(SpilledRows { file, from, length: stream.len() as u64, rows: rows.rows, bytes: rows.bytes })
     }
 
-    /// Lets the folder go; files that somebody still reads keep it a little longer.
+    /// Lets the last file go; somebody may still read it a little longer.
     pub(in crate::run) fn close(&self) {
         let state = std::mem::take(&mut *self.state.lock());
         drop(state);
@@ -76,23 +59,18 @@ impl SpillLog {
 }
 
 impl Writer {
-    fn append(&mut self, target: &dyn SpillTarget, stream: &[u8]) -> std::io::Result<(Arc<SpillFile>, u64)> {
-        if self.file.as_ref().is_none_or(|(.., length)| *length >= FILE_BYTES) {
-            let folder = match &self.folder {
-                Some(folder) => folder.clone(),
-                None => self.folder.insert(target.open()?.into()).clone(),
-            };
-            let name = format!("rows-{}.arrow", self.files);
-            self.files += 1;
-            let writer = folder.create(&name)?;
-            self.file = Some((Arc::new(SpillFile { folder, name }), writer, 0));
-        }
-        let Some((file, writer, length)) = &mut self.file else { return Err(std::io::ErrorKind::NotFound.into()) };
-        writer.write_all(stream)?;
-        writer.flush()?;
-        let from = *length;
-        *length += stream.len() as u64;
-        Ok((file.clone(), from))
+    fn append(&mut self, target: &dyn SpillTarget, stream: &[u8]) -> io::Result<(Arc<dyn SpillFile>, u64)> {
+        let full = FILE_BYTES * (1 + self.files / 64);
+        let (file, from) = match self.file.take() {
+            Some((file, length)) if length < full => (file, length),
+            _ => {
+                self.files += 1;
+                (target.create()?.into(), 0)
+            }
+        };
+        file.write_at(stream, from)?;
+        self.file = Some((file.clone(), from + stream.len() as u64));
+        Ok((file, from))
     }
 }
 
@@ -105,9 +83,28 @@ impl SpilledRows {
     }
 
     fn decode(&self) -> Result<Vec<RecordBatch>, ArrowError> {
-        let mut file = self.file.folder.read(&self.file.name)?;
-        file.seek(SeekFrom::Start(self.from))?;
-        StreamReader::try_new(BufReader::new(file.take(self.length)), None)?.collect()
+        let stream = Part { file: &*self.file, place: self.from, end: self.from + self.length };
+        StreamReader::try_new(BufReader::with_capacity(READ_BYTES, stream), None)?.collect()
+    }
+}
+
+/// So much is read at a time.
+const READ_BYTES: usize = 1 << 16;
+
+/// A part of a file as a stream.
+struct Part<'a> {
+    file: &'a dyn SpillFile,
+    place: u64,
+    end: u64,
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.place).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        let count = self.file.read_at(&mut buffer[..wanted], self.place)?;
+        self.place += count as u64;
+        Ok(count)
     }
 }
 

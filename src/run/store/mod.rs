@@ -1,4 +1,4 @@
-//! What is kept of a run's rows, for whom, and where: in memory while there is room, in a temporary folder beyond.
+//! What is kept of a run's rows, for whom, and where: in memory while there is room, in temporary files beyond.
 
 mod log;
 mod port;
@@ -8,4 +8,4 @@ mod target;
 pub(super) use log::{SpillLog, SpilledRows};
 pub(super) use port::{Held, Store, Use, Victim};
 pub(super) use rows::{Rows, bytes_of};
-pub use target::{ReadSeek, SpillError, SpillFolder, SpillTarget, TemporaryFolder};
+pub use target::{SpillError, SpillFile, SpillTarget, TemporaryFolder};

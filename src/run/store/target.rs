@@ -1,91 +1,113 @@
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-
-use tempfile::TempDir;
+use std::io;
+use std::path::PathBuf;
 
 /// Where rows go for which there is no room in memory.
 ///
 /// ```
 /// use leafhold::run::{SpillTarget, TemporaryFolder};
 ///
-/// let folder = TemporaryFolder::default().open()?;
-/// folder.create("rows")?.write_all(b"..")?;
-/// let mut found = String::new();
-/// folder.read("rows")?.read_to_string(&mut found)?;
-/// assert_eq!(found, "..");
+/// let file = TemporaryFolder::default().create()?;
+/// file.write_at(b"rows", 0)?;
+/// let mut found = [0; 2];
+/// assert_eq!(file.read_at(&mut found, 2)?, 2);
+/// assert_eq!(&found, b"ws");
 /// # Ok::<_, std::io::Error>(())
 /// ```
 pub trait SpillTarget: Send + Sync + 'static {
-    /// A folder of its own for one run. It goes, with all that is in it, when it is dropped.
+    /// A new file, which is empty.
     ///
     /// # Errors
     /// There is none to be had.
-    fn open(&self) -> io::Result<Box<dyn SpillFolder>>;
+    fn create(&self) -> io::Result<Box<dyn SpillFile>>;
 }
 
-/// A folder of one run, with a few files that are written once, from the beginning.
-pub trait SpillFolder: Send + Sync {
-    /// A new file.
+/// Bytes outside of memory, which are written once, from the beginning on, and read at any place by several threads. They
+/// go with this value, and should go with the process if it ends before.
+pub trait SpillFile: Send + Sync {
+    /// Writes all of the bytes, from this place on, which is the end.
     ///
     /// # Errors
-    /// No file can be made.
-    fn create(&self, name: &str) -> io::Result<Box<dyn Write + Send>>;
+    /// There is no room, or the disk fails.
+    fn write_at(&self, bytes: &[u8], place: u64) -> io::Result<()>;
 
-    /// A file from its beginning, as far as it is written.
+    /// Reads from this place on, and tells how many bytes: at least one, unless it is the end.
     ///
     /// # Errors
-    /// The file is gone.
-    fn read(&self, name: &str) -> io::Result<Box<dyn ReadSeek>>;
-
-    /// Nobody needs a file any more.
-    ///
-    /// # Errors
-    /// It cannot be removed.
-    fn remove(&self, name: &str) -> io::Result<()>;
+    /// The disk fails.
+    fn read_at(&self, buffer: &mut [u8], place: u64) -> io::Result<usize>;
 }
 
-/// What can be read at any place.
-pub trait ReadSeek: Read + Seek + Send {}
-
-impl<T: Read + Seek + Send> ReadSeek for T {}
-
-/// Folders in the system's place for temporary files, or in another one.
+/// Files in the system's folder for temporary ones, or in another.
+///
+/// They have no name there (`O_TMPFILE`, or unlinked as soon as they are open), so that nothing is left of them when their
+/// process ends, however it does.
 #[derive(Clone, Debug, Default)]
 pub struct TemporaryFolder {
-    parent: Option<std::path::PathBuf>,
+    path: Option<PathBuf>,
 }
 
 impl TemporaryFolder {
-    /// Folders in this one, which has to exist.
-    pub fn within(parent: impl Into<std::path::PathBuf>) -> Self {
-        TemporaryFolder { parent: Some(parent.into()) }
+    /// Files in this folder, which has to exist.
+    pub fn within(path: impl Into<PathBuf>) -> Self {
+        TemporaryFolder { path: Some(path.into()) }
     }
 }
 
 impl SpillTarget for TemporaryFolder {
-    fn open(&self) -> io::Result<Box<dyn SpillFolder>> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("leafhold-");
-        let folder = match &self.parent {
-            Some(parent) => builder.tempdir_in(parent),
-            None => builder.tempdir(),
-        };
-        Ok(Box::new(folder?))
+    fn create(&self) -> io::Result<Box<dyn SpillFile>> {
+        let folder = self.path.clone().unwrap_or_else(std::env::temp_dir);
+        match tempfile::tempfile_in(&folder) {
+            Ok(file) => Ok(Box::new(NamelessFile { file, folder })),
+            Err(error) => Err(of_folder(&folder, &error)),
+        }
     }
 }
 
-impl SpillFolder for TempDir {
-    fn create(&self, name: &str) -> io::Result<Box<dyn Write + Send>> {
-        Ok(Box::new(File::create_new(self.path().join(name))?))
+struct NamelessFile {
+    file: File,
+    /// All that can be said of where it is.
+    folder: PathBuf,
+}
+
+impl SpillFile for NamelessFile {
+    fn write_at(&self, bytes: &[u8], place: u64) -> io::Result<()> {
+        write_all_at(&self.file, bytes, place).map_err(|error| of_folder(&self.folder, &error))
     }
 
-    fn read(&self, name: &str) -> io::Result<Box<dyn ReadSeek>> {
-        Ok(Box::new(File::open(self.path().join(name))?))
+    fn read_at(&self, buffer: &mut [u8], place: u64) -> io::Result<usize> {
+        read_at(&self.file, buffer, place).map_err(|error| of_folder(&self.folder, &error))
     }
+}
 
-    fn remove(&self, name: &str) -> io::Result<()> {
-        std::fs::remove_file(self.path().join(name))
+fn of_folder(folder: &std::path::Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
+}
+
+#[cfg(unix)]
+fn write_all_at(file: &File, bytes: &[u8], place: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, place)
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], place: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, place)
+}
+
+#[cfg(windows)]
+fn write_all_at(file: &File, mut bytes: &[u8], mut place: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_write(file, bytes, place)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => (bytes, place) = (&bytes[count..], place + count as u64),
+        }
     }
+    Ok(())
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], place: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, place)
 }
 
 /// Rows found no room in memory, and none outside of it either.
@@ -99,7 +121,7 @@ pub enum SpillError {
     Write {
         /// How many bytes of rows.
         bytes: u64,
-        /// The system's words.
+        /// The system's words, and the folder.
         reason: String,
     },
     /// What was written cannot be read back.
