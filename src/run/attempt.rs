@@ -25,6 +25,8 @@ pub struct Attempt<'a> {
     pub inputs: Vec<SlotData>,
     /// Bytes in `inputs`.
     pub bytes_in: u64,
+    /// Sources whose rows this process keeps for other tasks, too, which may run on the same worker: slot and source, in order.
+    pub shared: Vec<(usize, usize)>,
     /// The task's partition, and what it may ask while it runs.
     pub context: TaskContext,
     /// The time line on which the worker says when it started and ended.

@@ -71,6 +71,7 @@ impl ActiveRun {
             fragment: &assignment.fragment,
             inputs: assignment.inputs,
             bytes_in,
+            shared: assignment.read_again,
             context: TaskContext {
                 partition: assignment.partition,
                 cancelled,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::active::ActiveRun;
 use super::reuse::Reuse;
@@ -13,7 +13,7 @@ use super::schedule::{Aftermath, Job, Schedule};
 use super::store::SpillLog;
 use super::{
     CancelFlag, Canceller, ExecutorOptions, MemoryBudget, Outcome, Run, RunCause, RunClock, RunError, Running,
-    Submitted, Workers,
+    Submitted, Worker, Workers,
 };
 use crate::leaf::panic_text;
 use crate::lower::TaskGraph;
@@ -168,6 +168,8 @@ impl Shared {
         drop(runs);
         drop(gone);
         self.reuse.tidy();
+        // Whoever sleeps may have kept something for it.
+        self.wake.notify_all();
     }
 
     /// There are jobs: wakes as many threads as there are of them, if so many sleep.
@@ -192,7 +194,7 @@ impl Shared {
         OWN.set((std::ptr::from_ref(self) as usize, slot));
         let mut worker = self.workers.worker(slot);
         let mut after = Aftermath::default();
-        while let Some((run, job)) = self.next_job(until) {
+        while let Some((run, job)) = self.next_job(until, &mut *worker) {
             let mut next = Some(job);
             while let Some(job) = next {
                 let stay = self.active.load(Ordering::Relaxed) <= 1 && until.is_none();
@@ -206,9 +208,10 @@ impl Shared {
     }
 
     /// Waits for something to do.
-    fn next_job(&self, until: Option<&ActiveRun>) -> Option<(Arc<ActiveRun>, Job)> {
+    fn next_job(&self, until: Option<&ActiveRun>, worker: &mut dyn Worker) -> Option<(Arc<ActiveRun>, Job)> {
         loop {
             let mut runs = self.runs.lock();
+            let mut rested = false;
             let chosen = loop {
                 if self.closing.load(Ordering::SeqCst) || until.is_some_and(ActiveRun::is_closed) {
                     return None;
@@ -216,10 +219,15 @@ impl Shared {
                 if let Some(run) = Shared::neediest(&runs) {
                     break run;
                 }
+                if !std::mem::replace(&mut rested, true) {
+                    MutexGuard::unlocked(&mut runs, || worker.rest());
+                    continue;
+                }
                 // Whoever makes a job looks for sleepers afterwards; we say that we sleep, and look for jobs afterwards.
                 self.idle.fetch_add(1, Ordering::SeqCst);
                 if Shared::neediest(&runs).is_none() {
                     self.wake.wait(&mut runs);
+                    rested = false;
                 }
                 self.idle.fetch_sub(1, Ordering::SeqCst);
             };

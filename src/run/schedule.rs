@@ -68,6 +68,8 @@ pub(super) struct Assignment {
     pub(super) bytes_in: u64,
     /// Data of the graph among the inputs, whose bytes nobody has counted: slot and source.
     pub(super) uncounted: Vec<(usize, usize)>,
+    /// Rows in memory that others will read, too: slot and source.
+    pub(super) read_again: Vec<(usize, usize)>,
     /// Rows to read back first: slot and source.
     pub(super) spilled: Vec<(usize, usize, Arc<SpilledRows>)>,
 }
@@ -200,7 +202,7 @@ impl Schedule {
         let id = TaskId::new(task);
         let shared = self.stages.get(self.graph[id].stage);
         let node = self.graph.task(id);
-        let (mut bytes_in, mut uncounted, mut spilled) = (0, Vec::new(), Vec::new());
+        let (mut bytes_in, mut uncounted, mut read_again, mut spilled) = (0, Vec::new(), Vec::new(), Vec::new());
         let mut inputs: Vec<SlotData> = Vec::with_capacity(node.fragment.inputs);
         for (slot, sources) in self.graph.inputs(id).enumerate() {
             let mut data = Vec::with_capacity(sources.len());
@@ -208,7 +210,12 @@ impl Schedule {
                 let rows = match source {
                     Input::Task { task, port } => {
                         match self.store.get(self.life.topology().port(task.index(), port)) {
-                            Some(Held::Rows(rows)) => Some(rows),
+                            Some(Held::Rows(rows)) => {
+                                if self.life.reads_left(Resource::Port { task: task.index(), port }) > 1 {
+                                    read_again.push((slot, data.len()));
+                                }
+                                Some(rows)
+                            }
                             Some(Held::Spilled(rows)) => {
                                 spilled.push((slot, data.len(), rows.clone()));
                                 data.push(PartitionData::default());
@@ -219,7 +226,12 @@ impl Schedule {
                         }
                     }
                     Input::Leaf(at) => match &self.leaves[at] {
-                        Leaf::Future(future) => self.awaited[*future as usize].rows.as_ref(),
+                        Leaf::Future(future) => {
+                            if self.life.reads_left(Resource::Future(*future as usize)) > 1 {
+                                read_again.push((slot, data.len()));
+                            }
+                            self.awaited[*future as usize].rows.as_ref()
+                        }
                         Leaf::Data(batches) => {
                             uncounted.push((slot, data.len()));
                             data.push(batches.clone());
@@ -247,6 +259,7 @@ impl Schedule {
             inputs,
             bytes_in,
             uncounted,
+            read_again,
             spilled,
         }
     }

@@ -12,6 +12,9 @@ pub trait Worker: Send {
     /// # Errors
     /// Whoever should run it is gone. The next call finds another one, or says so again.
     fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost>;
+
+    /// There is nothing to run for now: what was kept for tasks that have ended since can go. It must not take long.
+    fn rest(&mut self) {}
 }
 
 /// What makes the workers of an executor.

@@ -42,6 +42,7 @@ impl Task {
             fragment: &self.fragment,
             inputs: vec![vec![Arc::new(vec![batch(rows)])]],
             bytes_in: 0,
+            shared: Vec::new(),
             context: self.context.clone(),
             clock: self.clock,
             observers: &[],
@@ -120,6 +121,7 @@ fn large_and_empty_inputs_arrive_as_they_are() {
         fragment: &task.fragment,
         inputs,
         bytes_in: 0,
+        shared: Vec::new(),
         context: task.context.clone(),
         clock: task.clock,
         observers: &[],
@@ -265,7 +267,7 @@ fn a_long_task_of_a_worker_that_lives_is_not_lost() {
 fn a_worker_of_another_version_is_no_worker() {
     let cause = lost("version", [0, 0]);
     assert!(
-        cause.contains("the worker protocol has version 2 there and 1 here; use one release at both ends"),
+        cause.contains("the worker protocol has version 3 there and 2 here; use one release at both ends"),
         "{cause}"
     );
     let cause = lost("wire", [0, 0]);

@@ -14,6 +14,7 @@ mod plans;
 mod program;
 mod scene;
 mod serving;
+mod sharing;
 mod tamper;
 #[path = "../common/witness.rs"]
 mod witness;

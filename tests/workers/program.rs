@@ -99,6 +99,13 @@ impl Census {
         entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok()).collect()
     }
 
+    /// How many bytes workers that count have heard, all of them together.
+    pub fn heard(&self) -> u64 {
+        let paths = std::fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
+        let heard = paths.filter(|path| path.extension().is_some_and(|extension| extension == "heard"));
+        heard.map(|path| std::fs::read_to_string(path).unwrap().parse::<u64>().unwrap()).sum()
+    }
+
     /// Those that are there, dead ones that nobody has reaped included.
     pub fn left(&self) -> Vec<u32> {
         self.started().into_iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).collect()
@@ -125,6 +132,12 @@ impl Drop for Census {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Writes down how many bytes this worker has heard.
+pub fn write_heard(bytes: u64) -> std::io::Result<()> {
+    let Some(census) = std::env::var_os(CENSUS) else { return Ok(()) };
+    std::fs::write(Path::new(&census).join(format!("{}.heard", std::process::id())), bytes.to_string())
 }
 
 /// Sends a signal to a process, which may be gone.

@@ -39,16 +39,16 @@ fn a_worker_introduces_itself_and_leaves_with_its_driver() {
     let (said, served) = answers(&hello());
     assert_eq!(served, Ok(()));
     let text = String::from_utf8_lossy(&said[9..]);
-    assert!(text.starts_with("{\"leafhold\":\"worker\",\"protocol\":1,\"wire\":1,"), "{text}");
+    assert!(text.starts_with("{\"leafhold\":\"worker\",\"protocol\":2,\"wire\":1,"), "{text}");
 }
 
 #[test]
 fn a_driver_of_another_version_is_refused() {
     let other = b"{\"leafhold\":\"driver\",\"protocol\":7,\"wire\":1,\"what else\":[]}";
     assert_eq!(answers(&frame(1, other)).1, Err(ProtocolError::Version { found: 7, expected: PROTOCOL }));
-    let other = b"{\"leafhold\":\"driver\",\"protocol\":1,\"wire\":2}";
+    let other = b"{\"leafhold\":\"driver\",\"protocol\":2,\"wire\":2}";
     assert_eq!(answers(&frame(1, other)).1, Err(ProtocolError::Wire { found: 2, expected: 1 }));
-    let worker = b"{\"leafhold\":\"worker\",\"protocol\":1,\"wire\":1}";
+    let worker = b"{\"leafhold\":\"worker\",\"protocol\":2,\"wire\":1}";
     assert_eq!(answers(&frame(1, worker)).1, Err(ProtocolError::Stranger));
     assert_eq!(answers(b"GET / HTTP/1.1\r\n").1, Err(ProtocolError::Kind(b'G')));
 }
@@ -56,7 +56,7 @@ fn a_driver_of_another_version_is_refused() {
 #[test]
 fn what_is_cut_off_anywhere_is_an_error_and_no_panic() {
     let task = b"{\"attempt\":1,\"fragment\":\"0000000000000000000000000000000000000000000000000000000000000000\",\
-        \"partition\":0,\"run_started_ns\":0,\"inputs\":[[1]]}";
+        \"partition\":0,\"run_started_ns\":0,\"inputs\":[[{\"sent\":1}]]}";
     let whole = [hello(), frame(2, b""), frame(4, &[7; 40]), frame(6, task), frame(7, b"no stream")].concat();
     for length in 0..whole.len() {
         let (_, served) = answers(&whole[..length]);
@@ -90,10 +90,8 @@ fn frames_out_of_turn_are_refused() {
     assert_eq!(answers(&[hello(), frame(0x7f, b"")].concat()).1, Err(ProtocolError::Kind(0xff)));
 }
 
-#[test]
-fn an_unknown_fragment_is_an_answer() {
-    let task = b"{\"attempt\":1,\"fragment\":\"0000000000000000000000000000000000000000000000000000000000000000\",\
-        \"partition\":0,\"run_started_ns\":0,\"inputs\":[]}";
+/// What a worker answers to the task at the end of these frames.
+fn answer(said: &[u8]) -> String {
     let (ours, theirs) = UnixStream::pair().unwrap();
     std::thread::scope(|scope| {
         let worker = scope.spawn(|| {
@@ -101,7 +99,7 @@ fn an_unknown_fragment_is_an_answer() {
             serve(&RowKernels::default(), &WorkObservers::none(), &context, theirs.try_clone().unwrap(), theirs)
         });
         let mut ours = ours;
-        ours.write_all(&[hello(), frame(6, task)].concat()).unwrap();
+        ours.write_all(&[&hello(), said].concat()).unwrap();
         let mut body = Vec::new();
         // Its own words, then the answer.
         for expected in [0x81, 0x8a] {
@@ -111,11 +109,31 @@ fn an_unknown_fragment_is_an_answer() {
             body = vec![0; u64::from_le_bytes(head[1..].try_into().unwrap()) as usize];
             ours.read_exact(&mut body).unwrap();
         }
-        let answer = String::from_utf8(body).unwrap();
-        assert!(answer.contains("this worker was never told of it"), "{answer}");
         drop(ours);
         assert_eq!(worker.join().unwrap(), Ok(()));
-    });
+        String::from_utf8(body).unwrap()
+    })
+}
+
+#[test]
+fn an_unknown_fragment_is_an_answer() {
+    let task = b"{\"attempt\":1,\"fragment\":\"0000000000000000000000000000000000000000000000000000000000000000\",\
+        \"partition\":0,\"run_started_ns\":0,\"inputs\":[]}";
+    let answer = answer(&frame(6, task));
+    assert!(answer.contains("this worker was never told of it"), "{answer}");
+}
+
+#[test]
+fn rows_that_are_not_kept_any_more_are_an_answer() {
+    let fragment = fragment();
+    let document = [&fragment.token.as_bytes()[..], &fragment.to_bytes(&NoCodec).unwrap()].concat();
+    let task = format!(
+        "{{\"attempt\":1,\"fragment\":\"{}\",\"partition\":0,\"run_started_ns\":0,\"inputs\":[[{{\"kept\":7}}]]}}",
+        fragment.token
+    );
+    let dropped = frame(11, b"{\"rows\":[7]}");
+    let answer = answer(&[frame(4, &document), dropped, frame(6, task.as_bytes())].concat());
+    assert!(answer.contains("nothing is kept as number 7"), "{answer}");
 }
 
 #[test]
@@ -124,7 +142,7 @@ fn no_worker_outlives_its_driver() {
     let fragment = fragment();
     let document = [&fragment.token.as_bytes()[..], &fragment.to_bytes(&NoCodec).unwrap()].concat();
     let task = format!(
-        "{{\"attempt\":1,\"fragment\":\"{}\",\"partition\":0,\"run_started_ns\":0,\"inputs\":[[1]]}}",
+        "{{\"attempt\":1,\"fragment\":\"{}\",\"partition\":0,\"run_started_ns\":0,\"inputs\":[[{{\"sent\":1}}]]}}",
         fragment.token
     );
     let mut rows = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &two_columns()).unwrap();

@@ -1,7 +1,7 @@
 //! Workers that do not keep to the protocol. They are honest ones whose words are changed on the way out; the
 //! frames are taken apart here by what the documentation says of them, not by the code that makes them.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
@@ -9,6 +9,7 @@ use leafhold::expr::wire::ReadContext;
 use leafhold::run::Kernels;
 use leafhold::run::process::{ProtocolError, serve};
 
+use crate::program::write_heard;
 use crate::witness::observers;
 
 /// What a worker does wrong.
@@ -38,6 +39,8 @@ pub enum Tampering {
     Garbage,
     /// Answers, and leaves out its rows.
     NoPorts,
+    /// Nothing, but it writes down how many bytes it has heard.
+    Counts,
 }
 
 impl Tampering {
@@ -55,6 +58,7 @@ impl Tampering {
             "silent" => Tampering::Silent,
             "garbage" => Tampering::Garbage,
             "no-ports" => Tampering::NoPorts,
+            "counts" => Tampering::Counts,
             other => panic!("no such mode: {other}"),
         }
     }
@@ -74,10 +78,28 @@ pub fn serve_tampered(
     match tampering {
         Tampering::Leaves => return Ok(()),
         Tampering::Mute => std::thread::sleep(std::time::Duration::from_secs(60)),
+        Tampering::Counts => {
+            return serve(kernels, &observers(), context, Counted { stream: stream.try_clone()?, heard: 0 }, stream);
+        }
         _ => {}
     }
     let writer = Tampered { stream: stream.try_clone()?, tampering, pending: Vec::new() };
     serve(kernels, &observers(), context, stream, writer)
+}
+
+/// What a worker hears, with the number of bytes so far in a file beside that of its process.
+struct Counted {
+    stream: UnixStream,
+    heard: u64,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        self.heard += count as u64;
+        write_heard(self.heard)?;
+        Ok(count)
+    }
 }
 
 const HELLO: u8 = 0x81;
@@ -122,7 +144,7 @@ impl Tampered {
     fn frame(&mut self, kind: u8, body: &[u8]) -> io::Result<()> {
         let replaced = |from: &str, to: &str| String::from_utf8_lossy(body).replace(from, to).into_bytes();
         match (self.tampering, kind) {
-            (Tampering::Version, HELLO) => self.put(kind, &replaced("\"protocol\":1", "\"protocol\":2")),
+            (Tampering::Version, HELLO) => self.put(kind, &replaced("\"protocol\":2", "\"protocol\":3")),
             (Tampering::Wire, HELLO) => self.put(kind, &replaced("\"wire\":1", "\"wire\":999")),
             (Tampering::Stranger, HELLO) => self.stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
             (Tampering::Twice, ANSWER) => {

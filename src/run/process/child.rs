@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use super::clock::ClockOffset;
 use super::frame::{Frame, FrameKind, FrameReader, Outgoing};
 use super::link::{Link, TICK};
-use super::message::{Hello, PongMessage, read, write};
+use super::message::{DropMessage, Hello, PongMessage, read, write};
+use super::parcel::KeptRows;
 use super::stderr::LastWords;
 use super::{ProcessOptions, ProtocolError};
 use crate::token::Token;
@@ -34,6 +35,8 @@ pub(super) struct ChildProcess {
     pub(super) observers: Vec<Arc<str>>,
     /// The fragments that it knows.
     pub(super) fragments: HashSet<Token>,
+    /// The rows that it keeps.
+    pub(super) kept: KeptRows,
     /// The number of the last attempt.
     pub(super) attempt: u64,
 }
@@ -83,6 +86,7 @@ impl ChildProcess {
             host: "".into(),
             observers: Vec::new(),
             fragments: HashSet::new(),
+            kept: KeptRows::default(),
             attempt: 0,
         };
         match process.introduce(options.start, options.silence / 10, cancelled) {
@@ -161,6 +165,15 @@ impl ChildProcess {
     pub(super) fn flush(&mut self) -> Result<(), ProtocolError> {
         let Some(writer) = &mut self.writer else { return Err(ProtocolError::Closed) };
         self.outgoing.flush(writer)
+    }
+
+    /// Tells it of rows that no task will read any more, with the next [`flush`](ChildProcess::flush). False if there are none.
+    pub(super) fn drop_rows(&mut self) -> Result<bool, ProtocolError> {
+        let rows = self.kept.gone();
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        self.put(FrameKind::Drop, &[&write(&DropMessage { rows })?]).map(|()| true)
     }
 
     /// Ends a process that is no good any more. Says what is known of why.

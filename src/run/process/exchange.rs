@@ -6,10 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 use super::child::{ChildProcess, Silence};
 use super::frame::FrameKind;
 use super::message::{
-    AnswerMessage, AttemptMessage, ObserveMessage, OutcomeMessage, TaskMessage, read, read_rows, write, write_rows,
+    AnswerMessage, AttemptMessage, ObserveMessage, OutcomeMessage, TaskMessage, read, read_rows, write,
 };
+use super::parcel::Parcel;
 use super::{ProcessOptions, ProtocolError};
-use crate::leaf::{ArrowStream, IpcError};
 use crate::run::work::Observed;
 use crate::run::{Attempt, FragmentError, TaskOutput};
 
@@ -26,11 +26,6 @@ pub(super) struct Answer {
     pub(super) transfer: Duration,
     pub(super) peak_memory: Option<u64>,
     pub(super) observed: Observed,
-}
-
-/// The inputs of an attempt as streams: by slot and source.
-pub(super) fn streams(attempt: &Attempt<'_>) -> Result<Vec<Vec<Vec<ArrowStream>>>, IpcError> {
-    attempt.inputs.iter().map(|slot| slot.iter().map(|source| write_rows(source)).collect()).collect()
 }
 
 impl ChildProcess {
@@ -56,7 +51,7 @@ impl ChildProcess {
     pub(super) fn exchange(
         &mut self,
         attempt: &Attempt<'_>,
-        streams: Vec<Vec<Vec<ArrowStream>>>,
+        parcel: Parcel,
         worker: &Arc<str>,
         options: &ProcessOptions,
     ) -> Result<Answer, Silence> {
@@ -68,18 +63,18 @@ impl ChildProcess {
             fragment: attempt.fragment.token,
             partition: attempt.context.partition,
             run_started_ns: u64::try_from(started.as_nanos()).unwrap_or(u64::MAX),
-            inputs: streams.iter().map(|slot| slot.iter().map(Vec::len).collect()).collect(),
+            inputs: parcel.sources,
             observe: (!attempt.observers.is_empty()).then(|| ObserveMessage {
                 context: attempt.work_context(worker.clone(), Some(self.host.clone())),
                 requests: attempt.observers.to_vec(),
             }),
         };
         self.put(FrameKind::Task, &[&write(&task)?])?;
-        for stream in streams.iter().flatten().flatten() {
+        for stream in &parcel.streams {
             self.put(FrameKind::Data, &[stream.as_bytes()])?;
         }
         self.flush()?;
-        drop(streams);
+        drop(parcel.streams);
         let mut waiting = Waiting { attempt, options, cancelled: None };
         let answer = loop {
             let frame = waiting.next(self)?;

@@ -29,10 +29,12 @@ pub(super) enum FrameKind {
     Heartbeat = 0x89,
     /// Worker: how an attempt ended; the rows follow as data.
     Answer = 0x8a,
+    /// Driver: rows that were to be kept, and that no task will read any more.
+    Drop = 0x8b,
 }
 
 impl FrameKind {
-    const ALL: [FrameKind; 10] = [
+    const ALL: [FrameKind; 11] = [
         FrameKind::Hello,
         FrameKind::Ping,
         FrameKind::Pong,
@@ -43,6 +45,7 @@ impl FrameKind {
         FrameKind::Cancel,
         FrameKind::Heartbeat,
         FrameKind::Answer,
+        FrameKind::Drop,
     ];
 
     fn of(byte: u8) -> Option<FrameKind> {
@@ -54,7 +57,7 @@ impl FrameKind {
     fn limit(self) -> u64 {
         match self {
             FrameKind::Data => 1 << 40,
-            FrameKind::Fragment | FrameKind::Task | FrameKind::Answer => 1 << 30,
+            FrameKind::Fragment | FrameKind::Task | FrameKind::Answer | FrameKind::Drop => 1 << 30,
             _ => 1 << 16,
         }
     }

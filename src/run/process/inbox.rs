@@ -8,16 +8,24 @@ use parking_lot::Mutex;
 
 use super::ProtocolError;
 use super::frame::{Frame, FrameKind, FrameReader};
-use super::message::{AttemptMessage, PongMessage, TaskMessage, read, write};
+use super::message::{AttemptMessage, DropMessage, PongMessage, TaskMessage, read, write};
 use super::outbox::Outbox;
 use crate::run::CancelFlag;
 use crate::token::Token;
 
 /// What a worker has to do, in the order in which it was said.
 pub(super) enum Job {
-    Fragment { token: Token, document: Buffer },
+    Fragment {
+        token: Token,
+        document: Buffer,
+    },
     Forget,
-    Task { task: TaskMessage, streams: Vec<Buffer> },
+    /// Rows that need not be kept.
+    Drop(Vec<u64>),
+    Task {
+        task: TaskMessage,
+        streams: Vec<Buffer>,
+    },
 }
 
 /// What a worker hears.
@@ -102,9 +110,12 @@ impl Inbox {
             }
             FrameKind::Fragment => Some(fragment(&frame)?),
             FrameKind::Forget => Some(Job::Forget),
+            FrameKind::Drop => Some(Job::Drop(read::<DropMessage>(&frame)?.rows)),
             FrameKind::Task => {
                 let task: TaskMessage = read(&frame)?;
-                let streams = streams(frames, task.inputs.iter().flatten())?;
+                let count =
+                    task.inputs.iter().flatten().fold(0, |sum: usize, source| sum.saturating_add(source.streams()));
+                let streams = streams(frames, count)?;
                 Some(Job::Task { task, streams })
             }
             kind => {
@@ -134,13 +145,10 @@ fn fragment(frame: &Frame) -> Result<Job, ProtocolError> {
     Ok(Job::Fragment { token: Token::from_bytes(*token), document: frame.body.slice(32) })
 }
 
-/// The streams that follow a task or an answer.
-pub(super) fn streams<'a, R: Read>(
-    frames: &mut FrameReader<R>,
-    counts: impl Iterator<Item = &'a usize>,
-) -> Result<Vec<Buffer>, ProtocolError> {
+/// The streams that follow a task.
+fn streams<R: Read>(frames: &mut FrameReader<R>, count: usize) -> Result<Vec<Buffer>, ProtocolError> {
     let mut streams = Vec::new();
-    for _ in 0..counts.fold(0usize, |sum, count| sum.saturating_add(*count)) {
+    for _ in 0..count {
         let frame = loop {
             if let Some(frame) = frames.next()? {
                 break frame;

@@ -15,7 +15,7 @@ use crate::token::Token;
 
 /// The version of what drivers and worker processes say to each other. It goes up with every change
 /// that the other side would not understand.
-pub const PROTOCOL: u64 = 1;
+pub const PROTOCOL: u64 = 2;
 
 /// The first words of either side. What other versions say after these is theirs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ impl Hello {
     }
 }
 
-/// An attempt at a task. The streams of its sources follow, in order.
+/// An attempt at a task. The streams of those sources that are sent follow, in order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct TaskMessage {
     /// The number of the attempt on this connection; the answer repeats it.
@@ -75,8 +75,8 @@ pub(super) struct TaskMessage {
     pub(super) partition: usize,
     /// When the run started, since 1970.
     pub(super) run_started_ns: u64,
-    /// For each slot, how many streams each source has.
-    pub(super) inputs: Vec<Vec<usize>>,
+    /// For each slot, where the rows of each source come from.
+    pub(super) inputs: Vec<Vec<SourceMessage>>,
     /// Who is to watch it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) observe: Option<ObserveMessage>,
@@ -87,6 +87,34 @@ pub(super) struct TaskMessage {
 pub(super) struct ObserveMessage {
     pub(super) context: WorkContext,
     pub(super) requests: Vec<ObserverRequest>,
+}
+
+/// Where the rows of a source come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum SourceMessage {
+    /// So many streams follow; nobody else reads them.
+    Sent(usize),
+    /// So many streams follow, and later tasks will name them by this number: their rows are kept until it is dropped.
+    Keep { number: u64, streams: usize },
+    /// Rows that are kept.
+    Kept(u64),
+}
+
+impl SourceMessage {
+    /// How many streams of it follow.
+    pub(super) fn streams(self) -> usize {
+        match self {
+            SourceMessage::Sent(streams) | SourceMessage::Keep { streams, .. } => streams,
+            SourceMessage::Kept(_) => 0,
+        }
+    }
+}
+
+/// Rows that need not be kept any more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct DropMessage {
+    pub(super) rows: Vec<u64>,
 }
 
 /// How an attempt ended. The streams of its ports follow, in order.

@@ -18,15 +18,22 @@
 //!   Fragment  token, document      --------->                                 once per process and token
 //!   Task  attempt, token, inputs,  --------->
 //!         observers, if any
-//!   Data  a stream ..              --------->                                 one per source (none for no batch, more for
-//!                                                                             batches of several schemas)
+//!   Data  a stream ..              --------->                                 one per source that is sent (none for no batch,
+//!                                                                             more for batches of several schemas)
 //!                                  <---------  Heartbeat                      while it runs
 //!   Cancel  attempt                --------->                                 perhaps
 //!                                  <---------  Answer  attempt, times, rows per node, or error with trace, or cancelled;
 //!                                                      what was observed
 //!                                  <---------  Data  a stream ..              one per port
+//!   Drop  numbers                  --------->                                 of rows that were to be kept
 //!   Forget                         --------->                                 all fragments so far
 //! ```
+//!
+//! Rows that other tasks will read, too, such as the small side of a broadcast join, are sent once per process, with a number
+//! that later tasks name; the process keeps them until they are dropped. The driver drops a number as soon as its own rows are
+//! gone: when the last reader has ended, or when they went to a file for want of memory, from which each reader's are sent
+//! alone. So each process keeps at most what the driver keeps for readers, which a limit of memory binds. A process
+//! that was started anew is sent everything again.
 //!
 //! An attempt is numbered within its connection and answered once. The worker says when it ran, by its own clock: durations
 //! are exact, and the place is estimated (law T2). The end of the stream ends a worker, whatever it does, so a
@@ -46,7 +53,7 @@ mod memory;
 mod message;
 mod options;
 mod outbox;
-
+mod parcel;
 mod serve;
 mod stderr;
 mod worker;

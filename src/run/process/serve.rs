@@ -12,10 +12,12 @@ use super::ProtocolError;
 use super::frame::{FrameKind, FrameReader};
 use super::inbox::{Inbox, Job};
 use super::memory::{host, peak_memory};
-use super::message::{AnswerMessage, ErrorMessage, Hello, OutcomeMessage, TaskMessage, read_rows, write, write_rows};
+use super::message::{
+    AnswerMessage, ErrorMessage, Hello, OutcomeMessage, SourceMessage, TaskMessage, read_rows, write, write_rows,
+};
 use super::outbox::Outbox;
 use crate::expr::wire::ReadContext;
-use crate::leaf::{ArrowStream, IpcError};
+use crate::leaf::{ArrowStream, IpcError, PartitionData};
 use crate::lower::Fragment;
 use crate::run::panics::panic_trace;
 use crate::run::work::{Observed, WorkObservers};
@@ -75,7 +77,8 @@ pub(super) fn serve_until(
             heard
         });
         scope.spawn(|| outbox.keep_alive(heartbeat));
-        let worker = Worker { kernels, observers, context, inbox, outbox, clock, fragments: HashMap::new() };
+        let (fragments, kept) = (HashMap::new(), HashMap::new());
+        let worker = Worker { kernels, observers, context, inbox, outbox, clock, fragments, kept };
         let worked = worker.work(queue);
         outbox.close();
         // The listener has seen the end of the stream, or will: an error here means that the driver is gone, or
@@ -95,6 +98,8 @@ struct Worker<'a, W> {
     clock: Instant,
     /// The fragments that the driver has sent, or why they cannot be read.
     fragments: HashMap<Token, Result<Arc<Fragment>, String>>,
+    /// Rows that later tasks will name.
+    kept: HashMap<u64, PartitionData>,
 }
 
 impl<W: Write> Worker<'_, W> {
@@ -107,13 +112,14 @@ impl<W: Write> Worker<'_, W> {
                     self.fragments.insert(token, read.map(Arc::new));
                 }
                 Job::Forget => self.fragments.clear(),
+                Job::Drop(rows) => self.kept.retain(|number, _| !rows.contains(number)),
                 Job::Task { task, streams } => self.answer(&task, streams)?,
             }
         }
         Ok(())
     }
 
-    fn answer(&self, task: &TaskMessage, streams: Vec<Buffer>) -> Result<(), ProtocolError> {
+    fn answer(&mut self, task: &TaskMessage, streams: Vec<Buffer>) -> Result<(), ProtocolError> {
         let Some(cancelled) = self.inbox.begin(task.attempt) else { return Ok(()) };
         self.outbox.begin(task.attempt);
         let run_started = SystemTime::UNIX_EPOCH + Duration::from_nanos(task.run_started_ns);
@@ -149,7 +155,7 @@ impl<W: Write> Worker<'_, W> {
 
     /// Runs the task, and writes its rows as streams, by port. Says when it did.
     fn run(
-        &self,
+        &mut self,
         task: &TaskMessage,
         streams: Vec<Buffer>,
         context: &TaskContext,
@@ -158,17 +164,17 @@ impl<W: Write> Worker<'_, W> {
         let refused =
             |operator: &str, reason: String| KernelError::Unsupported { operator: operator.to_owned(), reason };
         let fragment = match self.fragments.get(&task.fragment) {
-            Some(Ok(fragment)) => fragment,
+            Some(Ok(fragment)) => fragment.clone(),
             Some(Err(reason)) => {
                 return Err(refused("a fragment", format!("this worker cannot read it: {reason}")).into());
             }
             None => return Err(refused("a fragment", "this worker was never told of it".into()).into()),
         };
-        let unreadable = |error: IpcError| refused(&fragment.label, format!("its inputs cannot be read: {error}"));
-        let inputs = slots(&task.inputs, streams).map_err(unreadable)?;
+        let unreadable = |reason: String| refused(&fragment.label, format!("its inputs cannot be read: {reason}"));
+        let inputs = self.slots(&task.inputs, streams).map_err(unreadable)?;
         let work = || {
             ran.started = self.clock.elapsed();
-            let output = run_fragment(self.kernels, fragment, inputs, context);
+            let output = run_fragment(self.kernels, &fragment, inputs, context);
             ran.ended = Some(self.clock.elapsed());
             // Before anybody else may panic on this thread.
             ran.trace = output.is_err().then(panic_trace).flatten();
@@ -187,6 +193,28 @@ impl<W: Write> Worker<'_, W> {
         let ports: Result<Vec<_>, _> = output.ports.iter().map(|port| write_rows(port)).collect();
         Ok(Written { node_rows: output.node_rows, ports: ports.map_err(unwritable)? })
     }
+
+    /// The rows of every source of every slot.
+    fn slots(&mut self, sources: &[Vec<SourceMessage>], streams: Vec<Buffer>) -> Result<Vec<SlotData>, String> {
+        let mut streams = streams.into_iter();
+        let mut source = |source: &SourceMessage| {
+            let streams: Vec<Buffer> = streams.by_ref().take(source.streams()).collect();
+            match source {
+                SourceMessage::Kept(number) => match self.kept.get(number) {
+                    Some(rows) => Ok(rows.clone()),
+                    None => Err(format!("nothing is kept as number {number}")),
+                },
+                SourceMessage::Sent(_) | SourceMessage::Keep { .. } => {
+                    let rows = Arc::new(read_rows(&streams).map_err(|error| error.to_string())?);
+                    if let SourceMessage::Keep { number, .. } = source {
+                        self.kept.insert(*number, rows.clone());
+                    }
+                    Ok(rows)
+                }
+            }
+        };
+        sources.iter().map(|slot| slot.iter().map(&mut source).collect()).collect()
+    }
 }
 
 /// What a task gave, ready to be sent.
@@ -204,16 +232,6 @@ struct Ran {
     trace: Option<String>,
     /// What observers say of it.
     observed: Observed,
-}
-
-/// The rows of every source of every slot.
-fn slots(counts: &[Vec<usize>], streams: Vec<Buffer>) -> Result<Vec<SlotData>, IpcError> {
-    let mut streams = streams.into_iter();
-    let mut source = |count: &usize| {
-        let streams: Vec<Buffer> = streams.by_ref().take(*count).collect();
-        Ok(Arc::new(read_rows(&streams)?))
-    };
-    counts.iter().map(|slot| slot.iter().map(&mut source).collect()).collect()
 }
 
 fn nanoseconds(time: Duration) -> u64 {

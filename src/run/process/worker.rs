@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::ProcessOptions;
 use super::child::{ChildProcess, Silence};
-use super::exchange::{Answer, streams};
+use super::exchange::Answer;
 use crate::expr::wire::Codec;
 use crate::run::this_thread::ThisThread;
 use crate::run::work::{Observed, UnknownObserver, WorkObservers};
@@ -47,15 +47,6 @@ impl Worker for ProcessWorker {
     fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
         let begun = Instant::now();
         let Some(document) = self.document(&attempt) else { return self.here.run(attempt) };
-        let streams = match streams(&attempt) {
-            Ok(streams) => streams,
-            Err(error) => {
-                let reason = format!("its inputs cannot be sent: {error}");
-                let operator = attempt.fragment.label.clone();
-                let error = KernelError::Unsupported { operator, reason };
-                return Ok(self.unsent(&attempt, begun, error.into()));
-            }
-        };
         if self.process.is_none() && !self.start(&attempt)? {
             return Ok(self.unsent(&attempt, begun, KernelError::Cancelled.into()));
         }
@@ -64,10 +55,19 @@ impl Worker for ProcessWorker {
             self.process = Some(process);
             return Ok(self.unsent(&attempt, begun, unknown.into()));
         }
+        let parcel = match process.kept.parcel(&attempt) {
+            Ok(parcel) => parcel,
+            Err(error) => {
+                self.process = Some(process);
+                let reason = format!("its inputs cannot be sent: {error}");
+                let operator = attempt.fragment.label.clone();
+                return Ok(self.unsent(&attempt, begun, KernelError::Unsupported { operator, reason }.into()));
+            }
+        };
         let begun = Instant::now();
         let options = &self.setting.options;
-        let told = process.learn(&attempt, || document).map_err(Silence::Protocol);
-        match told.and_then(|()| process.exchange(&attempt, streams, &self.name, options)) {
+        let told = process.drop_rows().and_then(|_| process.learn(&attempt, || document));
+        match told.map_err(Silence::Protocol).and_then(|()| process.exchange(&attempt, parcel, &self.name, options)) {
             Ok(answer) => {
                 let envelope = self.envelope(&attempt, answer, &process);
                 self.process = Some(process);
@@ -83,6 +83,12 @@ impl Worker for ProcessWorker {
                 Err(self.lost(&attempt, Some((host, begun)), process.give_up(&silence)))
             }
         }
+    }
+
+    fn rest(&mut self) {
+        let Some(process) = &mut self.process else { return };
+        // A process that cannot be told is found to be gone by the next attempt.
+        let _ = process.drop_rows().and_then(|some| if some { process.flush() } else { Ok(()) });
     }
 }
 
