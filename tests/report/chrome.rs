@@ -1,62 +1,26 @@
 //! Traces for Perfetto, of random reports and of real runs.
 
-use leafhold::run::RunReport;
-use leafhold::run::work::Observed;
 use proptest::prelude::*;
-use serde_json::Value;
 
 use crate::reports::report;
 use crate::runs::{failed, shuffled};
-use crate::trace_format::check;
-
-fn check_trace(report: &RunReport) {
-    let checked = check(&report.to_chrome_trace()).unwrap_or_else(|fault| panic!("{fault}"));
-    let ran = report.tasks.iter().filter(|event| event.started.is_some()).count();
-    let tries: usize = report.tasks.iter().map(|event| event.attempts.len()).sum();
-    assert_eq!(checked.slices.len(), 1 + ran + tries, "the run, what ran, and the tries before it");
-    assert_eq!(checked.instants.len(), report.tasks.len() - ran);
-    assert_eq!(checked.counters > 0, ran > 0);
-    let observed = |args: &Value| match args["observed"].clone() {
-        Value::Null => Observed::new(),
-        said => serde_json::from_value(said).unwrap(),
-    };
-    for slice in checked.slices.iter().chain(&checked.instants).filter(|args| !args["task"].is_null()) {
-        let event = &report.tasks[slice["task"].as_u64().unwrap() as usize];
-        let number = slice["attempt"].as_u64().unwrap() as u32;
-        let expected = match event.attempts.iter().find(|attempt| attempt.number == number) {
-            Some(attempt) => &attempt.observed,
-            None => &event.observed,
-        };
-        assert_eq!(&observed(slice), expected);
-    }
-    let has_ends = |(producer, consumer): &(u32, u32)| {
-        [producer, consumer].iter().all(|task| report.tasks[**task as usize].started.is_some())
-    };
-    let flows: Vec<_> = report.flows.pairs.iter().copied().enumerate().filter(|(_, pair)| has_ends(pair)).collect();
-    assert_eq!(checked.arrows.len(), flows.len());
-    for (id, (producer, consumer)) in flows {
-        let (from, to) = &checked.arrows[&(id as u64)];
-        assert_eq!((&from["task"], &to["task"]), (&producer.into(), &consumer.into()));
-        // The try that counted, not an earlier one.
-        assert!(from["why"].is_null() && to["why"].is_null());
-    }
-}
+use crate::trace_format::{check, check_report};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
     #[test]
     fn law_f1_perfetto_accepts_traces_of_random_reports(report in report(0..60)) {
-        check_trace(&report);
+        check_report(&report);
     }
 }
 
 #[test]
 fn law_f1_perfetto_accepts_traces_of_real_runs() {
     let report = shuffled();
-    check_trace(&report);
+    check_report(&report);
     assert!(!report.flows.pairs.is_empty());
-    check_trace(&failed());
+    check_report(&failed());
 }
 
 #[test]

@@ -16,5 +16,7 @@ mod scene;
 mod serving;
 mod sharing;
 mod tamper;
+#[path = "../report/trace_format.rs"]
+mod trace_format;
 #[path = "../common/witness.rs"]
 mod witness;

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use crate::kernels::{Row, rows_of};
 use crate::plans::{Builder, Counts, numbers};
 use crate::program::Census;
+use crate::trace_format::check_report;
 
 /// What an observer hears of one run.
 #[derive(Default)]
@@ -104,6 +105,8 @@ impl Scene {
         ended.sort_unstable();
         assert_eq!(ended, each_once, "law T1, as observers hear it");
         assert_eq!(*self.heard.finished.lock(), 1);
+        // Law F1, of workers that died and tasks that were tried again, too.
+        check_report(report);
         self.assert_nothing_left();
     }
 
