@@ -1,79 +1,41 @@
 use std::sync::Arc;
 
 use super::this_thread::ThisThread;
-use super::work::{ObserverRequest, WorkObservers};
-use super::{Executor, ExecutorOptions, Kernels, Observer, Run, Worker, WorkerPool, Workers};
-use crate::lower::TaskGraph;
+use super::work::WorkObservers;
+use super::{Kernels, PoolExecutor, Worker, Workers};
 
 /// Runs task graphs on threads of this process, over an engine's kernels.
 ///
-/// A task starts when its inputs are there, larger priority first. A port of a task is dropped as soon
-/// as its last reader is done, a future as soon as the last task that reads it is. A panic in a kernel
-/// fails its task and nothing else. Runs share the threads, and so do clones of the executor; rows of a finished task
-/// that somebody still holds are not computed again.
-#[derive(Clone)]
-pub struct LocalExecutor {
-    threads: Threads,
-    pool: Arc<WorkerPool>,
-    options: ExecutorOptions,
-}
+/// ```no_run
+/// use std::sync::Arc;
+/// use leafhold::run::{Executor, LocalExecutor};
+/// # fn kernels() -> Arc<dyn leafhold::run::Kernels> { unimplemented!() }
+/// # fn graph() -> leafhold::lower::TaskGraph { unimplemented!() }
+///
+/// let executor = LocalExecutor::new(kernels(), 2).with_memory_limit(1 << 30);
+/// let outcome = executor.submit(graph()).wait()?;
+/// println!("{}", outcome.report.to_text());
+/// # Ok::<_, Box<leafhold::run::RunError>>(())
+/// ```
+pub type LocalExecutor = PoolExecutor<Threads>;
 
-impl LocalExecutor {
+impl PoolExecutor<Threads> {
     /// An executor of an engine's kernels on so many threads, at least one.
     pub fn new(kernels: Arc<dyn Kernels>, threads: usize) -> Self {
-        let threads = Threads { kernels, observers: Arc::default(), threads: threads.max(1) };
-        LocalExecutor { pool: WorkerPool::new(threads.clone()), threads, options: ExecutorOptions::default() }
+        PoolExecutor::of(Threads { kernels, observers: Arc::default(), threads: threads.max(1) })
     }
 
-    /// The observers that runs may ask for ([`ExecutorOptions::with_work_observer`]): those that ship, unless others are
-    /// given. Clones that were made before keep theirs, and the threads that they share.
-    pub fn with_work_observers(mut self, observers: WorkObservers) -> Self {
-        self.threads.observers = Arc::new(observers);
-        self.pool = WorkerPool::new(self.threads.clone());
-        self
-    }
-
-    /// Runs with these options from here on; clones that were made before keep theirs.
-    pub fn with_options(mut self, options: ExecutorOptions) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Adds an observer of every run.
-    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.options = self.options.with_observer(observer);
-        self
-    }
-
-    /// Has an observer watch each attempt where it runs: see [`ExecutorOptions::with_work_observer`].
-    pub fn with_work_observer(mut self, request: ObserverRequest) -> Self {
-        self.options = self.options.with_work_observer(request);
-        self
-    }
-
-    /// Tries a task again whose worker went away, so many times. A thread of this process does not go away: this is for
-    /// [`with_failures_retried`](ExecutorOptions::with_failures_retried).
-    pub fn with_retries(mut self, retries: u32) -> Self {
-        self.options = self.options.with_retries(retries);
-        self
-    }
-
-    /// Bounds the bytes that are kept for readers: see [`ExecutorOptions::memory_limit`].
-    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
-        self.options = self.options.with_memory_limit(bytes);
-        self
-    }
-}
-
-impl Executor for LocalExecutor {
-    fn submit(&self, graph: TaskGraph) -> Run {
-        self.pool.submit(graph, &self.options)
+    /// The observers that runs may ask for ([`ExecutorOptions::with_work_observer`](super::ExecutorOptions::with_work_observer)):
+    /// those that ship, unless others are given. Clones that were made before keep theirs, and the threads that they share.
+    pub fn with_work_observers(self, observers: WorkObservers) -> Self {
+        let threads = Threads { observers: Arc::new(observers), ..(*self.workers).clone() };
+        PoolExecutor::of(threads).with_options(self.options)
     }
 }
 
 /// What makes workers of threads.
 #[derive(Clone)]
-struct Threads {
+pub struct Threads {
     kernels: Arc<dyn Kernels>,
     observers: Arc<WorkObservers>,
     threads: usize,

@@ -28,14 +28,14 @@ thread_local! {
 /// Among runs that have something to do, the one goes next for which threads have worked least. Threads start with the
 /// first run, sleep while there is nothing to do, and go with the pool: which lives as long as an executor or a run
 /// holds it.
-pub struct WorkerPool {
+pub(super) struct WorkerPool {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What the threads of a pool share.
 pub(super) struct Shared {
-    workers: Box<dyn Workers>,
+    workers: Arc<dyn Workers>,
     runs: Mutex<Vec<Arc<ActiveRun>>>,
     /// How many runs there are: with one alone, its threads need not look for others.
     active: AtomicUsize,
@@ -50,9 +50,9 @@ pub(super) struct Shared {
 
 impl WorkerPool {
     /// Threads over some workers. None starts before there is a run.
-    pub fn new(workers: impl Workers) -> Arc<Self> {
+    pub(super) fn new(workers: Arc<dyn Workers>) -> Arc<Self> {
         let shared = Arc::new(Shared {
-            workers: Box::new(workers),
+            workers,
             runs: Mutex::default(),
             active: AtomicUsize::new(0),
             wake: Condvar::new(),
@@ -66,7 +66,7 @@ impl WorkerPool {
     }
 
     /// Starts a run.
-    pub fn submit(self: &Arc<Self>, graph: TaskGraph, options: &ExecutorOptions) -> Run {
+    pub(super) fn submit(self: &Arc<Self>, graph: TaskGraph, options: &ExecutorOptions) -> Run {
         let _span = tracing::info_span!("submit", tasks = graph.len()).entered();
         let clock = RunClock::start();
         let started = SystemTime::now();

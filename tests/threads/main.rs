@@ -8,13 +8,17 @@ mod faults;
 mod kernels;
 mod laws;
 mod observing;
+mod on_threads;
 #[path = "../tasks/plans.rs"]
 #[allow(dead_code)]
 mod plans;
 mod retries;
+#[path = "../common/scene.rs"]
 mod scene;
 mod sharing;
 mod spill;
 mod stages;
+#[path = "../report/trace_format.rs"]
+mod trace_format;
 #[path = "../common/witness.rs"]
 mod witness;

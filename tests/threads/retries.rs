@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use leafhold::lower::Fragment;
 use leafhold::run::{
-    Attempt, Envelope, Executor, ExecutorOptions, KernelError, Kernels, LocalExecutor, Measured, RunCause, SlotData,
-    TaskContext, TaskOutput, TaskState, Worker, WorkerLost, WorkerPool, Workers, run_fragment,
+    Attempt, Envelope, Executor, ExecutorOptions, KernelError, Kernels, LocalExecutor, Measured, PoolExecutor,
+    RunCause, SlotData, TaskContext, TaskOutput, TaskState, Worker, WorkerLost, Workers, run_fragment,
 };
 use parking_lot::Mutex;
 
@@ -148,11 +148,8 @@ impl Worker for MoodyWorker {
 fn a_worker_that_goes_away_loses_its_attempt_and_another_one_follows() {
     for (times, retries) in [(1, 1), (2, 3), (1, 0)] {
         let mut scene = Scene::shuffle(&partitions());
-        let pool = WorkerPool::new(Moody { whim: Whim::Leaves, times });
-        let options = ExecutorOptions::default().with_retries(retries).with_observer(scene.heard.clone());
-        let result = pool.submit(scene.graph(), &options).wait();
-        drop(pool);
-        match result {
+        let executor = PoolExecutor::of(Moody { whim: Whim::Leaves, times }).with_retries(retries);
+        match scene.run_on(executor) {
             Ok(outcome) => {
                 assert!(times <= retries);
                 assert_eq!(rows(&outcome).len(), 24);
@@ -181,11 +178,10 @@ fn a_worker_that_goes_away_loses_its_attempt_and_another_one_follows() {
 
 #[test]
 fn a_worker_that_panics_ends_the_run_and_the_pool_goes_on() {
-    let pool = WorkerPool::new(Moody { whim: Whim::Panics, times: 1 });
+    let executor = PoolExecutor::of(Moody { whim: Whim::Panics, times: 1 });
     for _ in 0..3 {
         let mut scene = Scene::shuffle(&partitions());
-        let options = ExecutorOptions::default().with_observer(scene.heard.clone());
-        let error = pool.submit(scene.graph(), &options).wait().unwrap_err();
+        let error = scene.run_on(executor.clone()).unwrap_err();
         assert_eq!(error.cause, RunCause::Worker("a worker panics".to_owned()));
         assert_eq!(error.report.tasks.len(), scene.tasks);
         scene.assert_heard();

@@ -12,6 +12,8 @@ mod observing;
 #[allow(dead_code)]
 mod plans;
 mod program;
+#[path = "../common/scene.rs"]
+mod run_scene;
 mod scene;
 mod serving;
 mod sharing;

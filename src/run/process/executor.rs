@@ -1,9 +1,5 @@
-use std::sync::Arc;
-
 use super::ProcessWorkers;
-use crate::lower::TaskGraph;
-use crate::run::work::ObserverRequest;
-use crate::run::{Executor, ExecutorOptions, Observer, Run, WorkerPool};
+use crate::run::PoolExecutor;
 
 /// Runs task graphs on worker processes.
 ///
@@ -24,51 +20,11 @@ use crate::run::{Executor, ExecutorOptions, Observer, Run, WorkerPool};
 /// });
 /// let executor = ProcessExecutor::new(workers).with_retries(2);
 /// ```
-#[derive(Clone)]
-pub struct ProcessExecutor {
-    pool: Arc<WorkerPool>,
-    options: ExecutorOptions,
-}
+pub type ProcessExecutor = PoolExecutor<ProcessWorkers>;
 
-impl ProcessExecutor {
+impl PoolExecutor<ProcessWorkers> {
     /// An executor of these workers.
     pub fn new(workers: ProcessWorkers) -> Self {
-        ProcessExecutor { pool: WorkerPool::new(workers), options: ExecutorOptions::default() }
-    }
-
-    /// Runs with these options from here on; clones that were made before keep theirs.
-    pub fn with_options(mut self, options: ExecutorOptions) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Adds an observer of every run.
-    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.options = self.options.with_observer(observer);
-        self
-    }
-
-    /// Has an observer watch each attempt where it runs: see [`ExecutorOptions::with_work_observer`].
-    pub fn with_work_observer(mut self, request: ObserverRequest) -> Self {
-        self.options = self.options.with_work_observer(request);
-        self
-    }
-
-    /// Tries a task again whose worker went away, so many times; without, it is lost, and the run fails.
-    pub fn with_retries(mut self, retries: u32) -> Self {
-        self.options = self.options.with_retries(retries);
-        self
-    }
-
-    /// Bounds the bytes that are kept for readers: see [`ExecutorOptions::memory_limit`].
-    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
-        self.options = self.options.with_memory_limit(bytes);
-        self
-    }
-}
-
-impl Executor for ProcessExecutor {
-    fn submit(&self, graph: TaskGraph) -> Run {
-        self.pool.submit(graph, &self.options)
+        PoolExecutor::of(workers)
     }
 }

@@ -1,4 +1,5 @@
-//! A run on threads, and what must hold however it ends.
+//! A run on some executor, and what must hold however it ends. Each test program uses a part.
+#![allow(dead_code)]
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,13 +8,13 @@ use leafhold::leaf::release;
 use leafhold::lower::{TaskGraph, lower};
 use leafhold::optimize::Partitioning;
 use leafhold::run::{
-    Executor, ExecutorOptions, LocalExecutor, Observer, Outcome, RunError, RunReport, Submitted, TaskEvent, TaskState,
+    Executor, Observer, Outcome, PoolExecutor, RunError, RunReport, Submitted, TaskEvent, TaskState, Workers,
 };
 use parking_lot::Mutex;
 
-use crate::behaviour::Behaving;
 use crate::kernels::{Row, rows_of};
 use crate::plans::{Builder, Counts, Node, numbers};
+use crate::trace_format::check_report;
 
 /// What an observer hears of one run.
 #[derive(Default)]
@@ -75,18 +76,10 @@ impl Scene {
         self.graph.take().unwrap()
     }
 
-    /// An executor that does as the rows say, and tells this scene.
-    pub fn executor(&self, threads: usize, options: ExecutorOptions) -> LocalExecutor {
-        let executor = LocalExecutor::new(Arc::new(Behaving::default()), threads);
-        executor
-            .with_work_observers(crate::witness::observers())
-            .with_options(options.with_observer(self.heard.clone()))
-    }
-
-    /// Runs the scene to its end.
-    pub fn run(&mut self, threads: usize, options: ExecutorOptions) -> Result<Outcome, Box<RunError>> {
+    /// Runs the scene to its end, and hears of it.
+    pub fn run_on<W: Workers>(&mut self, executor: PoolExecutor<W>) -> Result<Outcome, Box<RunError>> {
         let graph = self.graph();
-        self.executor(threads, options).submit(graph).wait()
+        executor.with_observer(self.heard.clone()).submit(graph).wait()
     }
 
     /// What holds of every run, once its executor is gone: every task ended once, every future was let go once, no thread
@@ -95,6 +88,7 @@ impl Scene {
         let each_once: Vec<usize> = (0..self.tasks).collect();
         assert_eq!(report.tasks.iter().map(|event| event.task).collect::<Vec<_>>(), each_once, "law T1");
         self.assert_heard();
+        check_report(report);
         self.assert_nothing_left();
     }
 
