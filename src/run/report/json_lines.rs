@@ -70,12 +70,14 @@ impl RunReport {
             }
         }
         text.push_str("}\n");
+        let mut text = text.into_bytes();
         for event in &self.tasks {
-            // Strings and numbers alone: this cannot fail.
-            text.push_str(&serde_json::to_string(event).unwrap_or_default());
-            text.push('\n');
+            // Strings and numbers alone, into memory: this cannot fail.
+            let _ = serde_json::to_writer(&mut text, event);
+            text.push(b'\n');
         }
-        text
+        // JSON is UTF-8.
+        String::from_utf8(text).unwrap_or_default()
     }
 
     /// Reads what [`to_json_lines`](RunReport::to_json_lines) wrote. Blank lines are skipped.

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::counters::counters;
@@ -138,11 +139,15 @@ fn describe<'a>(event: &'a TaskEvent, slice: &Slice, critical: bool) -> (&'stati
     }
 }
 
-/// Events that are written, and where each goes.
+/// Events that are written, and where each goes. Many events, so one text for all of them.
 #[derive(Default)]
 struct Trace {
-    names: Vec<String>,
-    events: Vec<(Order, String)>,
+    /// Events that name something: they come first.
+    names: Vec<Vec<u8>>,
+    /// All others, as they came.
+    text: Vec<u8>,
+    /// Where each of the others stands in the text.
+    events: Vec<(Order, Range<usize>)>,
     never_ran: bool,
 }
 
@@ -150,23 +155,34 @@ impl Trace {
     /// Names a process or a thread.
     fn name(&mut self, what: &'static str, pid: usize, tid: usize, name: &str) {
         let args = Args::Name { name };
-        self.names.push(text(&TraceEvent { ph: "M", name: what, pid, tid, args, ..Default::default() }));
+        let mut text = Vec::new();
+        write(&mut text, &TraceEvent { ph: "M", name: what, pid, tid, args, ..Default::default() });
+        self.names.push(text);
     }
 
     fn add(&mut self, kind: u8, task: usize, event: TraceEvent<'_>) {
-        self.events.push(((event.ts, task, kind), text(&event)));
+        let start = self.text.len();
+        write(&mut self.text, &event);
+        self.events.push(((event.ts, task, kind), start..self.text.len()));
     }
 
     /// One event a line.
     fn into_text(mut self) -> String {
         self.events.sort_by_key(|(order, _)| *order);
-        let lines = self.names.iter().chain(self.events.iter().map(|(_, line)| line));
-        let lines: Vec<&str> = lines.map(String::as_str).collect();
-        format!("{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n{}\n]}}\n", lines.join(",\n"))
+        let mut text = Vec::with_capacity(self.text.len() + 2 * self.events.len() + 256);
+        text.extend_from_slice(b"{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
+        let lines = self.events.into_iter().map(|(_, range)| &self.text[range]);
+        for (at, line) in self.names.iter().map(Vec::as_slice).chain(lines).enumerate() {
+            text.extend_from_slice(if at == 0 { b"" } else { b",\n" });
+            text.extend_from_slice(line);
+        }
+        text.extend_from_slice(b"\n]}\n");
+        // JSON is UTF-8.
+        String::from_utf8(text).unwrap_or_default()
     }
 }
 
-/// Strings and numbers alone: this cannot fail.
-fn text(event: &TraceEvent<'_>) -> String {
-    serde_json::to_string(event).unwrap_or_default()
+/// Strings and numbers alone, into memory: this cannot fail.
+fn write(text: &mut Vec<u8>, event: &TraceEvent<'_>) {
+    let _ = serde_json::to_writer(text, event);
 }
