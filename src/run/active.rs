@@ -76,11 +76,11 @@ impl ActiveRun {
         let next = match job {
             Job::Cancel => self.locked(after, stay, |schedule, after| schedule.cancel(self.clock.now(), after)),
             Job::Arrival(index, reader, place) => self.receive(index, reader, place, after, stay),
-            Job::Attempt(assignment) => self.execute(assignment, worker, after, stay),
+            Job::Attempt(assignment) => self.execute(assignment, worker, begun, after, stay),
         };
         self.work.fetch_add((self.clock.now() - begun).as_nanos() as u64, Ordering::Relaxed);
         if next.is_none() {
-            self.let_go();
+            self.let_go(after);
         }
         next
     }
@@ -93,6 +93,7 @@ impl ActiveRun {
         change: impl FnOnce(&mut Schedule, &mut Aftermath),
     ) -> Option<Job> {
         let mut schedule = self.schedule.lock();
+        schedule.record(after);
         change(&mut schedule, after);
         let next = if stay { schedule.take() } else { None };
         self.publish(&schedule);
@@ -118,9 +119,10 @@ impl ActiveRun {
         if let Err(panic) = dropped {
             self.fail(RunCause::Worker(panic_text(&*panic)));
         }
-        for event in after.events.drain(..) {
-            self.observe(|observer| observer.on_event(&event));
+        for event in &after.events[after.heard..] {
+            self.observe(|observer| observer.on_event(event));
         }
+        after.heard = after.events.len();
     }
 
     /// The run fails for a reason that lies outside of its tasks.
@@ -147,8 +149,9 @@ impl ActiveRun {
     }
 
     /// Whoever had a hand in the run has none any more; the last one closes the books.
-    fn let_go(&self) {
+    fn let_go(&self, after: &mut Aftermath) {
         let mut schedule = self.schedule.lock();
+        schedule.record(after);
         schedule.hands -= 1;
         self.close_if_over(schedule);
     }
@@ -195,7 +198,7 @@ impl ActiveRun {
                 schedule.cancel(self.clock.now(), &mut after);
                 drop(schedule);
                 self.settle(&mut after);
-                self.let_go();
+                self.let_go(&mut after);
             } else if schedule.is_over() && schedule.hands == 0 && !schedule.closing {
                 self.close_if_over(schedule);
             } else {
@@ -210,8 +213,10 @@ impl ActiveRun {
     }
 
     /// Something panicked that never should: the run ends as it is.
-    pub(super) fn break_off(&self, panic: String) {
+    pub(super) fn break_off(&self, panic: String, after: &mut Aftermath) {
+        self.settle(after);
         let mut schedule = self.schedule.lock();
+        schedule.record(after);
         schedule.fail(0, RunCause::Worker(panic));
         schedule.broken = true;
         self.cancelled.set();

@@ -2,6 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use smallvec::SmallVec;
 
+use super::event_log::EventLog;
 use super::schedule::{Aftermath, Schedule};
 use super::store::{Held, Use};
 use super::{Outcome, RunCause, RunError, RunReport, TaskState};
@@ -11,17 +12,13 @@ impl Schedule {
     /// Closes the books of a run that is over, and makes the result.
     pub(super) fn finish(&mut self, started: SystemTime, now: Duration, workers: usize, after: &mut Aftermath) {
         let mut report = std::mem::take(&mut self.report);
-        let events = std::mem::take(&mut self.events);
         // A graph that is none had no protocol: nothing of it ran.
-        let ended = events.into_iter().enumerate().map(|(task, event)| {
-            event.unwrap_or_else(|| {
-                let event = self.unstarted(task, TaskState::Cancelled, now);
-                after.events.extend(self.told.then(|| event.clone()));
-                event
-            })
-        });
-        // In place: an event is as large as one that may be missing.
-        report.tasks = ended.collect();
+        for task in self.log.missing() {
+            let event = self.unstarted(task, TaskState::Cancelled, now);
+            after.events.extend(self.told.then(|| event.clone()));
+            self.log.record(event);
+        }
+        report.tasks = std::mem::replace(&mut self.log, EventLog::new(0)).by_task();
         report.started = started;
         report.wall = now;
         report.workers = workers;

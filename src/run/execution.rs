@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::active::ActiveRun;
 use super::reusing::in_memory;
@@ -16,18 +17,18 @@ struct Place {
 }
 
 impl ActiveRun {
-    /// Has a worker run an attempt, and takes in what it says.
+    /// Has a worker run an attempt that was taken at `started`, and takes in what it says.
     pub(super) fn execute(
         &self,
         assignment: Assignment,
         worker: &mut dyn Worker,
+        started: Duration,
         after: &mut Aftermath,
         stay: bool,
     ) -> Option<Job> {
         let (task, number, is_output) = (assignment.task, assignment.number, assignment.is_output);
         let (fragment, stage, partition) = (assignment.fragment.clone(), assignment.stage, assignment.partition);
         let place = || Place { label: fragment.label.clone(), stage, partition };
-        let started = self.clock.now();
         let (ran, finished) = match self.attempt(assignment, worker) {
             Ok((bytes_in, Ok(envelope))) => self.open(envelope, bytes_in, is_output, place),
             Ok((_, Err(lost))) => place().lost(lost),

@@ -15,6 +15,7 @@ mod divide;
 mod enough;
 mod envelope;
 mod error;
+mod event_log;
 mod execution;
 mod executor;
 mod fragment;

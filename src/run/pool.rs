@@ -92,6 +92,7 @@ impl WorkerPool {
         });
         run.observe(|observer| observer.on_submit(&submitted));
         run.settle(&mut after);
+        run.schedule.lock().record(&mut after);
         // Before a worker starts: it must find no handle in our hands when it lets go of a future.
         awaited.into_iter().enumerate().for_each(|(index, handle)| run.await_done(index, &handle));
         if let Err(unknown) = self.shared.workers.observers().check(&options.work_observers, "this executor") {
@@ -200,7 +201,7 @@ impl Shared {
                 let stay = self.active.load(Ordering::Relaxed) <= 1 && until.is_none();
                 let done = AssertUnwindSafe(|| run.perform(job, &mut *worker, &mut after, stay));
                 next = catch_unwind(done).unwrap_or_else(|panic| {
-                    run.break_off(panic_text(&*panic));
+                    run.break_off(panic_text(&*panic), &mut after);
                     None
                 });
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::awaited::{Awaited, Place};
 use super::enough::Enough;
+use super::event_log::EventLog;
 use super::lifecycle::{Answer, Effect, Ignored, Lifecycle, Message, Resource};
 use super::node_rows::NodeRows;
 use super::ready::{Pressure, ReadyQueue};
@@ -27,7 +28,10 @@ pub(super) struct Aftermath {
     pub(super) readers: Vec<PartitionReader>,
     pub(super) stages: Vec<StageState>,
     pub(super) leaves: Vec<Leaf>,
+    /// Events that observers are to hear of, and that are recorded when they have: see [`Schedule::record`].
     pub(super) events: Vec<TaskEvent>,
+    /// How many of them they have heard of.
+    pub(super) heard: usize,
     /// Whoever runs a task should stop.
     pub(super) stop: bool,
 }
@@ -124,7 +128,7 @@ pub(super) struct Schedule {
     /// Futures that are done, and whose data nobody has looked at.
     pub(super) arrived: Vec<usize>,
     pub(super) cancel_asked: bool,
-    pub(super) events: Vec<Option<TaskEvent>>,
+    pub(super) log: EventLog,
     /// Attempts that did not count, of tasks that had some.
     pub(super) attempts: HashMap<usize, Vec<TaskAttempt>>,
     /// What the tasks of a stage do.
@@ -472,10 +476,16 @@ impl Schedule {
             }
             _ => {}
         }
-        if self.told {
-            after.events.push(event.clone());
+        match self.told {
+            true => after.events.push(event),
+            false => self.log.record(event),
         }
-        self.events[task] = Some(event);
+    }
+
+    /// Records the events of which observers have heard. Whoever has some has a hand in the run.
+    pub(super) fn record(&mut self, after: &mut Aftermath) {
+        after.heard = 0;
+        after.events.drain(..).for_each(|event| self.log.record(event));
     }
 
     fn note_attempt(&mut self, task: usize, number: u32, ran: Option<&mut Ran>) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::awaited::{Awaited, ReadKey};
 use super::enough::enough_of;
+use super::event_log::EventLog;
 use super::lifecycle::{Lifecycle, Resource, Topology, TopologyError};
 use super::node_rows::NodeRows;
 use super::ready::ReadyQueue;
@@ -48,7 +49,7 @@ impl Schedule {
             ready_at: vec![None; tasks],
             arrived: Vec::new(),
             cancel_asked: false,
-            events: (0..tasks).map(|_| None).collect(),
+            log: EventLog::new(tasks),
             attempts: HashMap::new(),
             labels,
             failure: None,
