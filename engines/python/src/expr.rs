@@ -19,6 +19,7 @@ use crate::future::{Handle, Resolver};
 use crate::graph::PyTaskGraph;
 use crate::origin::Origin;
 use crate::run::{PyLocalRun, PyObserver};
+use crate::work;
 
 /// An immutable expression, with strong handles to the futures below it.
 #[pyclass(frozen, module = "leafhold._leafhold", name = "Expr")]
@@ -132,8 +133,8 @@ impl PyExpr {
     }
 
     /// Plans it and starts it on threads of this process. `observers` are called with JSON, see
-    /// [`PyObserver`].
-    #[pyo3(signature = (threads, retries, memory_limit, on_submit=None, on_event=None, on_finish=None))]
+    /// [`PyObserver`]; `work` has those that watch where tasks run, by name.
+    #[pyo3(signature = (threads, retries, memory_limit, on_submit=None, on_event=None, on_finish=None, work=Vec::new()))]
     #[expect(clippy::too_many_arguments, reason = "it is called by name, from one place")]
     fn start(
         &self,
@@ -144,23 +145,27 @@ impl PyExpr {
         on_submit: Option<Py<PyAny>>,
         on_event: Option<Py<PyAny>>,
         on_finish: Option<Py<PyAny>>,
+        work: Vec<(String, Py<PyAny>)>,
     ) -> PyResult<PyLocalRun> {
         let (graph, plan) = self.lowered(py)?;
         let plan = Arc::new(plan);
         let mut options = ExecutorOptions::default().with_retries(retries).with_failures_retried();
         options.memory_limit = memory_limit;
+        let (observers, requests) = work::observers(work);
+        options.work_observers = requests;
         if on_submit.is_some() || on_event.is_some() || on_finish.is_some() {
             options =
                 options.with_observer(Arc::new(PyObserver { on_submit, on_event, on_finish, plan: plan.clone() }));
         }
-        Ok(PyLocalRun::start(py, graph, plan, threads, options))
+        Ok(PyLocalRun::start(py, graph, plan, threads, observers, options))
     }
 
     /// Plans it and makes tasks of the plan. What may not be shared between runs (it calls `now()` or
-    /// `random()`) gets the run's nonce into its key.
-    fn lower(&self, py: Python<'_>, nonce: &str) -> PyResult<PyTaskGraph> {
+    /// `random()`) gets the run's nonce into its key, and so does all of a run that shares nothing.
+    #[pyo3(signature = (nonce, alone=false))]
+    fn lower(&self, py: Python<'_>, nonce: &str, alone: bool) -> PyResult<PyTaskGraph> {
         let (graph, plan) = self.lowered(py)?;
-        PyTaskGraph::new(py, graph, plan, nonce)
+        PyTaskGraph::new(py, graph, plan, nonce, alone)
     }
 }
 

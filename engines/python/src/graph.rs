@@ -34,7 +34,7 @@ struct TaskName {
 }
 
 impl PyTaskGraph {
-    pub fn new(py: Python<'_>, graph: TaskGraph, plan: PlanOutline, nonce: &str) -> PyResult<Self> {
+    pub fn new(py: Python<'_>, graph: TaskGraph, plan: PlanOutline, nonce: &str, alone: bool) -> PyResult<Self> {
         let mut fragments: Vec<Py<PyBytes>> = Vec::new();
         let mut by_token = std::collections::HashMap::new();
         let mut names: Vec<TaskName> = Vec::with_capacity(graph.len());
@@ -51,6 +51,7 @@ impl PyTaskGraph {
                         .or_insert((fragments.len() - 1, !task.fragment.is_deterministic()))
                 }
             };
+            let single = single || alone;
             let context = context(&graph, id, &names, single.then_some(nonce));
             let key = format!("leafhold-{}-{}", task.token, context.short());
             names.push(TaskName { key, single, fragment });
@@ -91,7 +92,7 @@ impl PyTaskGraph {
     }
 
     /// The tasks, producers first: dicts of `key`, `fragment` (index), `partition`, `ports`, `single`,
-    /// `label` and `inputs`: for each slot its sources, each a tuple `("task", index, port)`,
+    /// `label`, `stage`, `token` and `inputs`: for each slot its sources, each a tuple `("task", index, port)`,
     /// `("future", leaf, partition, schema, nested, handle, origin)` or `("data", table)`.
     fn tasks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let tasks = PyList::empty(py);
@@ -111,6 +112,8 @@ impl PyTaskGraph {
             entry.set_item("partition", task.partition)?;
             entry.set_item("ports", task.fragment.output.ports())?;
             entry.set_item("label", &task.fragment.label)?;
+            entry.set_item("stage", task.stage)?;
+            entry.set_item("token", task.token.to_string())?;
             entry.set_item("inputs", inputs)?;
             tasks.append(entry)?;
         }

@@ -20,6 +20,7 @@ mod origin;
 mod report;
 mod run;
 mod tokenize;
+mod work;
 
 use pyo3::prelude::*;
 

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 
 use crate::future::Handle;
 use crate::report::{PyReport, event_lines};
+use crate::work;
 
 /// The book of one run. All times are nanoseconds since its start.
 #[pyclass(frozen, module = "leafhold._leafhold", name = "Ledger")]
@@ -30,6 +31,8 @@ struct Word {
     worker: Option<String>,
     host: Option<String>,
     started: Option<u64>,
+    /// What observers of work say, as JSON.
+    observed: Option<String>,
 }
 
 /// What a worker says of an execution that ended.
@@ -65,7 +68,7 @@ impl From<Word> for Execution {
             worker: word.worker.map(Into::into),
             host: word.host.map(Into::into),
             started: word.started.map(Duration::from_nanos),
-            ..Execution::default()
+            observed: word.observed.as_deref().map(work::observed).unwrap_or_default(),
         }
     }
 }
@@ -101,7 +104,7 @@ impl PyLedger {
 
 #[pymethods]
 impl PyLedger {
-    /// An execution of a task began: a dict of `id`, `worker`, `host` and `started`.
+    /// An execution of a task began: a dict of `id`, `worker`, `host`, `started` and `observed`.
     fn started(&self, py: Python<'_>, task: usize, word: Word, now: u64) {
         self.with(py, |ledger| ledger.started(task, word.into(), Duration::from_nanos(now)));
     }

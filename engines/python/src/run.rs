@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use leafhold::explain::PlanOutline;
 use leafhold::lower::TaskGraph;
+use leafhold::run::work::WorkObservers;
 use leafhold::run::{
     Canceller, Executor, ExecutorOptions, LocalExecutor, Observer, Outcome, RunError, RunReport, Submitted, TaskEvent,
 };
@@ -33,11 +34,13 @@ impl PyLocalRun {
         graph: TaskGraph,
         plan: Arc<PlanOutline>,
         threads: usize,
+        observers: WorkObservers,
         options: ExecutorOptions,
     ) -> Self {
         let ending = Arc::new((Mutex::new(None), Condvar::new()));
         let told = ending.clone();
-        let executor = LocalExecutor::new(Arc::new(DataFusionKernels), threads).with_options(options);
+        let executor = LocalExecutor::new(Arc::new(DataFusionKernels), threads);
+        let executor = executor.with_work_observers(observers).with_options(options);
         let run = py.detach(|| executor.submit(graph));
         let canceller = run.canceller();
         std::thread::spawn(move || {

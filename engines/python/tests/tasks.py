@@ -187,6 +187,49 @@ class Failing:
         return fail(self.text)
 
 
+class Witness:
+    """An observer of work that says where it was called, for what, and in which order."""
+
+    def __init__(self) -> None:
+        self.began: list[Any] = []
+
+    def on_start(self, context: dict[str, Any]) -> None:
+        import os
+        import threading
+
+        self.began.append((context, os.getpid(), threading.get_ident(), time.monotonic_ns()))
+
+    def on_end(self, context: dict[str, Any], outcome: dict[str, Any]) -> Any:
+        import os
+        import threading
+
+        [[began, at]] = [[word, word[3]] for word in self.began if word[0] == context][-1:]
+        return {
+            "pid": os.getpid(),
+            "same_thread": began[1:3] == (os.getpid(), threading.get_ident()),
+            "context": context,
+            "outcome": outcome,
+            "time_us": (time.monotonic_ns() - at) / 1e3,
+        }
+
+
+class Angry:
+    """An observer of work that raises."""
+
+    def __init__(self, when: str) -> None:
+        self.when = when
+
+    def on_start(self, context: dict[str, Any]) -> None:
+        if self.when == "start":
+            raise RuntimeError("angry")
+
+    def on_end(self, context: dict[str, Any], outcome: dict[str, Any]) -> Any:
+        if self.when == "end":
+            raise RuntimeError("angry")
+        # JSON has no such thing.
+        return {"set": {1}}
+
+
 class Deadly:
     """A table whose readers die, once it is known that they began."""
 

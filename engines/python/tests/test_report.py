@@ -26,7 +26,7 @@ import pytest
 import trace_format
 from conftest import TOTALS, collect, rows, totals, wait_until
 from leafhold._run import Run
-from tasks import Deadly, Failing, Gated, Large, Slow, Waiting, arrow, fail, numbers, same
+from tasks import Angry, Deadly, Failing, Gated, Large, Slow, Waiting, Witness, arrow, fail, numbers, same
 
 WANTED = [(0, 24, 4), (1, 12, 2)]
 BOTH = pytest.mark.parametrize("executor", ["cluster", "local"])
@@ -735,6 +735,86 @@ def test_law_t4_observers_may_use_the_client(client: Any, executor: str) -> None
     assert seen == len(run.report) * [1]
 
 
+@BOTH
+def test_law_t4_observers_of_work_are_called_where_the_task_runs(client: Any, executor: str) -> None:
+    frame = totals(lh.from_futures(client.map(numbers, range(3), pure=False)))
+    watch = Watch()
+    run = watch.run(frame, _of(client, executor), work_observers={"witness": Witness(), "other": Witness()})
+    assert rows(run.result()) == WANTED
+    report = watch.check(run)
+    pids = set(client.run(os.getpid).values()) if executor == "cluster" else {os.getpid()}
+    assert report.is_ok
+    for event in _states(report, "ok"):
+        assert set(event["observed"]) == {"witness", "other"}
+        said = event["observed"]["witness"]
+        assert said["pid"] in pids and said["same_thread"]
+        assert said["outcome"] == {"state": "ok", "rows": event["rows"], "error": None}
+        context = said["context"]
+        assert {name: context[name] for name in ("label", "stage", "partition", "worker")} == {
+            name: event[name] for name in ("label", "stage", "partition", "worker")
+        }
+        assert context.get("host") == event.get("host") and len(context["task"]) == 64
+        # Around the attempt, and no part of it.
+        assert said["time_us"] >= event["ended_us"] - event["started_us"] or executor == "local"
+    # It reads back, and has a column.
+    assert lh.RunReport.from_jsonl(report.to_jsonl()) == report
+    assert report.to_pandas()["observed"].map(lambda said: said["witness"]["outcome"]["state"]).eq("ok").all()
+    # Other runs are as they were.
+    assert all("observed" not in event for event in frame.run(_of(client, executor)).report)
+
+
+@BOTH
+def test_law_t4_observers_of_work_hear_of_failures(client: Any, executor: str) -> None:
+    lazy = lh.from_futures(client.map(numbers, range(2), pure=False), name="t")
+    run = lh.sql("select 1 / (a - 10) as b from t", t=lazy).run(_of(client, executor), work_observers={"w": Witness()})
+    with pytest.raises(lh.ComputeError):
+        run.result()
+    [failed] = _states(run.report, "failed")
+    outcome = failed["observed"]["w"]["outcome"]
+    assert (outcome["state"], outcome["rows"]) == ("failed", None) and "ivide by zero" in outcome["error"]
+
+
+def test_law_t4_observers_of_work_see_every_attempt(client: Any, tmp_path: Path) -> None:
+    frame = lh.sql("select sum(a) as s from t", t=_lazy(client, "cluster", [Failing("now and then", str(tmp_path), 2)]))
+    run = frame.run(client, retries=2, work_observers={"w": Witness()})
+    assert run.result().to_pydict() == {"s": [10]}
+    [tried] = [event for event in run.report if event.get("attempts")]
+    states = [attempt["observed"]["w"]["outcome"]["state"] for attempt in tried["attempts"]]
+    assert [*states, tried["observed"]["w"]["outcome"]["state"]] == ["failed", "failed", "ok"]
+
+
+@BOTH
+@pytest.mark.parametrize("when", ["start", "end", "in what it says"])
+def test_law_t4_observers_of_work_that_raise_harm_nobody(client: Any, executor: str, when: str) -> None:
+    frame = totals(lh.from_futures(client.map(numbers, range(3), pure=False)))
+    run = frame.run(_of(client, executor), work_observers={"angry": Angry(when), "calm": Witness()})
+    assert rows(run.result()) == WANTED
+    for event in _states(run.report, "ok"):
+        wrong = event["observed"]["angry"]["error"]
+        assert ("TypeError" if when == "in what it says" else "RuntimeError: angry") in wrong
+        assert event["observed"]["calm"]["outcome"]["state"] == "ok"
+
+
+def test_law_t4_observers_of_work_watch_work_that_the_cluster_has(client: Any) -> None:
+    frame = totals(lh.from_futures(client.map(numbers, range(3), pure=False)))
+    kept = frame.persist(client)
+    assert rows(kept.compute(client)) == WANTED
+    report = frame.run(client, work_observers={"w": Witness()}).report
+    assert _states(report, "ok") and not _states(report, "cached")
+    del kept, frame
+    collect()
+
+
+def test_law_t4_observers_of_work_that_are_none(client: Any) -> None:
+    frame = lh.from_arrow(arrow(0))
+    with pytest.raises(lh.PlanError, match="on_end"):
+        frame.run(work_observers={"o": print})
+    locked = Witness()
+    locked.began.append(threading.Lock())
+    with pytest.raises(lh.PlanError, match="'o' cannot be sent to workers"):
+        frame.run(client, work_observers={"o": locked})
+
+
 def test_a_handler_of_somebody_elses_stays(client: Any) -> None:
     heard: list[Any] = []
     client.subscribe_topic("all", heard.append)
@@ -899,6 +979,7 @@ def _word(chance: random.Random, now: int) -> dict[str, Any]:
         "bytes_out": 0,
         "rows": 1,
         "node_rows": [1, None],
+        "observed": chance.choice([None, '{"w": {"time_us": 1}}', "nonsense"]),
         "peak_memory": chance.choice([None, 1 << 20]),
         "error": None,
     }

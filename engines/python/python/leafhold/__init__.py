@@ -30,11 +30,23 @@ from ._frame import Frame, from_arrow, from_futures, sql
 from ._report import RunReport
 from ._run import Run
 from ._tokenize import tokenize
+from ._work import WorkObserver
 from .errors import *  # noqa: F403
 
 __version__: str = _leafhold.__version__
 
-__all__ = ["Frame", "Run", "RunReport", "from_arrow", "from_futures", "sql", "tokenize", "errors", *errors.__all__]
+__all__ = [
+    "Frame",
+    "Run",
+    "RunReport",
+    "WorkObserver",
+    "from_arrow",
+    "from_futures",
+    "sql",
+    "tokenize",
+    "errors",
+    *errors.__all__,
+]
 
 # Releases that are due are carried out while there still is an interpreter.
 atexit.register(_leafhold.close)

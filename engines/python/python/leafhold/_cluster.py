@@ -17,6 +17,7 @@ from ._arrow import concat
 from ._dask import DaskFuture, engine_of, explain, is_open, scheduler_of
 from ._futures import live_future, words
 from ._tasks import task as call
+from ._work import Watch, WorkObserver
 from .errors import (
     ForeignFutureError,
     FutureError,
@@ -33,10 +34,18 @@ EMBEDDED = 1 << 22
 class ClusterRun:
     """A plan that has been sent to a cluster: it owns the futures that its tasks read, and the outputs."""
 
-    def __init__(self, expr: _leafhold.Expr, client: distributed.Client) -> None:
+    def __init__(
+        self,
+        expr: _leafhold.Expr,
+        client: distributed.Client,
+        work_observers: dict[str, WorkObserver] | None = None,
+    ) -> None:
         check_client(client)
         self.client = client
-        self.graph = expr.lower(uuid.uuid4().hex)
+        #: The observers that go with each task, by name.
+        self._watch = Watch.packed(work_observers or {})
+        # What is watched is to run, also if the cluster has it.
+        self.graph = expr.lower(uuid.uuid4().hex, bool(self._watch))
         self.schema: pa.Schema = self.graph.schema
         #: The leaves' futures, and which partitions of which leaves they are.
         self.reads: list[tuple[_worker.LeafRead, DaskFuture]] = []
@@ -155,6 +164,7 @@ class ClusterRun:
             tuple(slots),
             # Equal work is to be an equal task, so only what asks for the time gets it.
             self._started_ns if task["single"] else None,
+            (self._watch, task["token"], task["label"], task["stage"]) if self._watch else None,
             *values,
         )
 

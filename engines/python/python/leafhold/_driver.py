@@ -26,6 +26,7 @@ from ._dask import is_open, settle
 from ._events import events_of
 from ._report import RunReport
 from ._run import Observers, Run, with_report
+from ._work import WorkObserver
 from .errors import ComputeError, FutureError, FutureLostError, LeafholdError, RunCancelledError
 
 #: How long, in seconds, what runs when a run stops may take to say how it ended. Tasks look whether they are still
@@ -41,8 +42,15 @@ class DaskRun(Run):
 
     __slots__ = ("_driver",)
 
-    def __init__(self, expr: _leafhold.Expr, client: distributed.Client, observers: Observers, retries: int) -> None:
-        self._driver = Driver(expr, client, observers, retries)
+    def __init__(
+        self,
+        expr: _leafhold.Expr,
+        client: distributed.Client,
+        observers: Observers,
+        retries: int,
+        work_observers: dict[str, WorkObserver],
+    ) -> None:
+        self._driver = Driver(expr, client, observers, retries, work_observers)
         # The thread knows the driver, and not this: when nobody has this any more, nobody wants the result.
         weakref.finalize(self, self._driver.cancel)
         self._driver.start()
@@ -70,9 +78,16 @@ class DaskRun(Run):
 class Driver:
     """The driver's side of one run."""
 
-    def __init__(self, expr: _leafhold.Expr, client: distributed.Client, observers: Observers, retries: int) -> None:
+    def __init__(
+        self,
+        expr: _leafhold.Expr,
+        client: distributed.Client,
+        observers: Observers,
+        retries: int,
+        work_observers: dict[str, WorkObserver],
+    ) -> None:
         self.client, self.observers, self.retries = client, observers, retries
-        self.cluster = ClusterRun(expr, client)
+        self.cluster = ClusterRun(expr, client, work_observers)
         self.ledger = self.cluster.graph.ledger(retries)
         #: The keys of the tasks that were sent, and which tasks they are. What is heard of others is another run's.
         self.tasks: dict[str, int] = {}

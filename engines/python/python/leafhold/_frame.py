@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from ._futures import LiveFuture, handle_of, live_future_of
 from ._local import LocalRun
 from ._report import RunReport
 from ._run import Observers, Run
+from ._work import WorkObserver, checked
 from .errors import LeafholdError, PlanError, SchemaError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Frame:
         on_event: Callable[[dict[str, Any]], None] | None = None,
         on_finish: Callable[[RunReport], None] | None = None,
         progress: bool = False,
+        work_observers: Mapping[str, WorkObserver] | None = None,
     ) -> Run:
         """Plans the frame and starts it: gives the run, at once. The frame can be run again.
 
@@ -109,6 +111,18 @@ class Frame:
         >>> run.result().to_pydict(), run.report.is_ok, seen
         ({'m': [3]}, True, ['ok'])
 
+        ``work_observers`` are called where a task runs, by their names: see :class:`~leafhold.WorkObserver`. Here, they are
+        called on several threads at once. On a cluster, each attempt has a copy of its own of them, which pickle makes;
+        and tasks that are watched are not shared with other runs, so that they do run. What they say is in the report, by
+        name (``observed``); of one that raises, the report says so, and the task is as it would be without it.
+
+        >>> class Clock:
+        ...     def on_start(self, context): ...
+        ...     def on_end(self, context, outcome):
+        ...         return {"label": context["label"], "state": outcome["state"], "rows": outcome["rows"]}
+        >>> frame.run(work_observers={"clock": Clock()}).report[0]["observed"]["clock"]["state"]
+        'ok'
+
         An error has the report inside:
 
         >>> try:
@@ -121,14 +135,15 @@ class Frame:
             raise PlanError(f"threads={threads!r}; a run needs at least one")
         if retries < 0 or (memory_limit is not None and memory_limit < 0):
             raise PlanError(f"retries={retries!r} and memory_limit={memory_limit!r} count from 0")
+        work = checked(work_observers)
         observers = Observers(on_submit, on_event, on_finish, progress)
         if isinstance(executor, str):
             if executor != "local":
                 raise PlanError(f'executor={executor!r} is neither "local" nor a distributed.Client')
-            return LocalRun(self._expr, observers, threads, retries, memory_limit)
+            return LocalRun(self._expr, observers, threads, retries, memory_limit, work)
         from ._driver import DaskRun
 
-        return DaskRun(self._expr, executor, observers, retries)
+        return DaskRun(self._expr, executor, observers, retries, work)
 
     def compute(self, executor: Literal["local"] | distributed.Client = "local") -> pa.Table:
         """Plans the frame, runs it, and gives its rows: ``run(executor).result()``. Ctrl-C cancels the run.

@@ -11,6 +11,7 @@ from . import _leafhold
 from ._futures import live_future
 from ._report import RunReport
 from ._run import Observers, Run, with_report
+from ._work import Watched, WorkObserver
 from .errors import FutureError, LeafholdError
 
 
@@ -45,6 +46,7 @@ class LocalRun(Run):
         threads: int | None,
         retries: int,
         memory_limit: int | None,
+        work_observers: dict[str, WorkObserver],
     ) -> None:
         self._causes = _Causes(expr, observers)
         self._native = expr.start(
@@ -54,6 +56,7 @@ class LocalRun(Run):
             observers.on_submit if observers.submit else None,
             observers.on_event if observers.event else None,
             self._causes.on_finish,
+            [(name, Watched(observer)) for name, observer in work_observers.items()],
         )
 
     def cancel(self) -> None:

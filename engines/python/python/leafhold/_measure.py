@@ -21,13 +21,14 @@ import pyarrow as pa
 
 from . import _leafhold
 from ._memory import PeakMemory
+from ._work import Watch
 from .errors import RunCancelledError
 
 #: Where workers tell of tasks.
 TOPIC = "leafhold-tasks"
 
 #: The version of what they tell.
-PROTOCOL = 2
+PROTOCOL = 3
 
 #: The most characters of a remote trace: its end says most.
 TRACE = 16_384
@@ -64,7 +65,7 @@ class Execution:
     It says that the task begins, and how it ends. Outside of a worker it says nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watch: tuple | None, partition: int) -> None:
         self.stop = _leafhold.Stop()
         self.worker, self.key = _here()
         self.given: dict[str, Any] = {"rows": 0, "bytes_in": 0, "bytes_out": 0, "node_rows": []}
@@ -80,7 +81,10 @@ class Execution:
                 "address": address,
                 "host": _HOST,
                 "clock": _CLOCK,
+                "observed": None,
             }
+        self._wanted, self._partition = watch, partition
+        self._watching: Watch | None = None
 
     def took(self, tables: list[list[pa.Table]]) -> None:
         """What it reads."""
@@ -94,6 +98,7 @@ class Execution:
 
     def __enter__(self) -> Execution:
         if self.worker is not None:
+            self._begin_watch()
             self.memory.start()
         self.started = time.monotonic_ns()
         if self.worker is not None:
@@ -113,12 +118,25 @@ class Execution:
         if what == "failed":
             lines = "".join(traceback.format_exception(kind, error, trace))
             words = (kind.__name__, str(error), lines[-TRACE:])
-        self._say(what, ended=ended, transfer=_transfer(self.worker, self.key), error=words, **self.given)
+        observed = None
+        if self._watching is not None:
+            rows, text = (self.given["rows"], None) if what == "ok" else (None, None if stopped else str(error))
+            observed = self._watching.ended("cancelled" if stopped else what, rows, text)
+        transfer = _transfer(self.worker, self.key)
+        self._say(what, ended=ended, transfer=transfer, error=words, observed=observed, **self.given)
         if stopped:
             # Should somebody want it after all, it is run again; nobody is to find an error under its key.
             from distributed import Reschedule
 
             raise Reschedule from error
+
+    def _begin_watch(self) -> None:
+        """Tells the observers of the run, if it has any."""
+        if self._wanted is None:
+            return
+        packed, token, label, stage = self._wanted
+        context = {"task": token, "label": label, "stage": stage, "partition": self._partition}
+        self._watching = Watch(packed, context | {"worker": self.word["worker"], "host": _HOST})
 
     def _say(self, what: str, **more: Any) -> None:
         word = self.word | more | {"what": what, "started": self.started, "sent": time.monotonic_ns()}

@@ -51,6 +51,8 @@ class RunReport:
         ``ended_us``, ``transfer_us``); ``rows``, ``bytes_in``, ``bytes_out``; ``error`` with ``kind``, ``message`` and,
         as text, the remote ``trace``. What does not apply may be missing.
 
+        ``observed`` has what the run's ``work_observers`` said of it, by name; attempts that did not count have theirs.
+
         ``peak_memory``, on workers that run on Linux, is the most bytes that the worker's process had resident while
         the task ran, with all that it holds besides. It is missing for tasks that ran at the same time in one process:
         no figure would be that of one of them. Threads of this process share its memory, so here there is none.
@@ -134,7 +136,7 @@ class RunReport:
             row = {name: event.get(name) for name in ("task", "stage", "partition", "label", "state", "worker", "host")}
             row |= {"attempt": event["attempt"]}
             row |= {name: event.get(f"{name}_us") for name in _TIMES}
-            row |= {name: event.get(name) for name in ("rows", "bytes_in", "bytes_out", "peak_memory")}
+            row |= {name: event.get(name) for name in ("rows", "bytes_in", "bytes_out", "peak_memory", "observed")}
             rows.append(
                 row | {"error": error.get("kind"), "message": error.get("message"), "trace": error.get("trace")}
             )

@@ -50,15 +50,17 @@ def run_fragment(
     partition: int,
     slots: tuple[tuple[tuple | None, ...], ...],
     started_ns: int | None,
+    watch: tuple[tuple[tuple[str, bytes], ...], str, str, int] | None,
     *values: Any,
 ) -> Any:
     """Runs a fragment on this worker.
 
     ``slots`` says of each slot what its sources are: a leaf's data, as a ``LeafRead``, or ``None`` for rows of
     Leafhold's own. The values of all sources follow in that order. Gives a table, or a tuple of one per port.
+    ``watch`` has the observers of the run, pickled, and what the task is called for them: token, label and stage.
     What happens here is told to whoever runs a plan with this task in it: see :mod:`leafhold._measure`.
     """
-    with Execution() as execution:
+    with Execution(watch, partition) as execution:
         return _run(execution, wanted, fragment, partition, slots, started_ns, values)
 
 
