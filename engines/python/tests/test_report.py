@@ -303,25 +303,49 @@ def test_sorts_of_many_rows_are_merged_by_ranges(client: Any, executor: str) -> 
 # ---- limits -------------------------------------------------------------------------------------------------------
 
 
+LIMITS = [
+    ("select a + 1 as a from t limit 3", [1, 11, 2]),
+    ("select a from (select a, k from t limit 4) as u where k = 1", [1, 11]),
+]
+
+
+@pytest.mark.parametrize(("query", "wanted"), LIMITS)
+def test_a_limit_here_runs_few_of_many_partitions(query: str, wanted: list[int]) -> None:
+    watch = Watch()
+    frame = _lazy(None, "local", [arrow(part) for part in range(100)])
+    # One thread: two partitions are needed, and what another one did meanwhile would run, too.
+    run = watch.run(lh.sql(query, t=frame), "local", threads=1)
+    assert run.result()["a"].to_pylist() == wanted
+    report = watch.check(run)
+    assert report.is_ok
+    assert [event["partition"] for event in report if event["stage"] == 0 and event["state"] == "ok"] == [0, 1]
+    assert len(_states(report, "skipped")) >= 98
+
+
+@pytest.mark.parametrize(("query", "wanted"), LIMITS)
+def test_a_limit_on_a_cluster_runs_few_of_many_partitions(
+    client: Any, query: str, wanted: list[int], tmp_path: Path
+) -> None:
+    watch = Watch()
+    # What is not needed could not even be read.
+    values = [arrow(0), arrow(1), *(Gated(part, str(tmp_path)) for part in range(2, 100))]
+    run = watch.run(lh.sql(query, t=_lazy(client, "cluster", values)), client)
+    assert run.result(timeout=60)["a"].to_pylist() == wanted
+    report = watch.check(run)
+    assert report.is_ok and len(_states(report, "skipped")) >= 98
+    # At most one of them has begun on each worker.
+    assert len([event for event in report if event.get("attempts")]) <= 2
+    (tmp_path / "open").touch()
+
+
 @BOTH
-def test_a_limit_runs_few_of_many_partitions(client: Any, executor: str) -> None:
-    frame = lh.from_futures(client.map(numbers, range(100), pure=False))
-    for query, expected in (
-        ("select a + 1 as a from t limit 3", [1, 11, 2]),
-        ("select a from (select a, k from t limit 4) as u where k = 1", [1, 11]),
-        ("select a from t where a > 1000 limit 3", []),
-    ):
+def test_a_limit_that_is_never_reached_runs_all(client: Any, executor: str) -> None:
+    frame = lh.from_futures(client.map(numbers, range(40), pure=False))
+    for query, wanted in (("select a from t where a > 1000 limit 3", 0), ("select a from t limit 1000", 80)):
         watch = Watch()
-        run = watch.run(lh.sql(query, t=frame), _of(client, executor), **({"threads": 2} if executor == "local" else {}))
-        assert run.result()["a"].to_pylist() == expected
-        report = watch.check(run)
-        assert report.is_ok
-        ran = [event for event in report if event.get("started_us") is not None]
-        if expected:
-            # Of a hundred partitions two are needed; what is under way beside them may end.
-            assert len(ran) < 40 and len(_states(report, "skipped")) > 60, report.states
-        else:
-            assert not _states(report, "skipped")
+        run = watch.run(lh.sql(query, t=frame), _of(client, executor))
+        assert len(run.result()) == wanted
+        assert watch.check(run).is_ok and not _states(run.report, "skipped")
 
 
 def test_a_limit_on_a_cluster_does_not_wait_for_what_it_does_not_need(client: Any, tmp_path: Path) -> None:
