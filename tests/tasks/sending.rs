@@ -86,6 +86,25 @@ fn a_limit_is_sent_with_the_sources_that_have_enough_and_the_rest_never_is() {
 }
 
 #[test]
+fn a_tree_of_limits_begins_with_its_first_sources() {
+    let graph = limited(64, 8);
+    let mut ledger = Ledger::new(&graph, 0).unwrap();
+    assert_eq!(tasks(&ledger.take_sendable(2, at(0))), [0, 1]);
+    gave(&mut ledger, 0, 1);
+    assert_eq!(tasks(&ledger.take_sendable(2, at(0))), [2, 3]);
+    gave(&mut ledger, 1, 4);
+    // The first limit has its rows, and nobody asks for those of another one before it has told how many.
+    let first = ledger.take_sendable(2, at(0));
+    assert_eq!(first, [Sendable { task: 64, first: vec![(0, 2)] }]);
+    gave(&mut ledger, 64, 5);
+    let root = graph.outputs[0].index();
+    assert_eq!(ledger.take_sendable(2, at(0)), [Sendable { task: root, first: vec![(0, 1)] }]);
+    // A wide engine begins with several limits at once.
+    let mut ledger = Ledger::new(&graph, 0).unwrap();
+    assert_eq!(tasks(&ledger.take_sendable(16, at(0))), (0..16).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_no_limit_needs_may_stop_or_fail() {
     for result in [ExecutionResult::Stopped, ExecutionResult::Failed(TaskError::new("ValueError", "by then"))] {
         let graph = limited(40, 100);

@@ -11,6 +11,8 @@ pub(super) struct Limit {
     /// The tasks that it reads, in order.
     sources: Vec<usize>,
     places: HashMap<usize, usize>,
+    /// About how many tasks one source asks for in turn: more than one, if limits stand below it.
+    below: usize,
     /// How many of them somebody has been asked for.
     asked: usize,
     /// How many of these have not ended.
@@ -35,7 +37,15 @@ enum Needs {
 impl Limit {
     /// The limit of a slot; `None` where the rows of a source cannot be told by its task: one of several ports, one that is
     /// read twice, a leaf.
-    pub(super) fn new(dag: &TaskDag, reader: TaskId, slot: usize, enough: u64) -> Option<Self> {
+    ///
+    /// `width` says how many tasks a task asks for in turn.
+    pub(super) fn new(
+        dag: &TaskDag,
+        reader: TaskId,
+        slot: usize,
+        enough: u64,
+        width: impl Fn(usize) -> usize,
+    ) -> Option<Self> {
         let inputs = dag.inputs(reader).nth(slot)?;
         let task = |input: Input| match input {
             Input::Task { task, .. } if dag[task].fragment.output.ports() == 1 => Some(task.index()),
@@ -44,8 +54,15 @@ impl Limit {
         let sources: Vec<usize> = inputs.map(task).collect::<Option<_>>()?;
         let places: HashMap<usize, usize> = sources.iter().enumerate().map(|(place, task)| (*task, place)).collect();
         let simple = sources.len() > 1 && places.len() == sources.len();
+        let below = sources.first().map_or(1, |first| width(*first));
         let (asked, open, counted, rows) = (0, 0, 0, 0);
-        simple.then_some(Limit { slot, enough, sources, places, asked, open, counted, rows, needs: Needs::Unknown })
+        let limit = Limit { slot, enough, sources, places, below, asked, open, counted, rows, needs: Needs::Unknown };
+        simple.then_some(limit)
+    }
+
+    /// About how many tasks it asks for, those of its sources included.
+    pub(super) fn width(&self) -> usize {
+        self.sources.len().saturating_mul(self.below)
     }
 
     /// The tasks that the slot reads, in order.
@@ -99,9 +116,10 @@ impl Limit {
         true
     }
 
-    /// The sources to ask for next: as many again as so far, and at least `width`, when fewer than that are under way.
+    /// The sources to ask for next: as many again as so far, and at least what gives `width` tasks, when fewer than that
+    /// are under way.
     pub(super) fn ask(&mut self, width: usize, has_ended: impl Fn(usize) -> bool) -> Vec<usize> {
-        let width = width.max(1);
+        let width = width.div_ceil(self.below).max(1);
         if self.needs != Needs::Unknown || self.open >= width {
             return Vec::new();
         }

@@ -37,12 +37,14 @@ pub(super) struct Sending {
 
 impl Sending {
     pub(super) fn new(dag: &TaskDag) -> Self {
-        let mut limits = HashMap::new();
+        let mut limits: HashMap<usize, Vec<Limit>> = HashMap::new();
         let enough = enough_of(dag);
         if !enough.is_empty() {
             for (id, task) in dag.ids().zip(dag.tasks()) {
                 let slots = enough.get(&task.stage).into_iter().flatten();
-                let of_task: Vec<Limit> = slots.filter_map(|(slot, rows)| Limit::new(dag, id, *slot, *rows)).collect();
+                let width = |task| limits.get(&task).map_or(1, |below| below.iter().map(Limit::width).sum());
+                let limit = |(slot, rows): &(usize, u64)| Limit::new(dag, id, *slot, *rows, width);
+                let of_task: Vec<Limit> = slots.filter_map(limit).collect();
                 if !of_task.is_empty() {
                     limits.insert(id.index(), of_task);
                 }
@@ -87,6 +89,7 @@ impl Ledger {
     /// a graph without limits these are all of them, the first time.
     ///
     /// Below a limit it is given some sources, and more, as many again as so far, when fewer than `width` are under way.
+    /// Of limits over limits, which a tree is made of, those that come first go first.
     /// Whoever needs the limit's rows waits until it is known which sources have enough of them. What is heard of tasks
     /// that were not given yet is another run's, and does not count.
     ///
