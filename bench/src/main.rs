@@ -15,6 +15,7 @@ mod processes;
 mod python;
 mod quality;
 mod report;
+mod reporting;
 mod rules;
 mod tables;
 mod threads;

@@ -1,7 +1,6 @@
 //! What the threads of the local executor add to a task.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::ensure;
 use arrow_array::{Int64Array, RecordBatch};
@@ -9,14 +8,13 @@ use leafhold::expr::{Frame, col, lit};
 use leafhold::leaf::{Leaf, Values};
 use leafhold::lower::{Fragment, TaskGraph, lower};
 use leafhold::optimize::Planner;
-use leafhold::run::{
-    Executor, KernelError, Kernels, LocalExecutor, Observer, SlotData, TaskContext, TaskEvent, TaskOutput,
-};
+use leafhold::run::{Executor, KernelError, Kernels, LocalExecutor, SlotData, TaskContext, TaskOutput};
 use leafhold_datafusion::{DataFusionKernels, EngineFunctions};
 
 use crate::measure::{Minimum, timed};
 use crate::python::{self, DASK};
 use crate::report::Row;
+use crate::reporting;
 
 /// Tasks that do nothing.
 const TRIVIAL: usize = 100_000;
@@ -33,16 +31,6 @@ impl Kernels for Nothing {
     fn run(&self, fragment: &Fragment, _: Vec<SlotData>, _: &TaskContext) -> Result<TaskOutput, KernelError> {
         let ports = (0..fragment.output.ports()).map(|_| vec![self.0.clone()]).collect();
         Ok(TaskOutput { ports, node_rows: Vec::new() })
-    }
-}
-
-/// An observer that does as little as one can.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Observer for Count {
-    fn on_event(&self, _: &TaskEvent) {
-        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -73,12 +61,12 @@ fn per_task(executor: &LocalExecutor, graph: &TaskGraph, repetitions: usize) -> 
     Ok(time.get() * 1e3 / graph.len() as f64)
 }
 
-/// Microseconds per task: of tasks that do nothing, beside peers; of the same with an observer; of small ones.
+/// Microseconds per task: of tasks that do nothing, beside peers; of small ones; and what observers and reports take of
+/// both.
 pub fn rows(repetitions: usize) -> anyhow::Result<Vec<Row>> {
     let trivial = graph(TRIVIAL)?;
     let nothing = LocalExecutor::new(Arc::new(Nothing(batch(0))), THREADS);
-    let observed = nothing.clone().with_observer(Arc::new(Count::default()));
-    let (plain, watched) = (per_task(&nothing, &trivial, repetitions)?, per_task(&observed, &trivial, repetitions)?);
+    let plain = per_task(&nothing, &trivial, repetitions)?;
     let datafusion = LocalExecutor::new(Arc::new(DataFusionKernels), THREADS);
     let small = per_task(&datafusion, &graph(SMALL)?, repetitions)?;
     let peers = python::executors(repetitions);
@@ -87,7 +75,8 @@ pub fn rows(repetitions: usize) -> anyhow::Result<Vec<Row>> {
     if let Some(ray) = peers.and_then(|peers| peers.ray_us) {
         rows.push(Row::new("threads".to_owned(), "us_per_task", plain, "Ray", ray));
     }
-    rows.push(Row::alone("threads-observed".to_owned(), "us_per_task", watched));
     rows.push(Row::alone("threads-datafusion-100-rows".to_owned(), "us_per_task", small));
+    rows.extend(reporting::rows("tasks that do nothing", &nothing, &trivial, repetitions)?);
+    rows.extend(reporting::rows("DataFusion over 100 rows", &datafusion, &trivial, repetitions)?);
     Ok(rows)
 }
