@@ -66,6 +66,7 @@ pub use persist::{PersistError, PersistOptions, PersistRun, Persisted, persist};
 pub use pool_executor::PoolExecutor;
 pub use report::{RunReport, TaskAttempt, TaskError, TaskEvent, TaskState};
 pub use stage_state::StageState;
+use stage_state::WeakStageState;
 pub use store::{SpillError, SpillFile, SpillTarget, TemporaryFolder};
 pub use warning::RunWarning;
 pub use workers::{Worker, Workers};

@@ -1,6 +1,6 @@
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
@@ -8,8 +8,7 @@ use parking_lot::Mutex;
 /// the engine makes of these but once, such as the hash table of a replicated side of a join.
 ///
 /// The executor owns it: it hands it to each attempt, and lets go of it when the last task of the stage has ended,
-/// however it ended. The default is that of a task which is alone; so is every task of a worker process, which runs one at a
-/// time and is sent the rows of each.
+/// however it ended. Each worker process has one of its own, for as long. The default is that of a task which is alone.
 ///
 /// ```
 /// use std::sync::Mutex;
@@ -42,6 +41,14 @@ impl StageState {
         self.0.replicated.contains(&slot)
     }
 
+    pub(super) fn replicated(&self) -> &[usize] {
+        &self.0.replicated
+    }
+
+    pub(super) fn downgrade(&self) -> WeakStageState {
+        WeakStageState(Arc::downgrade(&self.0))
+    }
+
     /// The stage's one value of a type, made by whoever comes first. The others wait while it is made: `make` should only
     /// make room for what takes long.
     pub fn get_or_init<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
@@ -52,6 +59,21 @@ impl StageState {
         let value = Arc::new(make());
         values.push(value.clone());
         value
+    }
+}
+
+/// A state that others own.
+pub(super) struct WeakStageState(Weak<Shared>);
+
+impl WeakStageState {
+    /// Where it is, or was. No other one is there while this is held.
+    pub(super) fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    /// Whether nobody owns it any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
     }
 }
 

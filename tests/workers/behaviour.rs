@@ -1,5 +1,6 @@
 //! Kernels that do as the rows say.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use leafhold::lower::Fragment;
@@ -19,6 +20,20 @@ pub const EXITS: i64 = -105;
 pub const ABORTS: i64 = -106;
 /// Megabytes, which it fills and lets go.
 pub const HOLDS: i64 = -107;
+/// Fails, and says how many tasks of its stage have asked before it where it runs, and how many stages are gone there.
+pub const SHARES: i64 = -108;
+
+/// How many tasks of a stage have asked.
+#[derive(Default)]
+struct Asked(AtomicUsize);
+
+static GONE: AtomicUsize = AtomicUsize::new(0);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        GONE.fetch_add(1, Ordering::SeqCst);
+    }
+}
 
 #[derive(Default)]
 pub struct Behaving(RowKernels);
@@ -48,6 +63,13 @@ impl Kernels for Behaving {
                     std::process::exit(how_much as i32);
                 }
                 ABORTS => std::process::abort(),
+                SHARES => {
+                    let before = context.stage.get_or_init(Asked::default).0.fetch_add(1, Ordering::SeqCst);
+                    let alike = (0..fragment.inputs).filter(|slot| context.stage.is_replicated(*slot)).count();
+                    let gone = GONE.load(Ordering::SeqCst);
+                    let words = format!("{before} before it, {alike} slots alike, {gone} stages gone");
+                    return Err(KernelError::Compute(words));
+                }
                 HOLDS => drop(std::hint::black_box(vec![1u8; (how_much as usize) << 20])),
                 _ => {}
             }

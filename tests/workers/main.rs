@@ -17,6 +17,7 @@ mod run_scene;
 mod scene;
 mod serving;
 mod sharing;
+mod stages;
 mod tamper;
 #[path = "../report/trace_format.rs"]
 mod trace_format;

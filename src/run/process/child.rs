@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::clock::ClockOffset;
 use super::frame::{Frame, FrameKind, FrameReader, Outgoing};
+use super::kept_stages::KeptStages;
 use super::link::{Link, TICK};
 use super::message::{DropMessage, Hello, PongMessage, read, write};
 use super::parcel::KeptRows;
@@ -37,6 +38,8 @@ pub(super) struct ChildProcess {
     pub(super) fragments: HashSet<Token>,
     /// The rows that it keeps.
     pub(super) kept: KeptRows,
+    /// The stages of which it keeps something.
+    pub(super) stages: KeptStages,
     /// The number of the last attempt.
     pub(super) attempt: u64,
 }
@@ -87,6 +90,7 @@ impl ChildProcess {
             observers: Vec::new(),
             fragments: HashSet::new(),
             kept: KeptRows::default(),
+            stages: KeptStages::default(),
             attempt: 0,
         };
         match process.introduce(options.start, options.silence / 10, cancelled) {
@@ -167,13 +171,13 @@ impl ChildProcess {
         self.outgoing.flush(writer)
     }
 
-    /// Tells it of rows that no task will read any more, with the next [`flush`](ChildProcess::flush). False if there are none.
-    pub(super) fn drop_rows(&mut self) -> Result<bool, ProtocolError> {
-        let rows = self.kept.gone();
-        if rows.is_empty() {
+    /// Tells it of rows that no task will read any more, and of stages that have ended, with the next [`flush`](ChildProcess::flush). False if there are none.
+    pub(super) fn drop_kept(&mut self) -> Result<bool, ProtocolError> {
+        let (rows, stages) = (self.kept.gone(), self.stages.gone());
+        if rows.is_empty() && stages.is_empty() {
             return Ok(false);
         }
-        self.put(FrameKind::Drop, &[&write(&DropMessage { rows })?]).map(|()| true)
+        self.put(FrameKind::Drop, &[&write(&DropMessage { rows, stages })?]).map(|()| true)
     }
 
     /// Ends a process that is no good any more. Says what is known of why.

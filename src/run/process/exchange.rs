@@ -64,6 +64,7 @@ impl ChildProcess {
             partition: attempt.context.partition,
             run_started_ns: u64::try_from(started.as_nanos()).unwrap_or(u64::MAX),
             inputs: parcel.sources,
+            stage: self.stages.message(&attempt.context.stage),
             observe: (!attempt.observers.is_empty()).then(|| ObserveMessage {
                 context: attempt.work_context(worker.clone(), Some(self.host.clone())),
                 requests: attempt.observers.to_vec(),

@@ -21,9 +21,9 @@ pub(super) enum Job {
     },
     Forget,
     /// Rows that need not be kept.
-    Drop(Vec<u64>),
+    Drop(DropMessage),
     Task {
-        task: TaskMessage,
+        task: Box<TaskMessage>,
         streams: Vec<Buffer>,
     },
 }
@@ -110,9 +110,9 @@ impl Inbox {
             }
             FrameKind::Fragment => Some(fragment(&frame)?),
             FrameKind::Forget => Some(Job::Forget),
-            FrameKind::Drop => Some(Job::Drop(read::<DropMessage>(&frame)?.rows)),
+            FrameKind::Drop => Some(Job::Drop(read(&frame)?)),
             FrameKind::Task => {
-                let task: TaskMessage = read(&frame)?;
+                let task: Box<TaskMessage> = Box::new(read(&frame)?);
                 let count =
                     task.inputs.iter().flatten().fold(0, |sum: usize, source| sum.saturating_add(source.streams()));
                 let streams = streams(frames, count)?;

@@ -77,6 +77,9 @@ pub(super) struct TaskMessage {
     pub(super) run_started_ns: u64,
     /// For each slot, where the rows of each source come from.
     pub(super) inputs: Vec<Vec<SourceMessage>>,
+    /// What it shares with tasks that are to come; nothing, if it is alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stage: Option<StageMessage>,
     /// Who is to watch it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) observe: Option<ObserveMessage>,
@@ -111,10 +114,19 @@ impl SourceMessage {
     }
 }
 
-/// Rows that need not be kept any more.
+/// A stage whose tasks read some slots alike: what they share is kept until its number is dropped.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct StageMessage {
+    pub(super) number: u64,
+    pub(super) replicated: Vec<usize>,
+}
+
+/// Rows and stages that need not be kept any more.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct DropMessage {
     pub(super) rows: Vec<u64>,
+    #[serde(default)]
+    pub(super) stages: Vec<u64>,
 }
 
 /// How an attempt ended. The streams of its ports follow, in order.

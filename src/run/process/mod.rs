@@ -17,7 +17,7 @@
 //!                                  <---------  Pong   its clock               worker's clock on the driver's time line
 //!   Fragment  token, document      --------->                                 once per process and token
 //!   Task  attempt, token, inputs,  --------->
-//!         observers, if any
+//!         stage and observers, if any
 //!   Data  a stream ..              --------->                                 one per source that is sent (none for no batch,
 //!                                                                             more for batches of several schemas)
 //!                                  <---------  Heartbeat                      while it runs
@@ -25,7 +25,7 @@
 //!                                  <---------  Answer  attempt, times, rows per node, or error with trace, or cancelled;
 //!                                                      what was observed
 //!                                  <---------  Data  a stream ..              one per port
-//!   Drop  numbers                  --------->                                 of rows that were to be kept
+//!   Drop  numbers                  --------->                                 of rows and stages that were to be kept
 //!   Forget                         --------->                                 all fragments so far
 //! ```
 //!
@@ -34,6 +34,9 @@
 //! gone: when the last reader has ended, or when they went to a file for want of memory, from which each reader's are sent
 //! alone. So each process keeps at most what the driver keeps for readers, which a limit of memory binds. A process
 //! that was started anew is sent everything again.
+//!
+//! What tasks of a stage share ([`StageState`](super::StageState)) has a number, too, where they read anything alike: the process
+//! keeps one of its own until the driver's is gone.
 //!
 //! An attempt is numbered within its connection and answered once. The worker says when it ran, by its own clock: durations
 //! are exact, and the place is estimated (law T2). The end of the stream ends a worker, whatever it does, so a
@@ -48,6 +51,7 @@ mod exchange;
 mod executor;
 mod frame;
 mod inbox;
+mod kept_stages;
 mod link;
 mod memory;
 mod message;

@@ -13,7 +13,8 @@ use super::frame::{FrameKind, FrameReader};
 use super::inbox::{Inbox, Job};
 use super::memory::{host, peak_memory};
 use super::message::{
-    AnswerMessage, ErrorMessage, Hello, OutcomeMessage, SourceMessage, TaskMessage, read_rows, write, write_rows,
+    AnswerMessage, ErrorMessage, Hello, OutcomeMessage, SourceMessage, StageMessage, TaskMessage, read_rows, write,
+    write_rows,
 };
 use super::outbox::Outbox;
 use crate::expr::wire::ReadContext;
@@ -21,7 +22,7 @@ use crate::leaf::{ArrowStream, IpcError, PartitionData};
 use crate::lower::Fragment;
 use crate::run::panics::panic_trace;
 use crate::run::work::{Observed, WorkObservers};
-use crate::run::{FragmentError, KernelError, Kernels, SlotData, TaskContext, run_fragment};
+use crate::run::{FragmentError, KernelError, Kernels, SlotData, StageState, TaskContext, run_fragment};
 use crate::token::Token;
 
 /// Serves one driver: runs the tasks that come in on `reader`, one after the other, and answers on `writer`.
@@ -77,8 +78,8 @@ pub(super) fn serve_until(
             heard
         });
         scope.spawn(|| outbox.keep_alive(heartbeat));
-        let (fragments, kept) = (HashMap::new(), HashMap::new());
-        let worker = Worker { kernels, observers, context, inbox, outbox, clock, fragments, kept };
+        let (fragments, kept, stages) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let worker = Worker { kernels, observers, context, inbox, outbox, clock, fragments, kept, stages };
         let worked = worker.work(queue);
         outbox.close();
         // The listener has seen the end of the stream, or will: an error here means that the driver is gone, or
@@ -100,6 +101,8 @@ struct Worker<'a, W> {
     fragments: HashMap<Token, Result<Arc<Fragment>, String>>,
     /// Rows that later tasks will name.
     kept: HashMap<u64, PartitionData>,
+    /// What tasks of a stage share.
+    stages: HashMap<u64, StageState>,
 }
 
 impl<W: Write> Worker<'_, W> {
@@ -112,7 +115,10 @@ impl<W: Write> Worker<'_, W> {
                     self.fragments.insert(token, read.map(Arc::new));
                 }
                 Job::Forget => self.fragments.clear(),
-                Job::Drop(rows) => self.kept.retain(|number, _| !rows.contains(number)),
+                Job::Drop(dropped) => {
+                    self.kept.retain(|number, _| !dropped.rows.contains(number));
+                    self.stages.retain(|number, _| !dropped.stages.contains(number));
+                }
                 Job::Task { task, streams } => self.answer(&task, streams)?,
             }
         }
@@ -123,8 +129,14 @@ impl<W: Write> Worker<'_, W> {
         let Some(cancelled) = self.inbox.begin(task.attempt) else { return Ok(()) };
         self.outbox.begin(task.attempt);
         let run_started = SystemTime::UNIX_EPOCH + Duration::from_nanos(task.run_started_ns);
+        let stage = match &task.stage {
+            Some(StageMessage { number, replicated }) => {
+                self.stages.entry(*number).or_insert_with(|| StageState::new(replicated.iter().copied())).clone()
+            }
+            None => StageState::default(),
+        };
         let context =
-            TaskContext { partition: task.partition, cancelled, started: run_started, ..TaskContext::default() };
+            TaskContext { partition: task.partition, cancelled, started: run_started, stage, ..TaskContext::default() };
         let mut ran = Ran { started: self.clock.elapsed(), ended: None, trace: None, observed: Observed::new() };
         let ports = self.run(task, streams, &context, &mut ran);
         let ended = ran.ended.unwrap_or_else(|| self.clock.elapsed());

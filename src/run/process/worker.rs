@@ -66,7 +66,7 @@ impl Worker for ProcessWorker {
         };
         let begun = Instant::now();
         let options = &self.setting.options;
-        let told = process.drop_rows().and_then(|_| process.learn(&attempt, || document));
+        let told = process.drop_kept().and_then(|_| process.learn(&attempt, || document));
         match told.map_err(Silence::Protocol).and_then(|()| process.exchange(&attempt, parcel, &self.name, options)) {
             Ok(answer) => {
                 let envelope = self.envelope(&attempt, answer, &process);
@@ -88,7 +88,7 @@ impl Worker for ProcessWorker {
     fn rest(&mut self) {
         let Some(process) = &mut self.process else { return };
         // A process that cannot be told is found to be gone by the next attempt.
-        let _ = process.drop_rows().and_then(|some| if some { process.flush() } else { Ok(()) });
+        let _ = process.drop_kept().and_then(|some| if some { process.flush() } else { Ok(()) });
     }
 }
 
