@@ -12,7 +12,7 @@ use leafhold::run::{
 use crate::behaviour::{ABORTS, EXITS, FAILS, HOLDS, PANICS, SLEEPS, WAITS};
 use crate::kernels::{Row, rows_of};
 use crate::plans::{Builder, batch, numbers};
-use crate::program::{Census, quick, signal};
+use crate::program::{Census, quick, signal, stop};
 
 /// A fragment that swaps two columns.
 pub fn fragment() -> Arc<Fragment> {
@@ -215,7 +215,7 @@ fn a_worker_that_hangs_is_lost() {
     // Also with more input than any buffer takes.
     for rows in [numbers(0..2), numbers(0..1_000_000)] {
         let pid = census.left()[0];
-        signal("STOP", pid);
+        stop(pid);
         let begun = Instant::now();
         let cause = task.run(&mut *worker, &rows).unwrap_err().cause;
         assert!(cause.contains("no sign of life for 3s") || cause.contains("reads nothing"), "{cause}");

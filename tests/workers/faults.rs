@@ -9,7 +9,7 @@ use leafhold::run::{Executor, Outcome, RunCause, RunError, TaskState};
 use crate::behaviour::{ABORTS, EXITS, FAILS, HOLDS, PANICS, SLEEPS, WAITS};
 use crate::kernels::Row;
 use crate::plans::{Builder, numbers};
-use crate::program::{Census, signal};
+use crate::program::{Census, signal, stop};
 use crate::scene::{Scene, partitions, rows, states};
 
 /// Numbers from a seed, the same everywhere.
@@ -142,7 +142,7 @@ fn a_worker_that_hangs_is_replaced() {
         scope.spawn(move || {
             let first = census.wait_for(1)[0];
             std::thread::sleep(Duration::from_millis(50));
-            signal("STOP", first);
+            stop(first);
         });
         scene.run(executor).unwrap()
     });

@@ -145,6 +145,20 @@ pub fn signal(name: &str, pid: u32) {
     let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).output();
 }
 
+/// Stops a process. The signal stops its threads one by one, so it is waited for: one that is left could answer yet.
+pub fn stop(pid: u32) {
+    signal("STOP", pid);
+    let is_stopped = |thread: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The state follows the name, which stands in parentheses and may hold any.
+        stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('T'))
+    };
+    let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    while !threads().all(is_stopped) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Limits that a test can wait for, and that a busy machine keeps.
 pub fn quick() -> ProcessOptions {
     ProcessOptions { silence: Duration::from_secs(3), stop: Duration::from_secs(2), ..ProcessOptions::default() }
