@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use arrow_schema::DataType;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 use smallvec::SmallVec;
 
 use super::{ColumnId, ColumnSet, Extent, ScalarFacts, ScalarId, ScalarNode, TermAggregate, TermWindowCall, Terms};
@@ -333,12 +334,10 @@ impl Terms {
             (true, true) => Ordering::Equal,
             (a_fails, b_fails) => a_fails.cmp(&b_fails),
         });
-        let mut seen = Vec::with_capacity(operands.len());
+        let mut seen = FxHashSet::with_capacity_and_hasher(operands.len(), FxBuildHasher);
         operands.retain(|operand| {
             // Two calls of a volatile function are two nodes.
-            let fresh = !seen.contains(operand) || self.scalar_facts(*operand).volatility == Volatility::Volatile;
-            seen.push(*operand);
-            fresh
+            seen.insert(*operand) || self.scalar_facts(*operand).volatility == Volatility::Volatile
         });
     }
 

@@ -253,3 +253,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_chain_of_filters_is_resolved_as_one() {
+    let chain = (0..500i64).fold(table("t", ["a"], &[]), |frame, bound| frame.filter(col("a").gt(lit(bound))).unwrap());
+    let mut terms = Terms::new(Arc::new(CoreFunctions));
+    resolve(chain.expr(), &mut terms);
+    assert_eq!(terms.len(), 2, "a table and a filter; conjunctions of every length would be quadratic in size");
+}

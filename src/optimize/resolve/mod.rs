@@ -86,6 +86,7 @@ impl Resolver<'_> {
             let mut inputs: Vec<State> = inputs.collect();
             let mut state = match (node.op(), inputs.as_slice()) {
                 (Op::Project(columns), [_]) => State::Open(self.project(&node, columns, inputs.remove(0))),
+                (Op::Filter(predicate), [_]) => self.filter(predicate, inputs.remove(0)),
                 _ => {
                     let inputs = inputs.into_iter().map(|input| self.settled(input)).collect();
                     State::Settled(self.node(&node, inputs))
@@ -109,7 +110,10 @@ impl Resolver<'_> {
                 let projection = self.project(expr, columns, State::Settled(input()));
                 self.settled(State::Open(projection))
             }
-            Op::Filter(predicate) => self.filter(predicate, input()),
+            Op::Filter(predicate) => {
+                let filtered = self.filter(predicate, State::Settled(input()));
+                self.settled(filtered)
+            }
             Op::Join { kind, on } => self.join(*kind, on, input(), input()),
             Op::MarkJoin { mark, on } => self.mark_join(expr, mark, on, input(), input()),
             Op::Apply { kind, on } => self.apply(expr, kind, on, input()),

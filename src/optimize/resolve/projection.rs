@@ -17,6 +17,8 @@ pub(super) enum State {
     Settled(Resolved),
     /// A projection over a term, to which the next projection may add.
     Open(Projection),
+    /// A filter over a term, to which the next filter adds: a chain of them is one, made once.
+    Filtered(Resolved, Vec<ScalarId>),
 }
 
 #[derive(Clone)]
@@ -83,6 +85,9 @@ impl Resolver<'_> {
     pub(super) fn settled(&mut self, state: State) -> Resolved {
         let Projection { input, output, schema } = match state {
             State::Settled(resolved) => return resolved,
+            State::Filtered(Resolved { root, output }, conjuncts) => {
+                return Resolved { root: self.terms.filter(root, conjuncts), output };
+            }
             State::Open(projection) => projection,
         };
         let (names, scalars): (Vec<_>, Vec<_>) = output.into_iter().unzip();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::projection::State;
 use super::{Resolved, Resolver, columns_of};
 use crate::expr::{Expr, Extension, Name, Scalar, SortKey};
 use crate::leaf::Leaf;
@@ -22,10 +23,13 @@ impl Resolver<'_> {
         Resolved { root, output }
     }
 
-    pub(super) fn filter(&mut self, predicate: &Scalar, input: Resolved) -> Resolved {
-        let predicate = self.scalar(predicate, &input.output);
-        let root = self.terms.filter(input.root, [predicate]);
-        Resolved { root, ..input }
+    pub(super) fn filter(&mut self, predicate: &Scalar, input: State) -> State {
+        let (input, mut conjuncts) = match input {
+            State::Filtered(input, conjuncts) => (input, conjuncts),
+            other => (self.settled(other), Vec::new()),
+        };
+        conjuncts.push(self.scalar(predicate, &input.output));
+        State::Filtered(input, conjuncts)
     }
 
     pub(super) fn sort(&mut self, keys: &[SortKey], input: Resolved) -> Resolved {
