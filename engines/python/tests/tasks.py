@@ -242,3 +242,10 @@ class Deadly:
 
         announced()
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after_event(event: str, raises: bool) -> Any:
+    from distributed import Event
+
+    Event(event).wait(timeout=60)
+    return fail("no data") if raises else numbers(1)

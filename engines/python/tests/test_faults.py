@@ -1,0 +1,430 @@
+"""Faults, one by one: what comes of each is in ARCHITECTURE.md. Laws T1, T3 and L5."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import pickle
+import random
+import signal
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import leafhold as lh
+import pyarrow as pa
+import pytest
+from conftest import collect, rows, totals, wait_until
+from runs import BOTH, WANTED, Watch, executor_of, in_state, lazy_frame, reads, slow_future, small_cluster
+from tasks import Deadly, Failing, Gated, Slow, after_event, arrow, numbers, same
+
+
+def test_a_chain_of_runs_on_a_cluster(client: Any) -> None:
+    # Each link is a task that reads the one before, and each frame owns what it was made from. 10,000 work as well, in two
+    # minutes: 36 s to send them, and 81 s until Dask has run them.
+    links = 2_000
+    frame = lh.from_futures([client.submit(numbers, 0, pure=False)])
+    for _ in range(links):
+        frame = lh.sql("select a + 1 as a, k from t", t=frame).persist(client)
+    watch = Watch()
+    run = watch.run(lh.sql("select sum(a) as s from t", t=frame), client)
+    assert run.result().to_pydict() == {"s": [10 + 2 * links]}
+    assert watch.check(run).is_ok
+
+
+@BOTH
+def test_law_t3_a_task_that_raises(client: Any, executor: str) -> None:
+    watch = Watch()
+    lazy = lh.from_futures(client.map(numbers, range(2), pure=False), name="t")
+    frame = lh.sql("select k, sum(b) as s from (select k, 1 / (a - 10) as b from t) as u group by k", t=lazy)
+    run = watch.run(frame, executor_of(client, executor))
+    with pytest.raises(lh.ComputeError, match="ivide by zero") as caught:
+        run.result()
+    report = watch.check(run)
+    assert caught.value.report == report and not report.is_ok
+    [failed] = in_state(report, "failed")
+    assert "ivide by zero" in failed["error"]["message"] and failed["started_us"] is not None
+    assert in_state(report, "upstream-failed") and "failed" in report.to_text()
+    # It is told again, and survives pickling, with what happened inside.
+    with pytest.raises(lh.ComputeError) as again:
+        run.result()
+    assert pickle.loads(pickle.dumps(again.value)).report == report
+
+
+def test_law_t3_a_remote_trace(client: Any) -> None:
+    watch = Watch()
+    run = watch.run(totals(lazy_frame(client, "cluster", [arrow(0), Failing("in the reader")])), client)
+    with pytest.raises(lh.SchemaError, match="in the reader") as caught:
+        run.result()
+    report = watch.check(run)
+    [failed] = in_state(report, "failed")
+    assert failed["error"]["kind"] == "SchemaError"
+    trace = failed["error"]["trace"]
+    assert "ZeroDivisionError: in the reader" in trace and "tasks.py" in trace and "in fail" in trace
+    assert caught.value.report == report
+    # All that stands above it, which is all of the later stages: both output partitions read every split.
+    above = [event for event in report if event["stage"] > failed["stage"]]
+    assert above and {event["state"] for event in above} == {"upstream-failed"}
+    assert all(event["attempt"] == 0 and event.get("started_us") is None for event in above)
+
+
+def test_retries_are_attempts_that_did_not_count(client: Any, tmp_path: Path) -> None:
+    watch = Watch()
+    frame = lh.sql(
+        "select sum(a) as s from t", t=lazy_frame(client, "cluster", [Failing("now and then", str(tmp_path), 2)])
+    )
+    run = watch.run(frame, client, retries=2)
+    assert run.result().to_pydict() == {"s": [10]}
+    report = watch.check(run)
+    [tried] = [event for event in report if event.get("attempts")]
+    assert (tried["state"], tried["attempt"]) == ("ok", 3)
+    assert all("now and then" in attempt["why"] for attempt in tried["attempts"])
+
+
+def test_retries_that_are_used_up(client: Any, tmp_path: Path) -> None:
+    watch = Watch()
+    frame = lh.sql("select sum(a) as s from t", t=lazy_frame(client, "cluster", [Failing("always", str(tmp_path))]))
+    run = watch.run(frame, client, retries=1)
+    with pytest.raises(lh.SchemaError, match="always"):
+        run.result()
+    [failed] = in_state(watch.check(run), "failed")
+    assert (failed["attempt"], len(failed["attempts"])) == (2, 1)
+
+
+def test_law_t1_a_worker_killed_in_the_middle_of_a_shuffle(tmp_path: Path) -> None:
+    with small_cluster() as client:
+        watch = Watch()
+        values = [arrow(0), Gated(1, str(tmp_path)), arrow(2)]
+        run = watch.run(totals(lazy_frame(client, "cluster", values)), client)
+        wait_until(lambda: reads(tmp_path))
+        [[pid]] = reads(tmp_path).values()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: len(reads(tmp_path)[1]) == 2)
+        (tmp_path / "open").touch()
+        assert rows(run.result()) == WANTED
+        report = watch.check(run)
+        assert report.is_ok
+        [tried] = [event for event in report if event.get("attempts")]
+        assert (tried["state"], tried["attempt"]) == ("ok", 2)
+        [lost] = tried["attempts"]
+        assert "is gone" in lost["why"] and lost["worker"] != tried["worker"] and lost["started_us"] is not None
+        del run
+        collect()
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_law_t1_a_task_whose_workers_die(allowed: int) -> None:
+    with small_cluster(allowed_failures=allowed) as client:
+        watch = Watch()
+        run = watch.run(totals(lazy_frame(client, "cluster", [arrow(0), Deadly(1)])), client)
+        with pytest.raises(lh.WorkerError, match="workers died") as caught:
+            run.result()
+        report = watch.check(run)
+        assert caught.value.report == report
+        [lost] = in_state(report, "lost")
+        assert (lost["attempt"], len(lost.get("attempts", []))) == (allowed + 1, allowed)
+        assert lost["error"]["kind"] == "worker-lost" and lost["started_us"] is not None
+        assert in_state(report, "upstream-failed")
+        del run
+        collect()
+
+
+def test_law_t1_random_kills() -> None:
+    chance = random.Random(5)
+    with small_cluster(workers=3, allowed_failures=10) as client:
+        for number in range(6):
+            watch = Watch()
+            values = [Slow(part, 0.1) for part in range(6)]
+            frame = lazy_frame(client, "cluster", values)
+            # Of a limit, the rows of what was counted may die before it reads them.
+            frame = (
+                totals(frame) if number % 2 == 0 else lh.sql("select count(*) from (select a from t limit 9)", t=frame)
+            )
+            run = watch.run(frame, client)
+            time.sleep(chance.uniform(0.0, 0.5))
+            pids = client.run(os.getpid)
+            victim = chance.choice(sorted(pids))
+            os.kill(pids[victim], signal.SIGKILL)
+            try:
+                found = rows(run.result())
+                assert sum(row[2] for row in found) == 12 if number % 2 == 0 else found == [(9,)]
+            except lh.FutureLostError as error:
+                # The futures of the leaf, which only that worker had and Dask could not make again in time.
+                assert error.report == run.report
+            watch.check(run)
+            # Another one comes in its place, under another address.
+            wait_until(lambda: victim not in client.scheduler_info()["workers"])
+            client.wait_for_workers(3, timeout=60)
+            del run
+            collect()
+
+
+def test_law_t1_the_client_is_closed_with_a_run_in_flight(_cluster: Any, tmp_path: Path) -> None:
+    from distributed import Client
+
+    watch = Watch()
+    with Client(_cluster, set_as_default=False) as client:
+        frame = totals(lazy_frame(client, "cluster", [arrow(0), Gated(1, str(tmp_path))]))
+        run = watch.run(frame, client)
+        wait_until(lambda: reads(tmp_path))
+    with pytest.raises(lh.FutureLostError, match="client.*closed") as caught:
+        run.result(timeout=60)
+    (tmp_path / "open").touch()
+    report = watch.check(run)
+    assert caught.value.report == report
+    assert in_state(report, "lost") and not report.is_ok
+    del frame, run
+
+
+@pytest.mark.parametrize("silent", ["beginnings", "endings", "everything"])
+def test_law_t1_words_that_never_come(client: Any, silent: str) -> None:
+    def hush(silent: str) -> None:
+        from leafhold import _measure
+
+        say = _measure._told = _measure.Execution._say
+
+        def said(self: Any, what: str, **more: Any) -> None:
+            if silent != "everything" and (what == "started") != (silent == "beginnings"):
+                say(self, what, **more)
+
+        _measure.Execution._say = said
+
+    def speak() -> None:
+        from leafhold import _measure
+
+        _measure.Execution._say = _measure._told
+
+    client.run(hush, silent)
+    try:
+        watch = Watch()
+        run = watch.run(totals(lh.from_futures(client.map(numbers, range(3), pure=False))), client)
+        assert rows(run.result()) == WANTED
+        report = watch.check(run)
+    finally:
+        client.run(speak)
+    assert report.is_ok
+    # Nobody told the driver that anything ran, or what it gave; that it must have is certain all the same.
+    assert set(report.states) - {"skipped"} == ({"cached"} if silent == "everything" else {"ok"})
+    assert all((event["rows"] > 0) == (silent == "beginnings") for event in report if event["state"] == "ok")
+
+
+@BOTH
+@pytest.mark.parametrize("when", ["before", "planned", "during"])
+@pytest.mark.parametrize("how", ["fails", "is cancelled"])
+def test_law_l5_a_future_that_gives_no_data(client: Any, executor: str, when: str, how: str, tmp_path: Path) -> None:
+    from conftest import cancel
+    from distributed import Event, wait
+
+    event = Event(f"gate-{tmp_path}", client=client)
+    bad = client.submit(after_event, event.name, how == "fails", pure=False)
+    frame = totals(lh.from_futures([client.submit(numbers, 0, pure=False), bad], schema=numbers(0), name="t"))
+
+    def happen() -> None:
+        if how == "fails":
+            event.set()
+            wait(bad)
+        else:
+            client.cancel(bad)
+            event.set()
+
+    if when == "before":
+        if how == "is cancelled":
+            event.set()
+            cancel(client, bad)
+        else:
+            happen()
+    watch = Watch(happen if when == "planned" else None)
+    run = watch.run(frame, executor_of(client, executor))
+    if when == "during":
+        # The task that reads the other partition has run.
+        wait_until(lambda: watch.events)
+        happen()
+    kind = lh.FutureFailedError if how == "fails" else lh.FutureCancelledError
+    with pytest.raises(kind, match="leaf `t`, partition 1") as caught:
+        run.result(timeout=60)
+    report = watch.check(run)
+    assert caught.value.report == report
+    # Before dependent tasks start: nothing that reads it, directly or not, has run.
+    [read] = [event for event in in_state(report, "failed")]
+    assert "leaf `t`, partition 1" in read["error"]["message"] and read.get("started_us") is None
+    assert in_state(report, "upstream-failed")
+    event.clear()
+
+
+@BOTH
+@pytest.mark.parametrize("when", ["before", "planned", "during"])
+def test_law_l5_a_future_that_is_lost(executor: str, when: str, tmp_path: Path) -> None:
+    # The one worker that has the data, and what was made of them.
+    with small_cluster(workers=1) as client:
+        [scattered] = client.scatter([numbers(0)], hash=False)
+        others = client.map(numbers, range(1, 2), pure=False)
+        if executor == "cluster":
+            others += client.map(same, [Gated(2, str(tmp_path))], pure=False)
+        else:
+            # Here, the run would else be over.
+            others += [client.submit(_after_file, str(tmp_path / "open"), pure=False)]
+        frame = totals(lh.from_futures([*others[:1], scattered, *others[1:]], schema=arrow(0), name="numbers"))
+
+        def happen() -> None:
+            [pid] = client.run(os.getpid).values()
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: scattered.status == "cancelled")
+
+        if when == "before":
+            happen()
+        watch = Watch(happen if when == "planned" else None)
+        run = watch.run(frame, executor_of(client, executor))
+        if when == "during":
+            wait_until(lambda: watch.events)
+            happen()
+        if executor == "local" and when == "during":
+            # What has been read here is here.
+            (tmp_path / "open").touch()
+            assert sum(row[2] for row in rows(run.result(timeout=60))) == 6
+            assert watch.check(run).is_ok
+        else:
+            with pytest.raises(lh.FutureLostError, match="leaf `numbers`, partition 1") as caught:
+                run.result(timeout=60)
+            report = watch.check(run)
+            assert caught.value.report == report and in_state(report, "lost")
+            del caught
+        (tmp_path / "open").touch()
+        del frame, run
+        collect()
+
+
+def _after_file(name: str) -> Any:
+    wait_until(lambda: Path(name).exists(), seconds=60)
+    return numbers(2)
+
+
+# ---- cancelling ---------------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_cancel(client: Any, executor: str, tmp_path: Path) -> None:
+    watch = Watch()
+    if executor == "cluster":
+        frame = totals(lazy_frame(client, executor, [arrow(0), Gated(1, str(tmp_path))]))
+    else:
+        never: Future = Future()
+        frame = totals(lh.from_futures([never], schema=arrow(0)))
+    run = watch.run(frame, executor_of(client, executor))
+    if executor == "cluster":
+        wait_until(lambda: reads(tmp_path))
+    assert not run.done() and not run.wait(0.1) and "under way" in repr(run)
+    with pytest.raises(TimeoutError):
+        run.result(timeout=0.1)
+    run.cancel()
+    run.cancel()
+    with pytest.raises(lh.RunCancelledError) as caught:
+        run.result(timeout=60)
+    report = watch.check(run)
+    assert caught.value.report == report and in_state(report, "cancelled") and not in_state(report, "failed")
+    (tmp_path / "open").touch()
+    if executor == "cluster":
+        # The same work, wanted again.
+        assert rows(frame.compute(client)) == rows(
+            totals(lh.from_arrow(pa.concat_tables([arrow(0), arrow(1)]))).compute()
+        )
+
+
+def test_cancel_stops_a_task_between_batches(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from leafhold import _driver
+
+    # However slow the machine is: the task has to say itself that it stopped.
+    monkeypatch.setattr(_driver, "PATIENCE", 60)
+    big = pa.table({"a": list(range(3_000)), "k": [0] * 3_000})
+    frame = lh.sql("select sum(x.a * y.a + z.a) as s from t x, t y, t z where x.a + y.a + z.a > 1", t=big)
+    watch = Watch()
+    run = watch.run(frame, client)
+    wait_until(lambda: client.run(_executing) and any(client.run(_executing).values()))
+    run.cancel()
+    with pytest.raises(lh.RunCancelledError):
+        run.result(timeout=60)
+    report = watch.check(run)
+    [stopped] = [event for event in in_state(report, "cancelled") if event.get("started_us") is not None]
+    assert stopped.get("error") is None, "it said so itself"
+    wait_until(lambda: not any(client.run(_executing).values()))
+
+
+def _executing() -> list[str]:
+    from leafhold import _measure
+
+    return [execution.key for running in _measure._running.values() for execution in running]
+
+
+@BOTH
+def test_a_run_that_nobody_wants_any_more_is_cancelled(client: Any, executor: str, tmp_path: Path) -> None:
+    watch = Watch()
+    if executor == "cluster":
+        frame = totals(lazy_frame(client, executor, [Gated(1, str(tmp_path))]))
+    else:
+        frame = totals(lh.from_futures([Future()], schema=arrow(0)))
+    run = watch.run(frame, executor_of(client, executor))
+    if executor == "cluster":
+        wait_until(lambda: reads(tmp_path))
+    del run
+    gc.collect()
+    wait_until(lambda: watch.finished)
+    assert set(watch.finished[0].states) <= {"cancelled", "upstream-failed"}
+    (tmp_path / "open").touch()
+
+
+# ---- observers ----------------------------------------------------------------------------------------------------
+
+
+def test_law_t1_a_book_that_hears_nonsense() -> None:
+    """Python feeds the book, and cannot make it break the law: 300 random stories."""
+    chance = random.Random(1)
+    frame = totals(lh.from_futures([slow_future(0) for _ in range(3)], schema=arrow(0)))
+    graph = frame._expr.lower("nonce")
+    handles = [handle for _, _, handle in frame._expr.futures()]
+    count = len(graph.keys)
+    error = ("kind", "message", None)
+    for _ in range(300):
+        book, events = graph.ledger(chance.randrange(3)), []
+        for now in range(chance.randrange(60)):
+            task, word = chance.randrange(count + 1), _word(chance, now)
+            match chance.randrange(10):
+                case 0 | 1 | 2:
+                    book.started(task, word, now)
+                case 3 | 4 | 5:
+                    book.answered(task, word, now)
+                case 6:
+                    book.there(task, now)
+                case 7:
+                    book.worker_lost(chance.choice("ab"), "gone", now)
+                case 8:
+                    book.future(chance.choice(handles), chance.choice([None, None, error]), chance.random() < 0.5, now)
+                case 9 if chance.random() < 0.2:
+                    chance.choice([book.task_lost, book.failed])(task, error, now)
+            events += book.take_events()
+        last, report = book.close(0, 100, 2)
+        found = sorted(json.loads(event)["task"] for event in [*events, *last])
+        assert found == list(range(count)) and len(report) == count
+        with pytest.raises(ValueError, match="closed"):
+            book.close(0, 100, 2)
+    with pytest.raises(ValueError, match="no way to end"):
+        graph.ledger(0).answered(0, _word(chance, 0) | {"what": "well"}, 1)
+
+
+def _word(chance: random.Random, now: int) -> dict[str, Any]:
+    return {
+        "id": chance.choice("abc"),
+        "worker": chance.choice("ab"),
+        "host": "here",
+        "started": now,
+        "what": chance.choice(["ok", "ok", "failed", "stopped"]),
+        "ended": now,
+        "transfer": 0,
+        "bytes_in": 0,
+        "bytes_out": 0,
+        "rows": 1,
+        "node_rows": [1, None],
+        "observed": chance.choice([None, '{"w": {"time_us": 1}}', "nonsense"]),
+        "peak_memory": chance.choice([None, 1 << 20]),
+        "error": None,
+    }
