@@ -13,7 +13,7 @@ use crate::run::report::PlanLine;
 /// # use leafhold::expr::{CoreFunctions, Expr};
 /// # use leafhold::leaf::{Leaf, Values};
 /// # use leafhold::optimize::Planner;
-/// # use leafhold::arrow_schema::{DataType, Field, Schema};
+/// # use arrow_schema::{DataType, Field, Schema};
 /// # let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
 /// # let expr = Expr::leaf(Leaf::Values(Values::new("t", schema, vec![])))?;
 /// let plan = Planner::new(Arc::new(CoreFunctions)).plan(&expr)?;

@@ -11,14 +11,13 @@ use parking_lot::Mutex;
 /// however it ended. Each worker process has one of its own, for as long. The default is that of a task which is alone.
 ///
 /// ```
-/// use std::sync::Mutex;
+/// use std::sync::atomic::{AtomicU64, Ordering};
 /// use leafhold::run::StageState;
 ///
 /// let stage = StageState::new([1]);
 /// assert!(stage.is_replicated(1) && !stage.is_replicated(0));
-/// stage.get_or_init(Mutex::<Vec<u64>>::default).lock()?.push(7);
-/// assert_eq!(*stage.clone().get_or_init(Mutex::<Vec<u64>>::default).lock()?, [7]);
-/// # Ok::<_, Box<dyn std::error::Error + '_>>(())
+/// stage.get_or_init(AtomicU64::default).fetch_add(7, Ordering::Relaxed);
+/// assert_eq!(stage.clone().get_or_init(AtomicU64::default).load(Ordering::Relaxed), 7);
 /// ```
 #[derive(Clone, Default)]
 pub struct StageState(Arc<Shared>);

@@ -1,6 +1,9 @@
 //! Reports as pages: what stands in them, without a browser.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use leafhold::explain::{Actuals, PlanText};
+use leafhold::run::RunReport;
 use leafhold::run::report::RunPage;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -37,6 +40,15 @@ proptest! {
         let tries = report.tasks.iter().map(|event| event.attempts.len() + usize::from(event.started.is_some()));
         prop_assert_eq!(slices, tries.sum::<usize>());
     }
+}
+
+#[test]
+fn a_page_says_the_microsecond_that_json_lines_say() {
+    // As nanoseconds this is no number of a double's, and the nearest one is in the next microsecond.
+    let started = UNIX_EPOCH + Duration::from_nanos(1_790_000_000_123_456_999);
+    let report = RunReport { started, ..shuffled() };
+    assert_eq!(data(&report.to_html())["started"], 1_790_000_000_123_456u64);
+    assert_eq!(RunReport::from_json_lines(&report.to_json_lines()).unwrap().to_html(), report.to_html());
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use indexmap::IndexSet;
 use serde::Serialize;
@@ -13,7 +13,8 @@ use crate::run::{RunReport, TaskAttempt, TaskError, TaskState};
 #[derive(Serialize)]
 pub(super) struct Data<'a> {
     states: [&'static str; TaskState::ALL.len()],
-    started: f64,
+    #[serde(with = "times::calendar")]
+    started: SystemTime,
     #[serde(with = "times")]
     wall: Duration,
     #[serde(with = "times")]
@@ -111,10 +112,9 @@ impl<'a> Data<'a> {
         let observed = report.tasks.iter().enumerate().filter(|(_, event)| !event.observed.is_empty());
         let mut states = [""; TaskState::ALL.len()];
         TaskState::ALL.iter().for_each(|state| states[*state as usize] = state.name());
-        let since = report.started.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Data {
             states,
-            started: times::number(&since).floor(),
+            started: report.started,
             wall: report.wall,
             work: report.tasks.iter().map(|event| event.duration()).sum(),
             workers: report.workers,
