@@ -160,8 +160,10 @@ impl Workshop {
     }
 
     fn test(&self, mutant: &Mutant, patience: Duration) -> Result<Outcome, String> {
+        // What depends on DataFusion is built in release, as by `cargo xtask test`.
+        let profile = if mutant.package == "leafhold-datafusion" { "release" } else { "dev" };
         let build = Command::new(cargo())
-            .args(["test", "--no-run", "--package", &mutant.package, "--test", &mutant.test])
+            .args(["test", "--no-run", "--profile", profile, "--package", &mutant.package, "--test", &mutant.test])
             .current_dir(&self.copy)
             .env("CARGO_TARGET_DIR", &self.target)
             .stdin(Stdio::null())
