@@ -191,8 +191,9 @@ pub struct ExecutionArgs {
     /// Worker threads; all cores when not given. They never change a plan
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Keep at most this many bytes of rows between tasks, such as 512MB: what is more goes to a temporary folder. Sorts and
-    /// aggregates do the same; a join holds its smaller side in any case
+    /// Keep at most this many bytes of rows between tasks, such as 512MB: what is more goes to a temporary folder (TMPDIR says
+    /// which). Sorts and aggregates do the same with what they hold, but each may hold 16MB; a join holds its smaller side
+    /// in any case. With --isolate this process keeps so much, and each worker process has an equal share of as much again
     #[arg(long, value_name = "SIZE", value_parser = crate::size::size)]
     pub memory_limit: Option<u64>,
     /// What to make of the run's report, also when it fails: table, jsonl=FILE, chrome=FILE (for Perfetto), html=FILE

@@ -127,6 +127,7 @@ impl RunCause {
                 KernelError::Unsupported { .. } => "unsupported",
                 KernelError::Read { .. } => "read",
                 KernelError::Memory { .. } => "memory",
+                KernelError::Spill { .. } => "spill",
                 KernelError::Cancelled => "cancelled",
             },
             RunCause::Panic { .. } => "panic",

@@ -78,6 +78,7 @@ impl ActiveRun {
                 cancelled,
                 started,
                 memory: self.memory.clone(),
+                spill: self.spill.target().clone(),
                 stage: assignment.shared,
             },
             clock: self.clock,

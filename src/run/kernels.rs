@@ -1,8 +1,10 @@
+use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 
-use super::{CancelFlag, MemoryBudget, StageState};
+use super::{CancelFlag, MemoryBudget, SpillTarget, StageState, TemporaryFolder};
 use crate::leaf::PartitionData;
 use crate::lower::Fragment;
 
@@ -51,13 +53,22 @@ pub enum KernelError {
         /// Bytes that they may hold.
         limit: u64,
     },
+    /// What the task holds beyond its limit of memory cannot be kept in temporary files either.
+    #[error(
+        "what is beyond the memory limit cannot be kept in temporary files: {reason}; raise the limit, or point TMPDIR \
+         to a disk with more room"
+    )]
+    Spill {
+        /// The system's words, and the folder.
+        reason: String,
+    },
     /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,
 }
 
 /// What a task may ask while it runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TaskContext {
     /// Which partition of its stage the task is.
     pub partition: usize,
@@ -65,8 +76,10 @@ pub struct TaskContext {
     pub cancelled: CancelFlag,
     /// When the run started: what `now()` answers in all of its tasks.
     pub started: SystemTime,
-    /// What the task may hold in memory, together with all others of its executor.
+    /// What the task may hold in memory, together with all others that run in its process.
     pub memory: MemoryBudget,
+    /// Where what it holds goes for which there is no room.
+    pub spill: Arc<dyn SpillTarget>,
     /// What the task shares with the others of its stage.
     pub stage: StageState,
 }
@@ -75,7 +88,20 @@ impl Default for TaskContext {
     /// The first partition of a run that starts now, of a task that is alone in its stage.
     fn default() -> Self {
         let (cancelled, memory, stage) = (CancelFlag::default(), MemoryBudget::default(), StageState::default());
-        TaskContext { partition: 0, cancelled, started: SystemTime::now(), memory, stage }
+        let spill = Arc::new(TemporaryFolder::default());
+        TaskContext { partition: 0, cancelled, started: SystemTime::now(), memory, spill, stage }
+    }
+}
+
+impl fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskContext")
+            .field("partition", &self.partition)
+            .field("cancelled", &self.cancelled)
+            .field("started", &self.started)
+            .field("memory", &self.memory)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
     }
 }
 

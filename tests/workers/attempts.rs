@@ -267,7 +267,7 @@ fn a_long_task_of_a_worker_that_lives_is_not_lost() {
 fn a_worker_of_another_version_is_no_worker() {
     let cause = lost("version", [0, 0]);
     assert!(
-        cause.contains("the worker protocol has version 3 there and 2 here; use one release at both ends"),
+        cause.contains("the worker protocol has version 4 there and 3 here; use one release at both ends"),
         "{cause}"
     );
     let cause = lost("wire", [0, 0]);

@@ -23,6 +23,9 @@ pub const HOLDS: i64 = -107;
 /// Fails, and says how many tasks of its stage have asked before it where it runs, and how many stages are gone there.
 pub const SHARES: i64 = -108;
 
+/// Fails, and says what bounds its memory where it runs.
+pub const BOUNDS: i64 = -109;
+
 /// How many tasks of a stage have asked.
 #[derive(Default)]
 struct Asked(AtomicUsize);
@@ -68,6 +71,11 @@ impl Kernels for Behaving {
                     let alike = (0..fragment.inputs).filter(|slot| context.stage.is_replicated(*slot)).count();
                     let gone = GONE.load(Ordering::SeqCst);
                     let words = format!("{before} before it, {alike} slots alike, {gone} stages gone");
+                    return Err(KernelError::Compute(words));
+                }
+                BOUNDS => {
+                    let (memory, folder) = (&context.memory, context.spill.folder());
+                    let words = format!("{} of {:?} in use, files in {folder:?}", memory.used(), memory.limit());
                     return Err(KernelError::Compute(words));
                 }
                 HOLDS => drop(std::hint::black_box(vec![1u8; (how_much as usize) << 20])),

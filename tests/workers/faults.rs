@@ -111,7 +111,7 @@ fn run_that_begins(modes: &'static [&'static str], retries: u32) -> Result<Outco
 #[test]
 fn workers_that_break_the_protocol_are_named_and_replaced() {
     for (modes, words) in [
-        (&["version", "version"], "the worker protocol has version 3 there and 2 here"),
+        (&["version", "version"], "the worker protocol has version 4 there and 3 here"),
         (&["wire", "wire"], "documents have format version 999 there and 1 here"),
         (&["stranger", "stranger"], "is this a Leafhold worker?"),
         (&["leaves", "leaves"], "its process ended (exit status: 0)"),

@@ -7,6 +7,7 @@ mod faults;
 #[path = "../common/kernels.rs"]
 mod kernels;
 mod laws;
+mod memory;
 mod observing;
 #[path = "../tasks/plans.rs"]
 #[allow(dead_code)]

@@ -39,16 +39,16 @@ fn a_worker_introduces_itself_and_leaves_with_its_driver() {
     let (said, served) = answers(&hello());
     assert_eq!(served, Ok(()));
     let text = String::from_utf8_lossy(&said[9..]);
-    assert!(text.starts_with("{\"leafhold\":\"worker\",\"protocol\":2,\"wire\":1,"), "{text}");
+    assert!(text.starts_with("{\"leafhold\":\"worker\",\"protocol\":3,\"wire\":1,"), "{text}");
 }
 
 #[test]
 fn a_driver_of_another_version_is_refused() {
     let other = b"{\"leafhold\":\"driver\",\"protocol\":7,\"wire\":1,\"what else\":[]}";
     assert_eq!(answers(&frame(1, other)).1, Err(ProtocolError::Version { found: 7, expected: PROTOCOL }));
-    let other = b"{\"leafhold\":\"driver\",\"protocol\":2,\"wire\":2}";
+    let other = b"{\"leafhold\":\"driver\",\"protocol\":3,\"wire\":2}";
     assert_eq!(answers(&frame(1, other)).1, Err(ProtocolError::Wire { found: 2, expected: 1 }));
-    let worker = b"{\"leafhold\":\"worker\",\"protocol\":2,\"wire\":1}";
+    let worker = b"{\"leafhold\":\"worker\",\"protocol\":3,\"wire\":1}";
     assert_eq!(answers(&frame(1, worker)).1, Err(ProtocolError::Stranger));
     assert_eq!(answers(b"GET / HTTP/1.1\r\n").1, Err(ProtocolError::Kind(b'G')));
 }

@@ -144,7 +144,7 @@ impl Tampered {
     fn frame(&mut self, kind: u8, body: &[u8]) -> io::Result<()> {
         let replaced = |from: &str, to: &str| String::from_utf8_lossy(body).replace(from, to).into_bytes();
         match (self.tampering, kind) {
-            (Tampering::Version, HELLO) => self.put(kind, &replaced("\"protocol\":2", "\"protocol\":3")),
+            (Tampering::Version, HELLO) => self.put(kind, &replaced("\"protocol\":3", "\"protocol\":4")),
             (Tampering::Wire, HELLO) => self.put(kind, &replaced("\"wire\":1", "\"wire\":999")),
             (Tampering::Stranger, HELLO) => self.stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
             (Tampering::Twice, ANSWER) => {

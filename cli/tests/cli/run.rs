@@ -118,6 +118,45 @@ fn worker_processes_give_what_threads_give() {
 }
 
 #[test]
+fn worker_processes_within_little_memory_give_what_threads_give() {
+    for query in ["tpch/q03", "tpch/q18"] {
+        let run = |how: &[&str]| {
+            let said = leafhold(&[&["run", query, "--tpch", "0.02", "--output", "csv"], how].concat()).ok();
+            assert_all_released(&said.err);
+            said
+        };
+        let expected = run(&["--threads", "1"]);
+        assert!(!expected.err.contains("of rows went to files"), "{}", expected.err);
+        for how in [["--isolate", "2"], ["--threads", "2"]] {
+            let said = run(&[&how[..], &["--memory-limit", "10KB"]].concat());
+            assert_eq!(said.out, expected.out, "{query} {how:?}");
+            assert!(said.err.contains("of rows went to files"), "{}", said.err);
+        }
+    }
+}
+
+#[test]
+fn a_worker_process_that_has_no_place_for_its_files_says_so() {
+    let numbers: String = (0..1_200_000i64).map(|at| format!("{}\n", at * 7_919 % 1_200_000)).collect();
+    let file = TempFile::new("numbers.csv", format!("n\n{numbers}"));
+    let table = format!("t={}", file.path());
+    let query = "select max(c) as c from (select n, count(*) as c from t group by n)";
+    let run = |folder: &str, how: &[&str]| {
+        let args = [&["run", "-c", query, "--table", &table, "--partitions", "1", "--output", "csv"], how].concat();
+        from(command(&args).env("TMPDIR", folder).output().unwrap())
+    };
+    let folder = std::env::temp_dir();
+    let limited = ["--isolate", "2", "--memory-limit", "20MB"];
+    assert_eq!(run(folder.to_str().unwrap(), &limited).ok().out, "c\n1\n");
+    assert_eq!(run("/nonexistent", &["--isolate", "2"]).ok().out, "c\n1\n");
+    let said = run("/nonexistent", &limited);
+    said.fails(
+        1,
+        &["cannot be kept in temporary files: /nonexistent: ", "point TMPDIR to a disk with more room", "1 failed"],
+    );
+}
+
+#[test]
 fn what_has_no_written_form_runs_beside_worker_processes() {
     let (_file, table) = sales();
     // DataFusion plans a recursive query in a way that cannot be sent.

@@ -10,7 +10,7 @@ use leafhold::expr::{AggregateCall, AggregateFunction, BinaryOp, JoinKind, Scala
 use leafhold::leaf::PartitionData;
 use leafhold::lower::{Fragment, FragmentNode, FragmentOp, FragmentOutput};
 use leafhold::optimize::PhysicalOp;
-use leafhold::run::{KernelError, Kernels, MemoryBudget, SlotData, TaskContext, TaskOutput};
+use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 use leafhold::term::{AggregatePhase, Side};
 use leafhold::token::Tokenizer;
 use leafhold_datafusion::DataFusionKernels;
@@ -230,21 +230,4 @@ fn errors_and_cancellation_are_told() {
     let cancelled = TaskContext::default();
     cancelled.cancelled.set();
     assert_eq!(run(&cancelled), KernelError::Cancelled);
-}
-
-#[test]
-fn a_sort_without_room_goes_on_with_files() {
-    let count = 1_200_000i64;
-    // Every number once, in no order.
-    let numbers = Int64Array::from_iter_values((0..count).map(|at| (at * 7_919) % count));
-    let batch = RecordBatch::try_new(schema(2), vec![Arc::new(numbers.clone()), Arc::new(numbers)]).unwrap();
-    let keys = vec![SortKey { scalar: column(0), descending: false, nulls_first: false }];
-    let nodes = vec![input(0, 2), node(PhysicalOp::Sort { keys, fetch: None }, vec![0], 2)];
-    let token = Tokenizer::new("test").finish();
-    let fragment = Fragment { nodes, output: FragmentOutput::Whole, inputs: 1, token, label: "sort".into() };
-    let context = TaskContext { memory: MemoryBudget::limited(1), ..TaskContext::default() };
-    let output = DataFusionKernels.run(&fragment, vec![vec![Arc::new(vec![batch])]], &context).unwrap();
-    let sorted = output.ports[0].iter().flat_map(|batch| batch.column(1).as_primitive::<Int64Type>().values());
-    assert!(sorted.copied().eq(0..count));
-    assert_eq!(context.memory.used(), 0, "operators give back what they hold");
 }

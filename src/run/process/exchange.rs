@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::child::{ChildProcess, Silence};
 use super::frame::FrameKind;
 use super::message::{
-    AnswerMessage, AttemptMessage, ObserveMessage, OutcomeMessage, TaskMessage, read, read_rows, write,
+    AnswerMessage, AttemptMessage, MemoryMessage, ObserveMessage, OutcomeMessage, TaskMessage, read, read_rows, write,
 };
 use super::parcel::Parcel;
 use super::{ProcessOptions, ProtocolError};
@@ -52,6 +52,7 @@ impl ChildProcess {
         &mut self,
         attempt: &Attempt<'_>,
         parcel: Parcel,
+        memory: Option<MemoryMessage>,
         worker: &Arc<str>,
         options: &ProcessOptions,
     ) -> Result<Answer, Silence> {
@@ -65,6 +66,7 @@ impl ChildProcess {
             run_started_ns: u64::try_from(started.as_nanos()).unwrap_or(u64::MAX),
             inputs: parcel.sources,
             stage: self.stages.message(&attempt.context.stage),
+            memory,
             observe: (!attempt.observers.is_empty()).then(|| ObserveMessage {
                 context: attempt.work_context(worker.clone(), Some(self.host.clone())),
                 requests: attempt.observers.to_vec(),

@@ -1,5 +1,7 @@
 //! What the bodies of frames say: short texts in JSON, and rows as Arrow IPC streams.
 
+use std::path::PathBuf;
+
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use serde::de::DeserializeOwned;
@@ -10,12 +12,12 @@ use super::frame::Frame;
 use crate::expr::wire::FORMAT;
 use crate::leaf::{ArrowStream, IpcError, read_stream};
 use crate::run::work::{Observed, ObserverRequest, WorkContext};
-use crate::run::{FragmentError, KernelError};
+use crate::run::{FragmentError, KernelError, TaskContext};
 use crate::token::Token;
 
 /// The version of what drivers and worker processes say to each other. It goes up with every change
 /// that the other side would not understand.
-pub const PROTOCOL: u64 = 2;
+pub const PROTOCOL: u64 = 3;
 
 /// The first words of either side. What other versions say after these is theirs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,9 +82,31 @@ pub(super) struct TaskMessage {
     /// What it shares with tasks that are to come; nothing, if it is alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stage: Option<StageMessage>,
+    /// What bounds its memory, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) memory: Option<MemoryMessage>,
     /// Who is to watch it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) observe: Option<ObserveMessage>,
+}
+
+/// What a process may hold while it runs a task, and where the rest goes. Each task says it: a process serves runs of
+/// different limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MemoryMessage {
+    /// Bytes: the process's share of the run's limit.
+    pub(super) limit: u64,
+    /// Where the system keeps temporary files, if this says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) folder: Option<PathBuf>,
+}
+
+impl MemoryMessage {
+    /// The share of each of so many processes; nothing where nothing is bound.
+    pub(super) fn of(context: &TaskContext, processes: usize) -> Option<Self> {
+        let limit = context.memory.limit()? / processes.max(1) as u64;
+        Some(MemoryMessage { limit, folder: context.spill.folder() })
+    }
 }
 
 /// Who is to watch an attempt, and what they are told of it.
@@ -166,6 +190,7 @@ pub(super) enum ErrorMessage {
     Unsupported { operator: String, reason: String },
     Read { source_name: String, message: String },
     Memory { wanted: u64, used: u64, limit: u64 },
+    Spill { reason: String },
     Panic { message: String },
 }
 
@@ -183,6 +208,7 @@ impl ErrorMessage {
             FragmentError::Kernel(KernelError::Memory { wanted, used, limit }) => {
                 ErrorMessage::Memory { wanted, used, limit }
             }
+            FragmentError::Kernel(KernelError::Spill { reason }) => ErrorMessage::Spill { reason },
             FragmentError::Kernel(KernelError::Cancelled) => return None,
             FragmentError::Panic(message) => ErrorMessage::Panic { message },
             // The driver's word, and not a worker's.
@@ -196,6 +222,7 @@ impl ErrorMessage {
             ErrorMessage::Unsupported { operator, reason } => KernelError::Unsupported { operator, reason }.into(),
             ErrorMessage::Read { source_name, message } => KernelError::Read { source_name, message }.into(),
             ErrorMessage::Memory { wanted, used, limit } => KernelError::Memory { wanted, used, limit }.into(),
+            ErrorMessage::Spill { reason } => KernelError::Spill { reason }.into(),
             ErrorMessage::Panic { message } => FragmentError::Panic(message),
         }
     }

@@ -17,7 +17,8 @@
 //!                                  <---------  Pong   its clock               worker's clock on the driver's time line
 //!   Fragment  token, document      --------->                                 once per process and token
 //!   Task  attempt, token, inputs,  --------->
-//!         stage and observers, if any
+//!         stage, memory and
+//!         observers, if any
 //!   Data  a stream ..              --------->                                 one per source that is sent (none for no batch,
 //!                                                                             more for batches of several schemas)
 //!                                  <---------  Heartbeat                      while it runs
@@ -38,6 +39,10 @@
 //! What tasks of a stage share ([`StageState`](super::StageState)) has a number, too, where they read anything alike: the process
 //! keeps one of its own until the driver's is gone.
 //!
+//! A run's limit of memory is told with each of its tasks, for a process serves all runs: an equal share of it for each process,
+//! against which count what its kernels say that they hold and the rows that it keeps. What finds no room goes to files
+//! of its own, in the folder that the task names.
+//!
 //! An attempt is numbered within its connection and answered once. The worker says when it ran, by its own clock: durations
 //! are exact, and the place is estimated (law T2). The end of the stream ends a worker, whatever it does, so a
 //! driver that dies leaves no process. A worker that dies, says nothing within [`ProcessOptions::silence`], answers twice
@@ -46,6 +51,7 @@
 
 mod child;
 mod clock;
+mod counted_rows;
 mod error;
 mod exchange;
 mod executor;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use arrow_buffer::Buffer;
 
 use super::ProtocolError;
+use super::counted_rows::CountedRows;
 use super::frame::{FrameKind, FrameReader};
 use super::inbox::{Inbox, Job};
 use super::memory::{host, peak_memory};
@@ -18,11 +19,13 @@ use super::message::{
 };
 use super::outbox::Outbox;
 use crate::expr::wire::ReadContext;
-use crate::leaf::{ArrowStream, IpcError, PartitionData};
+use crate::leaf::{ArrowStream, IpcError};
 use crate::lower::Fragment;
 use crate::run::panics::panic_trace;
 use crate::run::work::{Observed, WorkObservers};
-use crate::run::{FragmentError, KernelError, Kernels, SlotData, StageState, TaskContext, run_fragment};
+use crate::run::{
+    FragmentError, KernelError, Kernels, MemoryBudget, SlotData, StageState, TaskContext, TemporaryFolder, run_fragment,
+};
 use crate::token::Token;
 
 /// Serves one driver: runs the tasks that come in on `reader`, one after the other, and answers on `writer`.
@@ -79,7 +82,8 @@ pub(super) fn serve_until(
         });
         scope.spawn(|| outbox.keep_alive(heartbeat));
         let (fragments, kept, stages) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let worker = Worker { kernels, observers, context, inbox, outbox, clock, fragments, kept, stages };
+        let memory = MemoryBudget::default();
+        let worker = Worker { kernels, observers, context, inbox, outbox, clock, fragments, kept, memory, stages };
         let worked = worker.work(queue);
         outbox.close();
         // The listener has seen the end of the stream, or will: an error here means that the driver is gone, or
@@ -100,7 +104,9 @@ struct Worker<'a, W> {
     /// The fragments that the driver has sent, or why they cannot be read.
     fragments: HashMap<Token, Result<Arc<Fragment>, String>>,
     /// Rows that later tasks will name.
-    kept: HashMap<u64, PartitionData>,
+    kept: HashMap<u64, CountedRows>,
+    /// What this process holds, under the limit of whichever task runs.
+    memory: MemoryBudget,
     /// What tasks of a stage share.
     stages: HashMap<u64, StageState>,
 }
@@ -135,8 +141,10 @@ impl<W: Write> Worker<'_, W> {
             }
             None => StageState::default(),
         };
-        let context =
-            TaskContext { partition: task.partition, cancelled, started: run_started, stage, ..TaskContext::default() };
+        let memory = self.memory.under(task.memory.as_ref().map(|memory| memory.limit));
+        let folder = task.memory.as_ref().and_then(|memory| memory.folder.clone());
+        let spill = Arc::new(folder.map_or_else(TemporaryFolder::default, TemporaryFolder::within));
+        let context = TaskContext { partition: task.partition, cancelled, started: run_started, memory, spill, stage };
         let mut ran = Ran { started: self.clock.elapsed(), ended: None, trace: None, observed: Observed::new() };
         let ports = self.run(task, streams, &context, &mut ran);
         let ended = ran.ended.unwrap_or_else(|| self.clock.elapsed());
@@ -213,13 +221,13 @@ impl<W: Write> Worker<'_, W> {
             let streams: Vec<Buffer> = streams.by_ref().take(source.streams()).collect();
             match source {
                 SourceMessage::Kept(number) => match self.kept.get(number) {
-                    Some(rows) => Ok(rows.clone()),
+                    Some(kept) => Ok(kept.rows.clone()),
                     None => Err(format!("nothing is kept as number {number}")),
                 },
                 SourceMessage::Sent(_) | SourceMessage::Keep { .. } => {
                     let rows = Arc::new(read_rows(&streams).map_err(|error| error.to_string())?);
                     if let SourceMessage::Keep { number, .. } = source {
-                        self.kept.insert(*number, rows.clone());
+                        self.kept.insert(*number, CountedRows::new(rows.clone(), &self.memory));
                     }
                     Ok(rows)
                 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::ProcessOptions;
 use super::child::{ChildProcess, Silence};
 use super::exchange::Answer;
+use super::message::MemoryMessage;
 use crate::expr::wire::Codec;
 use crate::run::this_thread::ThisThread;
 use crate::run::work::{Observed, UnknownObserver, WorkObservers};
@@ -33,6 +34,8 @@ const DOCUMENTS: usize = 256;
 /// One worker process at a time: started with the first attempt, and again when it is gone.
 pub(super) struct ProcessWorker {
     setting: Arc<Setting>,
+    /// How many there are, each of which gets a share of what bounds their memory.
+    processes: usize,
     name: Arc<str>,
     /// Who runs what cannot be sent: the thread of this slot.
     here: ThisThread,
@@ -67,7 +70,9 @@ impl Worker for ProcessWorker {
         let begun = Instant::now();
         let options = &self.setting.options;
         let told = process.drop_kept().and_then(|_| process.learn(&attempt, || document));
-        match told.map_err(Silence::Protocol).and_then(|()| process.exchange(&attempt, parcel, &self.name, options)) {
+        let memory = MemoryMessage::of(&attempt.context, self.processes);
+        let exchange = |()| process.exchange(&attempt, parcel, memory, &self.name, options);
+        match told.map_err(Silence::Protocol).and_then(exchange) {
             Ok(answer) => {
                 let envelope = self.envelope(&attempt, answer, &process);
                 self.process = Some(process);
@@ -93,10 +98,11 @@ impl Worker for ProcessWorker {
 }
 
 impl ProcessWorker {
-    pub(super) fn new(setting: Arc<Setting>, slot: usize, name: Arc<str>) -> Self {
+    /// The worker of one slot of so many.
+    pub(super) fn new(setting: Arc<Setting>, slot: usize, processes: usize, name: Arc<str>) -> Self {
         let (kernels, observers) = (setting.kernels.clone(), setting.observers.clone());
         let here = ThisThread { kernels, observers, name: format!("driver-{slot}").into() };
-        ProcessWorker { setting, name, here, process: None, failures: 0, documents: HashMap::new() }
+        ProcessWorker { setting, processes, name, here, process: None, failures: 0, documents: HashMap::new() }
     }
 
     /// The document of the fragment; nothing when something in it cannot leave this process.

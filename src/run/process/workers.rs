@@ -18,6 +18,10 @@ use crate::run::{Kernels, Worker, Workers};
 /// A fragment that cannot be sent (a barrier, a function of this process, a table without a codec) runs in
 /// the driver, on the thread of the slot and with `kernels`; the report calls its worker `driver-0`.
 /// The inputs of tasks are read by the driver, futures too, and sent as Arrow streams.
+///
+/// A limit of memory bounds what the driver keeps for readers, and as much again what the processes hold: in equal
+/// shares, one for each slot. Against its share a process counts what its kernels hold, and rows that it keeps for several tasks.
+/// What finds no room there goes to temporary files of the process's own, which have no name.
 pub struct ProcessWorkers {
     setting: Arc<Setting>,
     slots: usize,
@@ -76,7 +80,7 @@ impl Workers for ProcessWorkers {
     }
 
     fn worker(&self, slot: usize) -> Box<dyn Worker> {
-        Box::new(ProcessWorker::new(self.setting.clone(), slot, self.name(slot).into()))
+        Box::new(ProcessWorker::new(self.setting.clone(), slot, self.slots, self.name(slot).into()))
     }
 
     fn observers(&self) -> &WorkObservers {

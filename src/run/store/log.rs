@@ -41,6 +41,11 @@ impl SpillLog {
         SpillLog { target, state: Mutex::default() }
     }
 
+    /// Where its files are.
+    pub(in crate::run) fn target(&self) -> &Arc<dyn SpillTarget> {
+        &self.target
+    }
+
     /// Writes rows. Nothing of them stays in the log when that fails: the file that was being written is left.
     pub(in crate::run) fn write(&self, rows: &Rows) -> Result<SpilledRows, SpillError> {
         let failed = |reason: String| SpillError::Write { bytes: rows.bytes, reason };

@@ -20,6 +20,12 @@ pub trait SpillTarget: Send + Sync + 'static {
     /// # Errors
     /// There is none to be had.
     fn create(&self) -> io::Result<Box<dyn SpillFile>>;
+
+    /// The folder of this machine in which worker processes keep what they have no room for. Without one they do where the
+    /// system keeps temporary files.
+    fn folder(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// Bytes outside of memory, which are written once, from the beginning on, and read at any place by several threads. They
@@ -61,6 +67,10 @@ impl SpillTarget for TemporaryFolder {
             Ok(file) => Ok(Box::new(NamelessFile { file, folder })),
             Err(error) => Err(of_folder(&folder, &error)),
         }
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        self.path.clone()
     }
 }
 

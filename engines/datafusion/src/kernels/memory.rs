@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
+use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use leafhold::run::{MemoryBudget, TaskContext as LeafholdTask};
 
+use super::spill::Spill;
 use crate::engine;
 
 /// What an operator may hold however little room there is: it needs some batches to make any way.
@@ -21,7 +23,9 @@ pub(super) fn task(task: &LeafholdTask) -> Result<Arc<TaskContext>> {
         return Ok(engine::task());
     }
     let pool = TaskPool { budget: task.memory.clone(), held: AtomicUsize::new(0) };
-    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?;
+    let files = DiskManager::builder().with_temp_file_factory(Arc::new(Spill(task.spill.clone())));
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(files);
+    let runtime = runtime.build_arc()?;
     Ok(Arc::new(TaskContext::from(engine::state()).with_runtime(runtime)))
 }
 

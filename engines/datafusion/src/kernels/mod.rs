@@ -16,6 +16,7 @@ pub(crate) mod scalar;
 pub(crate) mod shared;
 mod shared_sides;
 pub(crate) mod source;
+mod spill;
 mod unnest;
 pub(crate) mod watch;
 mod window;
@@ -26,14 +27,15 @@ use leafhold::lower::Fragment;
 use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 
 use self::fragment::Operators;
+use self::spill::SpillFault;
 use crate::files::FileError;
 
 /// Runs fragments on DataFusion's operators, each on the thread that calls.
 ///
 /// One value serves any number of threads. A fragment sees one partition and runs to its end before
 /// [`run`](Kernels::run) returns; between batches, and within whatever takes longer than one, it looks whether the run
-/// was cancelled. Under a limit of memory, its sorts and aggregates go on with files of DataFusion's where there is no room;
-/// a join holds its smaller side in any case. Where all tasks of a stage build a hash table from the same rows, one of them
+/// was cancelled. Under a limit of memory, its sorts and aggregates go on with temporary files where there is no room
+/// ([`TaskContext::spill`]); a join holds its smaller side in any case. Where all tasks of a stage build a hash table from the same rows, one of them
 /// does while the others wait, and all of them probe it. A thread that already drives a tokio runtime cannot call it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DataFusionKernels;
@@ -80,6 +82,9 @@ fn compute(fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext) ->
 }
 
 fn kernel_error(error: DataFusionError, fragment: &Fragment) -> KernelError {
+    if let Some(fault) = SpillFault::behind(&error) {
+        return KernelError::Spill { reason: fault.to_string() };
+    }
     match error.find_root() {
         DataFusionError::External(inner) => match inner.downcast_ref::<FileError>() {
             Some(error) => KernelError::Read { source_name: error.path().to_owned(), message: error.reason() },

@@ -97,8 +97,8 @@ class Frame:
         ``retries`` is how often a task is tried again that raised an error. On a cluster, how often one is tried again
         whose worker died is Dask's affair (``distributed.scheduler.allowed-failures``).
 
-        ``memory_limit`` bounds the bytes of rows that this process keeps for tasks to come; what has no room goes to a
-        temporary folder. The workers of a cluster have a bound of their own.
+        ``memory_limit`` bounds the bytes of rows that this process keeps for tasks to come, and of what sorts and aggregates
+        hold (16 MB each in any case); what has no room goes to a temporary folder. The workers of a cluster have a bound of their own.
 
         Observers are called in this process, on a thread of the run's: ``on_submit`` with the number of ``tasks`` and
         the ``stages``, ``on_event`` with each task's one terminal event, as in :attr:`RunReport.events`, ``on_finish``
