@@ -95,11 +95,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
-        writeln!(f, "{:<15} {:<15} {:>14} {:>14} {:>8}  peer", "case", "metric", "ours", "theirs", "ratio")?;
+        writeln!(f, "{:<15} {:<19} {:>14} {:>14} {:>8}  peer", "case", "metric", "ours", "theirs", "ratio")?;
         for row in &self.rows {
             let (ours, theirs, ratio) = (number(Some(row.ours)), number(row.theirs), number(row.ratio));
             let line = format!(
-                "{:<15} {:<15} {ours:>14} {theirs:>14} {ratio:>8}  {}",
+                "{:<15} {:<19} {ours:>14} {theirs:>14} {ratio:>8}  {}",
                 row.case,
                 row.metric,
                 row.peer.unwrap_or("")
