@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::pool::WorkerPool;
 use super::work::ObserverRequest;
-use super::{Executor, ExecutorOptions, Observer, Run, Workers};
+use super::{Executor, ExecutorOptions, Observer, Run, SpillTarget, Workers};
 use crate::lower::TaskGraph;
 
 /// Runs task graphs on workers of a kind: threads ([`LocalExecutor`](super::LocalExecutor)), worker processes
@@ -53,6 +53,12 @@ impl<W: Workers> PoolExecutor<W> {
     /// Bounds the bytes that are kept for readers: see [`ExecutorOptions::memory_limit`].
     pub fn with_memory_limit(mut self, bytes: u64) -> Self {
         self.options = self.options.with_memory_limit(bytes);
+        self
+    }
+
+    /// Has rows go elsewhere for which there is no room: see [`ExecutorOptions::spill`].
+    pub fn with_spill_target(mut self, target: impl SpillTarget) -> Self {
+        self.options = self.options.with_spill_target(target);
         self
     }
 }

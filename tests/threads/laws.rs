@@ -146,6 +146,12 @@ fn law_l5_threads_a_future_that_gives_nothing_fails_the_run_whenever_it_happens(
 }
 
 #[test]
+fn law_l5_threads_data_that_go_while_they_are_planned_fail_the_run() {
+    let kernels = Arc::new(crate::kernels::RowKernels::default());
+    crate::planning::data_that_go_while_they_are_planned(&leafhold::run::LocalExecutor::new(kernels, 2));
+}
+
+#[test]
 fn law_l1_l2_threads_a_task_that_is_tried_again_still_has_its_futures() {
     let mut builder = Builder::default();
     let counts = builder.counts.clone();

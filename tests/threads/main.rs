@@ -9,6 +9,8 @@ mod kernels;
 mod laws;
 mod observing;
 mod on_threads;
+#[path = "../common/planning.rs"]
+mod planning;
 #[path = "../tasks/plans.rs"]
 #[allow(dead_code)]
 mod plans;
@@ -17,6 +19,8 @@ mod retries;
 mod scene;
 mod sharing;
 mod spill;
+#[path = "../common/spilling.rs"]
+mod spilling;
 mod stages;
 #[path = "../report/trace_format.rs"]
 mod trace_format;

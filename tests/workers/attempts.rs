@@ -323,6 +323,8 @@ fn a_cancelled_task_stops() {
     let workers = census.workers("honest", 1);
     let mut worker = workers.worker(0);
     let mut task = Task::new();
+    // The process is there, and not cancelled while it starts.
+    assert_eq!(rows(task.run(&mut *worker, &numbers(0..2))), swapped(0..2));
     for row in [[WAITS, 0], [WAITS, 1]] {
         std::thread::scope(|scope| {
             scope.spawn(|| {

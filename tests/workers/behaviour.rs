@@ -26,6 +26,9 @@ pub const SHARES: i64 = -108;
 /// Fails, and says what bounds its memory where it runs.
 pub const BOUNDS: i64 = -109;
 
+/// Has a temporary file of so many bytes until the task ends.
+pub const SPILLS: i64 = -110;
+
 /// How many tasks of a stage have asked.
 #[derive(Default)]
 struct Asked(AtomicUsize);
@@ -48,6 +51,7 @@ impl Kernels for Behaving {
         inputs: Vec<SlotData>,
         context: &TaskContext,
     ) -> Result<TaskOutput, KernelError> {
+        let mut files = Vec::new();
         for row in inputs.iter().flatten().flat_map(|source| rows_of(source)) {
             let Some(how_much) = row.get(1).copied() else { continue };
             match row[0] {
@@ -77,6 +81,12 @@ impl Kernels for Behaving {
                     let (memory, folder) = (&context.memory, context.spill.folder());
                     let words = format!("{} of {:?} in use, files in {folder:?}", memory.used(), memory.limit());
                     return Err(KernelError::Compute(words));
+                }
+                SPILLS => {
+                    let unspilled = |error: std::io::Error| KernelError::Spill { reason: error.to_string() };
+                    let file = context.spill.create().map_err(unspilled)?;
+                    file.write_at(&vec![7; how_much as usize], 0).map_err(unspilled)?;
+                    files.push(file);
                 }
                 HOLDS => drop(std::hint::black_box(vec![1u8; (how_much as usize) << 20])),
                 _ => {}

@@ -108,35 +108,30 @@ fn law_t4_worker_processes_observers_run_in_the_driver() {
 #[test]
 fn law_l5_worker_processes_a_future_that_fails_is_named_and_nothing_below_it_starts() {
     for (kind, word) in [("fail", "failed"), ("cancel", "was cancelled"), ("lose", "was lost")] {
-        for late in [false, true] {
+        for moment in ["before lowering", "before the run", "during the run"] {
             let mut builder = Builder::default();
             let (read, mut promises) = builder.pending("orders", 3);
             let sorted = builder.sorted(&read, None);
             drop(read);
+            let mut bad = Some(promises.remove(1));
+            let good = promises.remove(0);
+            let mut end_at = |now: &str| match bad.take_if(|_| now == moment) {
+                None => {}
+                Some(bad) if kind == "fail" => bad.fail("disk full"),
+                Some(bad) if kind == "cancel" => bad.cancel(),
+                Some(bad) => drop(bad),
+            };
+            end_at("before lowering");
             let mut scene = Scene::of(builder, &sorted);
             drop(sorted);
-            let bad = promises.remove(1);
-            let good = promises.remove(0);
             let executor = ProcessExecutor::new(scene.census.workers("honest", 2)).with_observer(scene.heard.clone());
-            let submit = |scene: &mut Scene| executor.submit(scene.graph());
-            let end = || match kind {
-                "fail" => bad.fail("disk full"),
-                "cancel" => bad.cancel(),
-                _ => drop(bad),
-            };
-            let run = match late {
-                false => {
-                    end();
-                    submit(&mut scene)
-                }
-                true => {
-                    let run = submit(&mut scene);
-                    good.fulfil(vec![batch(&numbers(0..2))]);
-                    scene.census.wait_for(1);
-                    end();
-                    run
-                }
-            };
+            end_at("before the run");
+            let run = executor.submit(scene.graph());
+            if moment == "during the run" {
+                good.fulfil(vec![batch(&numbers(0..2))]);
+                scene.census.wait_for(1);
+                end_at(moment);
+            }
             let error = run.wait().unwrap_err();
             for part in ["leaf `orders`", "partition 1", "\"orders-1\"", "engine local", word] {
                 assert!(error.to_string().contains(part), "{error} should name {part:?}");
@@ -148,6 +143,13 @@ fn law_l5_worker_processes_a_future_that_fails_is_named_and_nothing_below_it_sta
             scene.assert_clean(&error.report);
         }
     }
+}
+
+#[test]
+fn law_l5_worker_processes_data_that_go_while_they_are_planned_fail_the_run() {
+    let census = Census::new();
+    crate::planning::data_that_go_while_they_are_planned(&ProcessExecutor::new(census.workers("honest", 2)));
+    census.assert_nobody_left();
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod kernels;
 mod laws;
 mod memory;
 mod observing;
+#[path = "../common/planning.rs"]
+mod planning;
 #[path = "../tasks/plans.rs"]
 #[allow(dead_code)]
 mod plans;
@@ -18,6 +20,9 @@ mod run_scene;
 mod scene;
 mod serving;
 mod sharing;
+mod spill;
+#[path = "../common/spilling.rs"]
+mod spilling;
 mod stages;
 mod tamper;
 #[path = "../report/trace_format.rs"]

@@ -98,7 +98,7 @@ fn a_run_tells_each_process_its_share_and_the_folder() {
     let options = ExecutorOptions::default().with_memory_limit(1 << 20);
     let options = options.with_spill_target(TemporaryFolder::within(&folder));
     let executor = ProcessExecutor::new(scene.census.workers("honest", 2)).with_options(options);
-    let error = scene.run(executor).unwrap_err();
+    let error = scene.run_as_it_is(executor).unwrap_err();
     let words = format!("of Some({}) in use, files in {:?}", 1 << 19, Some(Path::new(&folder)));
     assert!(error.to_string().contains(&words), "{error}");
     scene.assert_clean(&error.report);

@@ -50,7 +50,14 @@ impl Census {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("test-census-{}-{number}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
-        Arc::new(Census { folder })
+        let census = Census { folder };
+        std::fs::create_dir(census.temporary()).unwrap();
+        Arc::new(census)
+    }
+
+    /// The folder for temporary files of these workers and of their driver, and of nobody else.
+    pub fn temporary(&self) -> PathBuf {
+        self.folder.join("temporary")
     }
 
     /// The command that starts a worker of some mode.
@@ -71,7 +78,7 @@ impl Census {
             _ => Command::new(program),
         };
         command.args(["program::worker_program", "--exact", "--nocapture", "--test-threads=1"]);
-        command.env(MODE, mode).env(CENSUS, &self.folder);
+        command.env(MODE, mode).env(CENSUS, &self.folder).env("TMPDIR", self.temporary());
         command
     }
 
@@ -111,8 +118,10 @@ impl Census {
         self.started().into_iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).collect()
     }
 
-    /// Asserts that nothing is left of any process.
+    /// Asserts that nothing is left of any process, and no temporary file.
     pub fn assert_nobody_left(&self) {
+        let files = std::fs::read_dir(self.temporary()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(files.collect::<Vec<_>>(), Vec::<std::ffi::OsString>::new(), "temporary files");
         if cfg!(target_os = "linux") {
             assert_eq!(self.left(), Vec::<u32>::new(), "a worker process outlived its driver");
         }

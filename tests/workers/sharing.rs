@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use leafhold::lower::lower;
 use leafhold::optimize::Partitioning;
 use leafhold::run::process::ProcessExecutor;
-use leafhold::run::{Attempt, Executor, ExecutorOptions, LocalExecutor, RunClock, TaskContext, Worker, Workers};
+use leafhold::run::{
+    Attempt, Executor, ExecutorOptions, LocalExecutor, RunClock, TaskContext, TaskState, Worker, Workers,
+};
 
 use crate::attempts::fragment;
 use crate::behaviour::{Behaving, EXITS};
 use crate::kernels::{Row, rows_of};
 use crate::plans::{Builder, batch, numbers};
-use crate::program::Census;
-use crate::scene::{Scene, rows};
+use crate::program::{Census, signal};
+use crate::run_scene::shuffled;
+use crate::scene::{Scene, partitions, rows, states};
 
 const PROBES: i64 = 20;
 
@@ -55,6 +59,36 @@ fn law_g4_rows_that_many_tasks_read_are_sent_once_per_process() {
         }
         scene.assert_clean(&outcome.report);
     }
+}
+
+#[test]
+fn rows_that_somebody_holds_are_not_computed_again() {
+    let mut builder = Builder::default();
+    let read = builder.values(&partitions());
+    let sorted = shuffled(&builder, &read);
+    let plan = builder.plan(&sorted);
+    let census = Census::new();
+    let executor = ProcessExecutor::new(census.workers("counts", 1));
+    let run = || executor.submit(lower(&plan).unwrap()).wait().unwrap();
+    let first = run();
+    let (outputs, tasks, heard) = (first.partitions.len(), first.report.tasks.len(), census.heard());
+    assert_eq!(states(&first.report), [(TaskState::Ok, tasks)]);
+    // Nobody is asked, and it is no matter whether the process that made them is there.
+    for _ in 0..2 {
+        let again = run();
+        let expected = [(TaskState::Cached, outputs), (TaskState::Skipped, tasks - outputs)];
+        assert_eq!((states(&again.report), census.heard()), (expected.to_vec(), heard));
+        let cached = again.report.tasks.iter().find(|event| event.state == TaskState::Cached).unwrap();
+        assert_eq!((cached.rows, cached.worker.as_deref(), cached.attempt), (24, None, 0));
+        assert_eq!(rows(&again), rows(&first));
+        census.started().into_iter().for_each(|process| signal("KILL", process));
+    }
+    let expected = rows(&first);
+    drop(first);
+    let retried = executor.clone().with_retries(1).submit(lower(&plan).unwrap()).wait().unwrap();
+    assert_eq!((states(&retried.report), rows(&retried)), (vec![(TaskState::Ok, tasks)], expected));
+    drop((retried, executor));
+    census.assert_nobody_left();
 }
 
 #[test]
