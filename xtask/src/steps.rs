@@ -28,16 +28,7 @@ pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
             "lints of the planner",
             "clippy -p leafhold -p leafhold-derive -p golden-plans -p otel -p xtask --all-targets -- -D warnings",
         ),
-        match has_nextest() {
-            true => Step::cargo(
-                "tests of the planner",
-                "nextest run -p leafhold -p leafhold-derive -p golden-plans -p otel -p xtask",
-            ),
-            false => Step::cargo(
-                "tests of the planner",
-                "test -p leafhold -p leafhold-derive -p golden-plans -p otel -p xtask --lib --bins --tests",
-            ),
-        },
+        planner_tests(has_nextest()),
         Step::cargo("documented examples of the planner", "test --doc -p leafhold --features otel"),
         Step::cargo("documentation of the planner", "doc --no-deps -p leafhold --features otel")
             .env("RUSTDOCFLAGS", "-D warnings"),
@@ -86,6 +77,21 @@ pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
     Ok(steps)
 }
 
+/// The tests of the planner. Their name says when they check less than they could; it comes again in the summary.
+fn planner_tests(nextest: bool) -> Step {
+    match nextest {
+        true => Step::cargo(
+            "tests of the planner",
+            "nextest run -p leafhold -p leafhold-derive -p golden-plans -p otel -p xtask",
+        ),
+        false => Step::cargo(
+            "tests of the planner, WITHOUT NEXTEST: threads and open files that runs leave are NOT CHECKED \
+             (`cargo install cargo-nextest`)",
+            "test -p leafhold -p leafhold-derive -p golden-plans -p otel -p xtask --lib --bins --tests",
+        ),
+    }
+}
+
 /// The example programs of a folder, by name.
 fn examples(root: &Path, folder: &str, package: &str) -> Result<Vec<Step>, String> {
     let path = root.join(folder);
@@ -109,4 +115,20 @@ fn has_nextest() -> bool {
     let mut command = Command::new(cargo());
     command.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::planner_tests;
+
+    #[test]
+    fn tests_without_nextest_say_what_they_do_not_check() {
+        let (with, without) = (planner_tests(true), planner_tests(false));
+        assert!(with.text().contains("nextest run") && with.name == "tests of the planner");
+        assert!(
+            without.text().contains(" test -p leafhold ") && without.name.contains("NOT CHECKED"),
+            "{}",
+            without.name
+        );
+    }
 }
