@@ -1,7 +1,7 @@
 //! Files that are written as a whole or not at all.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::CliError;
@@ -34,9 +34,9 @@ impl Pending {
         Ok(Pending { path, beside: Some(beside), file })
     }
 
-    /// Writes it, and puts it in its place.
-    pub fn write(mut self, bytes: &[u8]) -> Result<(), CliError> {
-        let written = self.file.write_all(bytes).and_then(|()| self.file.flush());
+    /// Has it written, and puts it in its place.
+    pub fn write(mut self, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), CliError> {
+        let written = write(&mut self.file).and_then(|()| self.file.flush());
         let placed = written.and_then(|()| match self.beside.take() {
             Some(beside) => std::fs::rename(&beside, &self.path).inspect_err(|_| self.beside = Some(beside)),
             None => Ok(()),
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
         let pending = Pending::new(&path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
-        pending.write(b"new").unwrap();
+        pending.write(|file| file.write_all(b"new")).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
         assert!(Pending::new(&folder).is_err_and(|error| error.message().contains("folder")));
         assert!(Pending::new(&folder.join("none/report")).is_err());

@@ -1,5 +1,7 @@
 //! What becomes of the report of a run: `--report`.
 
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use leafhold::explain::{Actuals, PlanText};
@@ -74,7 +76,7 @@ impl Reports {
     pub fn write(self, plan: &Plan, report: &RunReport, screen: Screen) -> Result<(), CliError> {
         let title = self.title;
         let outcomes = self.forms.into_iter().map(|(form, file)| match file {
-            Some(file) => file.write(text(&form, &title, plan, report).as_bytes()),
+            Some(file) => file.write(|file| write(&form, &title, plan, report, file)),
             None => screen.say(format!("\n{}", report.to_text())),
         });
         // All of them, before the first that failed is told.
@@ -90,15 +92,16 @@ impl Reports {
     }
 }
 
-fn text(form: &ReportArg, title: &str, plan: &Plan, report: &RunReport) -> String {
+fn write(form: &ReportArg, title: &str, plan: &Plan, report: &RunReport, file: &mut File) -> io::Result<()> {
     match form {
-        ReportArg::Table => report.to_text(),
-        ReportArg::JsonLines(_) => report.to_json_lines(),
-        ReportArg::Chrome(_) => report.to_chrome_trace(),
+        ReportArg::Table => file.write_all(report.to_text().as_bytes()),
+        ReportArg::JsonLines(_) => report.write_json_lines(file),
+        ReportArg::Chrome(_) => report.write_chrome_trace(file),
         ReportArg::Html(_) => {
             let actuals = Actuals::new(report.node_rows.clone());
             let lines = PlanText::new(plan).with_actuals(&actuals).lines();
-            RunPage::new(report).with_title(title).with_plan(lines).to_string()
+            let page = RunPage::new(report).with_title(title).with_plan(lines);
+            file.write_all(page.to_string().as_bytes())
         }
     }
 }

@@ -13,9 +13,9 @@ type Thread = (u64, u64);
 /// What a sound trace has.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// Arguments of all slices.
+    /// Arguments of all slices, with their category as `cat`.
     pub slices: Vec<Value>,
-    /// Arguments of all instants.
+    /// The same of all instants.
     pub instants: Vec<Value>,
     /// For each arrow, by id: the arguments of the slices that it leads from and to.
     pub arrows: BTreeMap<u64, (Value, Value)>,
@@ -85,12 +85,12 @@ pub fn check(text: &str) -> Result<Checked, String> {
                 if stack.iter().any(|open| open.end < end) {
                     return Err(format!("slices overlap at {event}"));
                 }
-                let args = event["args"].clone();
+                let args = described(event);
                 checked.slices.push(args.clone());
                 stack.push(Open { start: ts, end, args });
             }
             Some("i") if ["g", "p", "t"].contains(&event["s"].as_str().unwrap_or_default()) => {
-                checked.instants.push(event["args"].clone());
+                checked.instants.push(described(event));
             }
             Some(end @ ("s" | "f")) => {
                 let id = whole(event, "id")?;
@@ -134,12 +134,24 @@ pub fn check_report(report: &RunReport) {
     };
     for slice in checked.slices.iter().chain(&checked.instants).filter(|args| !args["task"].is_null()) {
         let event = &report.tasks[slice["task"].as_u64().unwrap() as usize];
+        assert_eq!((&slice["stage"], &slice["partition"]), (&event.stage.into(), &event.partition.into()));
         let number = slice["attempt"].as_u64().unwrap() as u32;
-        let expected = match event.attempts.iter().find(|attempt| attempt.number == number) {
-            Some(attempt) => &attempt.observed,
-            None => &event.observed,
-        };
-        assert_eq!(&observed(slice), expected);
+        if let Some(attempt) = event.attempts.iter().find(|attempt| attempt.number == number) {
+            assert_eq!(observed(slice), attempt.observed);
+            assert_eq!((&slice["cat"], &slice["why"]), (&"given-up".into(), &attempt.why.as_str().into()));
+            continue;
+        }
+        assert_eq!(observed(slice), event.observed);
+        assert_eq!(slice["cat"], event.state.name());
+        let whole = [("rows", event.rows), ("bytes_in", event.bytes_in), ("bytes_out", event.bytes_out)];
+        whole.iter().for_each(|(field, number)| assert_eq!(slice[field], *number));
+        assert_eq!(nanos(slice, "queued_us").unwrap() as u128, event.queued().as_nanos());
+        let transfer = slice.get("transfer_us").map_or(0, |_| nanos(slice, "transfer_us").unwrap());
+        assert_eq!(u128::from(transfer), event.transfer.as_nanos());
+        assert_eq!(slice["peak_memory"].as_u64(), event.peak_memory);
+        assert_eq!(slice["critical"] == true, report.critical_path.contains(&event.task) && event.started.is_some());
+        let said = slice["error"].as_str().map(str::to_owned);
+        assert_eq!(said, event.error.as_ref().map(|error| error.to_string()));
     }
     let has_ends = |(producer, consumer): &(u32, u32)| {
         [producer, consumer].iter().all(|task| report.tasks[**task as usize].started.is_some())
@@ -152,6 +164,14 @@ pub fn check_report(report: &RunReport) {
         // The try that counted, not an earlier one.
         assert!(from["why"].is_null() && to["why"].is_null());
     }
+}
+
+fn described(event: &Value) -> Value {
+    let mut args = event["args"].clone();
+    if let Some(args) = args.as_object_mut() {
+        args.insert("cat".to_owned(), event["cat"].clone());
+    }
+    args
 }
 
 fn whole(event: &Value, field: &str) -> Result<u64, String> {

@@ -1,6 +1,9 @@
+use std::io::{self, Write};
+
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::shares::write_shares;
 use super::{RunReport, TaskEvent};
 
 /// The version of the format that is written, and the only one that is read.
@@ -43,7 +46,39 @@ pub enum ReportReadError {
 }
 
 impl RunReport {
-    /// The report as JSON lines: the run in the first line, then one event a line, by task.
+    /// Writes the report as JSON lines: the run in the first line, then one event a line, by task. `out` needs no buffer,
+    /// and the text is never in memory as a whole.
+    ///
+    /// # Errors
+    /// What `out` says; a part of the report may have been written.
+    pub fn write_json_lines(&self, mut out: impl Write) -> io::Result<()> {
+        let run = RunReport {
+            tasks: Vec::new(),
+            stages: self.stages.clone(),
+            flows: self.flows.clone(),
+            node_rows: self.node_rows.clone(),
+            warnings: self.warnings.clone(),
+            critical_path: self.critical_path.clone(),
+            ..*self
+        };
+        let mut header = format!("{{\"leafhold_report\":{VERSION},\"tasks\":{}", self.tasks.len());
+        if let Ok(Value::Object(fields)) = serde_json::to_value(&run) {
+            for (name, value) in fields.iter().filter(|(name, _)| *name != "tasks") {
+                header.push_str(&format!(",\"{name}\":{value}"));
+            }
+        }
+        header.push_str("}\n");
+        out.write_all(header.as_bytes())?;
+        write_shares(&self.tasks, out, |events, text| {
+            for event in events {
+                // Strings and numbers alone, into memory: this cannot fail.
+                let _ = serde_json::to_writer(&mut *text, event);
+                text.push(b'\n');
+            }
+        })
+    }
+
+    /// What [`write_json_lines`](RunReport::write_json_lines) writes, as text.
     ///
     /// ```
     /// use leafhold::run::RunReport;
@@ -54,29 +89,9 @@ impl RunReport {
     /// # Ok::<_, leafhold::run::report::ReportReadError>(())
     /// ```
     pub fn to_json_lines(&self) -> String {
-        let run = RunReport {
-            tasks: Vec::new(),
-            stages: self.stages.clone(),
-            flows: self.flows.clone(),
-            node_rows: self.node_rows.clone(),
-            warnings: self.warnings.clone(),
-            critical_path: self.critical_path.clone(),
-            ..*self
-        };
-        let mut text = format!("{{\"leafhold_report\":{VERSION},\"tasks\":{}", self.tasks.len());
-        if let Ok(Value::Object(fields)) = serde_json::to_value(&run) {
-            for (name, value) in fields.iter().filter(|(name, _)| *name != "tasks") {
-                text.push_str(&format!(",\"{name}\":{value}"));
-            }
-        }
-        text.push_str("}\n");
-        let mut text = text.into_bytes();
-        for event in &self.tasks {
-            // Strings and numbers alone, into memory: this cannot fail.
-            let _ = serde_json::to_writer(&mut text, event);
-            text.push(b'\n');
-        }
-        // JSON is UTF-8.
+        let mut text = Vec::new();
+        // Memory takes whatever is written, and JSON is UTF-8.
+        let _ = self.write_json_lines(&mut text);
         String::from_utf8(text).unwrap_or_default()
     }
 

@@ -1,6 +1,7 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use rustc_hash::FxHashMap;
 
 use super::RunReport;
 
@@ -43,40 +44,68 @@ impl Lane {
 impl RunReport {
     /// What each worker did, by host and worker. Takes the time of sorting the tasks.
     pub fn lanes(&self) -> Vec<Lane> {
-        // Shorter names first, so that `local-2` comes before `local-10`.
-        let mut workers: BTreeMap<(Option<&str>, usize, &str), Vec<Slice>> = BTreeMap::new();
+        let mut slices = SlicesByWorker::default();
         for (task, event) in self.tasks.iter().enumerate() {
-            let tries = event.attempts.iter().enumerate().filter_map(|(at, attempt)| {
-                let slice = Slice { task, attempt: Some(at), started: attempt.started?, ended: attempt.ended };
-                Some((attempt.host.as_deref(), attempt.worker.as_deref(), slice))
-            });
-            let counted = event.started.map(|started| {
+            for (at, attempt) in event.attempts.iter().enumerate() {
+                if let Some(started) = attempt.started {
+                    let slice = Slice { task, attempt: Some(at), started, ended: attempt.ended };
+                    slices.add(&attempt.host, &attempt.worker, slice);
+                }
+            }
+            if let Some(started) = event.started {
                 let slice = Slice { task, attempt: None, started, ended: event.ended };
-                (event.host.as_deref(), event.worker.as_deref(), slice)
-            });
-            for (host, worker, slice) in tries.chain(counted) {
-                let worker = worker.unwrap_or("unknown");
-                workers.entry((host, worker.len(), worker)).or_default().push(slice);
+                slices.add(&event.host, &event.worker, slice);
             }
         }
-        workers.into_iter().flat_map(|((host, _, worker), slices)| divide(host, worker, slices)).collect()
+        let mut workers: Vec<(Worker, Vec<Slice>)> = slices.workers.into_iter().zip(slices.slices).collect();
+        // Shorter names first, so that `local-2` comes before `local-10`.
+        workers.sort_unstable_by_key(|((host, worker), _)| (*host, worker.len(), *worker));
+        workers.into_iter().flat_map(|((host, worker), slices)| divide(host, worker, slices)).collect()
+    }
+}
+
+/// A worker's host and name.
+type Worker<'a> = (Option<&'a str>, &'a str);
+
+#[derive(Default)]
+struct SlicesByWorker<'a> {
+    workers: Vec<Worker<'a>>,
+    slices: Vec<Vec<Slice>>,
+    places: FxHashMap<Worker<'a>, usize>,
+}
+
+impl<'a> SlicesByWorker<'a> {
+    fn add(&mut self, host: &'a Option<Arc<str>>, worker: &'a Option<Arc<str>>, slice: Slice) {
+        let worker = (host.as_deref(), worker.as_deref().unwrap_or("unknown"));
+        let place = *self.places.entry(worker).or_insert_with(|| {
+            self.workers.push(worker);
+            self.slices.push(Vec::new());
+            self.slices.len() - 1
+        });
+        self.slices[place].push(slice);
     }
 }
 
 /// Each slice goes into the first lane that is free.
 fn divide(host: Option<&str>, worker: &str, mut slices: Vec<Slice>) -> Vec<Lane> {
     slices.sort_by_key(|slice| (slice.started, slice.ended, slice.task, slice.attempt.unwrap_or(usize::MAX)));
-    let (host, worker) = (host.map(Arc::from), Arc::from(worker));
-    let mut lanes: Vec<Lane> = Vec::new();
-    for slice in slices {
-        // A try that ended before it started has no place in time but its start.
-        let slice = Slice { ended: slice.ended.max(slice.started), ..slice };
-        let free = |lane: &Lane| lane.slices.last().is_none_or(|last| last.ended <= slice.started);
-        let number = lanes.iter().position(free).unwrap_or(lanes.len());
-        if number == lanes.len() {
-            lanes.push(Lane { host: Option::clone(&host), worker: Arc::clone(&worker), number, slices: Vec::new() });
+    // A try that ended before it started has no place in time but its start.
+    slices.iter_mut().for_each(|slice| slice.ended = slice.ended.max(slice.started));
+    let mut lanes: Vec<Vec<Slice>> = Vec::new();
+    if slices.is_sorted_by(|one, next| one.ended <= next.started) {
+        // Most workers do one thing after the other.
+        lanes.push(slices);
+    } else {
+        for slice in slices {
+            match lanes.iter_mut().find(|lane| lane.last().is_none_or(|last| last.ended <= slice.started)) {
+                Some(lane) => lane.push(slice),
+                None => lanes.push(vec![slice]),
+            }
         }
-        lanes[number].slices.push(slice);
     }
+    let (host, worker) = (host.map(Arc::from), Arc::from(worker));
+    let lanes = lanes.into_iter().enumerate();
     lanes
+        .map(|(number, slices)| Lane { host: Option::clone(&host), worker: Arc::clone(&worker), number, slices })
+        .collect()
 }

@@ -8,8 +8,8 @@
 //! | form | for | by |
 //! |---|---|---|
 //! | text | people | [`RunReport::to_text`] |
-//! | JSON lines, one event a line | programs; reads back | [`RunReport::to_json_lines`] |
-//! | trace-event JSON | Perfetto, `chrome://tracing` | [`RunReport::to_chrome_trace`] |
+//! | JSON lines, one event a line | programs; reads back | [`RunReport::write_json_lines`] |
+//! | trace-event JSON | Perfetto, `chrome://tracing` | [`RunReport::write_chrome_trace`] |
 //! | HTML page | a browser | [`RunReport::to_html`], [`RunPage`] |
 //! | OpenTelemetry spans | a tracer, such as one for a collector | `RunReport::record_spans`, feature `otel` |
 
@@ -24,6 +24,7 @@ mod lanes;
 mod observed;
 mod page;
 mod run_report;
+mod shares;
 #[cfg(feature = "otel")]
 mod spans;
 mod stage;

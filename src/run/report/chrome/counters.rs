@@ -1,33 +1,101 @@
 use std::time::Duration;
 
-use crate::run::TaskEvent;
+/// Tasks are counted at most once in each of so many equal parts of the time.
+const PARTS: usize = 2_000;
 
-/// A run has at most about so many points in time at which tasks are counted.
-const POINTS: u32 = 2_000;
+/// A task that ran: when it was ready, when it started, when it ended; in this order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ran {
+    pub(super) ready: Duration,
+    pub(super) started: Duration,
+    pub(super) ended: Duration,
+}
 
-/// How many tasks ran, and how many waited for a worker, over time.
-pub(super) fn counters(events: &[TaskEvent], wall: Duration) -> Vec<(Duration, usize, usize)> {
-    let mut changes: Vec<(Duration, isize, isize)> = Vec::new();
-    for event in events {
-        if let Some(started) = event.started {
-            let ready = event.ready.unwrap_or(started).min(started);
-            changes.push((ready, 0, 1));
-            changes.push((started, 1, -1));
-            changes.push((event.ended.max(started), -1, 0));
+/// How many tasks ran, and how many waited for a worker, at a time and until the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Count {
+    pub(super) at: Duration,
+    pub(super) running: usize,
+    pub(super) queued: usize,
+}
+
+/// What changed in one part of the time.
+#[derive(Clone, Copy, Default)]
+struct Part {
+    changes: u32,
+    running: i32,
+    queued: i32,
+    last: Duration,
+}
+
+/// The counts after the last change in each part of the time until `end`, as far as there is one; what comes later is in
+/// the last part. Linear in the tasks.
+pub(super) fn counts(tasks: impl Iterator<Item = Ran>, end: Duration) -> Vec<Count> {
+    // Rounding does not change the order of times.
+    let parts_per_nano = PARTS as f64 / nanos(end).max(1.0);
+    let mut parts = vec![Part::default(); PARTS];
+    let mut change = |at: Duration, running: i32, queued: i32| {
+        let part = &mut parts[((nanos(at) * parts_per_nano) as usize).min(PARTS - 1)];
+        part.changes += 1;
+        part.running += running;
+        part.queued += queued;
+        part.last = part.last.max(at);
+    };
+    for Ran { ready, started, ended } in tasks {
+        change(ready, 0, 1);
+        change(started, 1, -1);
+        change(ended, -1, 0);
+    }
+    let (mut running, mut queued) = (0, 0);
+    let changed = parts.into_iter().filter(|part| part.changes > 0).map(|part| {
+        running += part.running;
+        queued += part.queued;
+        Count { at: part.last, running: running as usize, queued: queued as usize }
+    });
+    changed.collect()
+}
+
+fn nanos(time: Duration) -> f64 {
+    time.as_secs() as f64 * 1e9 + f64::from(time.subsec_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ran() -> impl Strategy<Value = Ran> {
+        let step = || prop_oneof![Just(0), 0..20u64, 0..5_000u64].prop_map(Duration::from_micros);
+        (step(), step(), step()).prop_map(|(ready, waits, runs)| Ran {
+            ready,
+            started: ready + waits,
+            ended: ready + waits + runs,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn counts_are_those_of_their_times(tasks in prop::collection::vec(ran(), 0..200), shorter in 1..3u32) {
+            let end = tasks.iter().map(|task| task.ended).max().unwrap_or_default();
+            // A report may say that the run was over before.
+            let counts: Vec<Count> = counts(tasks.iter().copied(), end / shorter);
+            prop_assert!(counts.len() <= PARTS);
+            prop_assert!(counts.is_sorted_by(|one, next| one.at < next.at));
+            for count in &counts {
+                let among = |within: fn(&Ran, Duration) -> bool| tasks.iter().filter(|task| within(task, count.at)).count();
+                prop_assert_eq!(count.running, among(|task, at| task.started <= at && at < task.ended));
+                prop_assert_eq!(count.queued, among(|task, at| task.ready <= at && at < task.started));
+            }
+            // Nothing is running when everything has ended.
+            let last = (!tasks.is_empty()).then_some(Count { at: end, running: 0, queued: 0 });
+            prop_assert_eq!(counts.last().copied(), last);
+            // No change is without a count in its part of the time.
+            let part = end / shorter / PARTS as u32 + Duration::from_nanos(1);
+            let times = tasks.iter().flat_map(|task| [task.ready, task.started, task.ended]);
+            for at in times.filter(|at| *at + part < end / shorter) {
+                prop_assert!(counts.iter().any(|count| count.at >= at && count.at <= at + part));
+            }
         }
     }
-    changes.sort_unstable();
-    let step = wall / POINTS;
-    let (mut running, mut queued) = (0isize, 0isize);
-    let mut points: Vec<(Duration, usize, usize)> = Vec::new();
-    for (at, change) in changes.iter().enumerate() {
-        running += change.1;
-        queued += change.2;
-        let last = changes.get(at + 1).is_none_or(|next| next.0 != change.0);
-        let far = points.last().is_none_or(|point| point.0 + step <= change.0) || at + 1 == changes.len();
-        if last && far {
-            points.push((change.0, running.max(0) as usize, queued.max(0) as usize));
-        }
-    }
-    points
 }

@@ -1,5 +1,7 @@
 //! Reports in the trace-event format.
 
 mod counters;
+mod event_text;
+mod json_text;
+mod mark;
 mod trace;
-mod trace_event;
