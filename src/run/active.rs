@@ -5,9 +5,8 @@ use std::time::SystemTime;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::awaited::Place;
 use super::pool::Shared;
-use super::schedule::{Aftermath, Job, Schedule};
+use super::schedule::{Aftermath, Job, Place, Schedule};
 use super::store::{Rows, SpillLog};
 use super::work::ObserverRequest;
 use super::{CancelFlag, MemoryBudget, Observer, Outcome, RunCause, RunClock, RunError, Worker};

@@ -2,8 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::active::ActiveRun;
-use super::reusing::in_memory;
-use super::schedule::{Aftermath, Assignment, Finished, Job, Ran};
+use super::schedule::{Aftermath, Assignment, Finished, Job, Ran, in_memory};
 use super::store::{Held, Rows, bytes_of};
 use super::{
     Attempt, Envelope, FragmentError, KernelError, RunCause, SpillError, TaskContext, TaskOutput, Worker, WorkerLost,

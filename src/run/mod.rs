@@ -7,15 +7,12 @@
 
 mod active;
 mod attempt;
-mod awaited;
 mod cancel_flag;
-mod closing;
 mod collect;
 mod divide;
 mod enough;
 mod envelope;
 mod error;
-mod event_log;
 mod execution;
 mod executor;
 mod fragment;
@@ -34,18 +31,14 @@ mod persist;
 mod pool;
 mod pool_executor;
 pub mod process;
-mod ready;
 mod recovery;
 pub mod report;
 mod reuse;
-mod reusing;
 mod schedule;
 mod stage_state;
-mod stage_states;
 mod store;
 mod this_thread;
 mod warning;
-mod wiring;
 pub mod work;
 mod workers;
 

@@ -1,14 +1,17 @@
 //! Long texts, written on several threads.
 
 use std::io::{self, Write};
+use std::thread;
+
+use parking_lot::Mutex;
 
 /// How many items one thread writes at a time.
 const SHARE: usize = 1_024;
 /// How many of these are in memory at a time.
 const SHARES: usize = 8;
 
-/// Writes items one after the other: shares of them on several threads, and handed on in order. `write` appends some of
-/// them, which follow each other, to a text; it begins each time without knowing of the others.
+/// Writes items one after the other: shares of them on several threads, which end with it, and handed on in order. `write`
+/// appends items that follow each other to a text; it begins each time without knowing of the others.
 ///
 /// The text in memory is that of a few thousand items.
 ///
@@ -19,28 +22,31 @@ pub(super) fn write_shares<T: Sync>(
     mut out: impl Write,
     write: impl Fn(&[T], &mut Vec<u8>) + Sync,
 ) -> io::Result<()> {
+    let threads = if items.len() <= SHARE { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
     let mut texts: Vec<Vec<u8>> = vec![Vec::new(); SHARES];
     for round in items.chunks(SHARE * SHARES) {
-        let mut shares: Vec<(&[T], &mut Vec<u8>)> = round.chunks(SHARE).zip(&mut texts).collect();
-        write_all(&mut shares, &write);
+        let shares = round.chunks(SHARE);
+        let helpers = threads.min(shares.len()) - 1;
+        let shares = Mutex::new(shares.zip(&mut texts));
+        let take = || shares.lock().next();
+        let work = || {
+            while let Some((items, text)) = take() {
+                write(items, text);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..helpers {
+                // Without a further thread there is this one.
+                let _ = thread::Builder::new().name("leafhold-report".to_owned()).spawn_scoped(scope, work);
+            }
+            work();
+        });
         for text in &mut texts {
             out.write_all(text)?;
             text.clear();
         }
     }
     Ok(())
-}
-
-/// Halves go to whoever is free.
-fn write_all<T: Sync>(shares: &mut [(&[T], &mut Vec<u8>)], write: &(impl Fn(&[T], &mut Vec<u8>) + Sync)) {
-    match shares {
-        [] => {}
-        [(items, text)] => write(items, text),
-        _ => {
-            let (first, second) = shares.split_at_mut(shares.len() / 2);
-            rayon_core::join(|| write_all(first, write), || write_all(second, write));
-        }
-    }
 }
 
 #[cfg(test)]

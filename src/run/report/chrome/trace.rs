@@ -37,9 +37,9 @@ impl RunReport {
             let started = event.started?;
             Some(Ran { ready: event.ready.unwrap_or(started).min(started), started, ended: event.ended.max(started) })
         });
-        let (lanes, counts) = rayon_core::join(|| self.lanes(), || counts(ran, self.wall));
+        let lanes = self.lanes();
         let threads = threads(&lanes);
-        let marks = self.marks(&lanes, counts);
+        let marks = self.marks(&lanes, counts(ran, self.wall));
         let mut critical = vec![false; self.tasks.len()];
         self.critical_path.iter().filter(|task| **task < self.tasks.len()).for_each(|task| critical[*task] = true);
 

@@ -3,22 +3,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::awaited::{Awaited, ReadKey};
-use super::enough::enough_of;
 use super::event_log::EventLog;
-use super::lifecycle::{Lifecycle, Resource, Topology, TopologyError};
-use super::node_rows::NodeRows;
 use super::ready::ReadyQueue;
-use super::report::stages_of;
-use super::reuse::Reuse;
-use super::schedule::{Aftermath, Leaf, Schedule};
 use super::stage_states::StageStates;
-use super::store::Store;
-use super::{ExecutorOptions, MemoryBudget, RunCause, RunReport};
+use super::{Aftermath, Leaf, Schedule};
 use crate::lower::{Input, LeafInput, TaskDag, TaskGraph};
+use crate::run::enough::enough_of;
+use crate::run::lifecycle::{Lifecycle, Resource, Topology, TopologyError};
+use crate::run::node_rows::NodeRows;
+use crate::run::report::stages_of;
+use crate::run::reuse::Reuse;
+use crate::run::store::Store;
+use crate::run::{ExecutorOptions, MemoryBudget, RunCause, RunReport};
 
 impl Schedule {
     /// The schedule of a graph before anything has run. What the graph holds too much of is left to the aftermath.
-    pub(super) fn new(
+    pub(in crate::run) fn new(
         graph: TaskGraph,
         options: &ExecutorOptions,
         memory: MemoryBudget,

@@ -1,4 +1,4 @@
-use super::TaskEvent;
+use crate::run::TaskEvent;
 
 /// The events of a run in the order in which tasks end, one of each: a first word counts.
 ///

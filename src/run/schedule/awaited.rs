@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
-use super::store::Rows;
-use super::{RunCause, TaskState};
 use crate::leaf::{FutureErrorKind, FutureHandle, Generation, NestedFutures, PartitionReader, ReadError};
 use crate::lower::{FutureInput, FutureLeaf};
+use crate::run::store::Rows;
+use crate::run::{RunCause, TaskState};
 
 /// What makes two reads of futures one: the same instance, promised and read alike.
 #[derive(PartialEq, Eq, Hash)]
@@ -17,17 +17,17 @@ pub(super) struct ReadKey {
 }
 
 /// A future that tasks wait for, and its rows when they have come.
-pub(super) struct Awaited {
-    pub(super) handle: Option<FutureHandle>,
+pub(in crate::run) struct Awaited {
+    pub(in crate::run) handle: Option<FutureHandle>,
     pub(super) place: Place,
     /// Until it has come to its end; a worker has it while it reads on.
-    pub(super) reader: Option<PartitionReader>,
-    pub(super) rows: Option<Rows>,
+    pub(in crate::run) reader: Option<PartitionReader>,
+    pub(in crate::run) rows: Option<Rows>,
 }
 
 /// Where a future stands in its leaf, for errors.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(in crate::run) struct Place {
     leaf: Arc<str>,
     partition: usize,
 }
@@ -55,7 +55,7 @@ impl Awaited {
 
 impl Place {
     /// How the tasks end that read this future, and why.
-    pub(super) fn failure(&self, error: ReadError) -> (TaskState, RunCause) {
+    pub(in crate::run) fn failure(&self, error: ReadError) -> (TaskState, RunCause) {
         let (leaf, partition) = (self.leaf.to_string(), self.partition);
         let lost = matches!(&error, ReadError::Future { source, .. } if source.kind == FutureErrorKind::Lost);
         let cause = match error {

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use super::lifecycle::{Message, Resource};
-use super::reuse::Reuse;
-use super::schedule::{Aftermath, Ran, Schedule};
-use super::store::{Held, Rows};
+use super::{Aftermath, Ran, Schedule};
+use crate::run::lifecycle::{Message, Resource};
+use crate::run::reuse::Reuse;
+use crate::run::store::{Held, Rows};
 
 impl Schedule {
     /// Ends the tasks whose rows somebody holds already. What only they read is not needed then.
@@ -45,13 +45,13 @@ impl Schedule {
     }
 
     /// Whether what a task gives may be reused.
-    pub(super) fn is_reusable(&self, task: usize) -> bool {
+    pub(in crate::run) fn is_reusable(&self, task: usize) -> bool {
         self.reusable.get(task).copied().unwrap_or(false)
     }
 }
 
 /// The ports that are in memory.
-pub(super) fn in_memory(ports: &[Held]) -> impl Iterator<Item = (usize, &Rows)> {
+pub(in crate::run) fn in_memory(ports: &[Held]) -> impl Iterator<Item = (usize, &Rows)> {
     ports.iter().enumerate().filter_map(|(port, held)| match held {
         Held::Rows(rows) => Some((port, rows)),
         Held::Spilled(_) => None,

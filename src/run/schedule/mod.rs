@@ -1,40 +1,38 @@
+//! The state of a run, which changes under one lock: what its graph, the protocol's [`Lifecycle`] and the data of tasks
+//! amount to. Nothing here calls an engine, a future or an observer: that is for whoever holds the [`Aftermath`].
+
+mod aftermath;
+mod assignment;
+mod awaited;
+mod closing;
+mod event_log;
+mod ready;
+mod recording;
+mod reusing;
+mod stage_states;
+mod wiring;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::awaited::{Awaited, Place};
-use super::enough::Enough;
-use super::event_log::EventLog;
-use super::lifecycle::{Answer, Effect, Ignored, Lifecycle, Message, Resource};
-use super::node_rows::NodeRows;
-use super::ready::{Pressure, ReadyQueue};
-use super::report::TaskAttempt;
-use super::stage_states::StageStates;
-use super::store::{Held, Rows, SpilledRows, Store, Use, Victim};
-use super::work::Observed;
-use super::{
-    MemoryBudget, Outcome, RunCause, RunError, RunReport, SlotData, StageState, TaskError, TaskEvent, TaskState,
-};
-use crate::leaf::{FutureHandle, PartitionData, PartitionReader};
-use crate::lower::{Fragment, Input, TaskDag, TaskId};
-use crate::token::Token;
+use event_log::EventLog;
+use ready::{Pressure, ReadyQueue};
+use stage_states::StageStates;
 
-/// What is left to do when the lock is free: foreign code may run when data or futures go, and when observers hear.
-#[derive(Default)]
-pub(super) struct Aftermath {
-    pub(super) held: Vec<Held>,
-    pub(super) rows: Vec<Rows>,
-    pub(super) futures: Vec<FutureHandle>,
-    pub(super) readers: Vec<PartitionReader>,
-    pub(super) stages: Vec<StageState>,
-    pub(super) leaves: Vec<Leaf>,
-    /// Events that observers are to hear of, and that are recorded when they have: see [`Schedule::record`].
-    pub(super) events: Vec<TaskEvent>,
-    /// How many of them they have heard of.
-    pub(super) heard: usize,
-    /// Whoever runs a task should stop.
-    pub(super) stop: bool,
-}
+pub(super) use self::aftermath::Aftermath;
+pub(super) use self::assignment::Assignment;
+pub(super) use self::awaited::{Awaited, Place};
+pub(super) use self::recording::{Finished, Ran};
+pub(super) use self::reusing::in_memory;
+use crate::leaf::{FutureHandle, PartitionData, PartitionReader};
+use crate::lower::{TaskDag, TaskId};
+use crate::run::enough::Enough;
+use crate::run::lifecycle::{Answer, Effect, Ignored, Lifecycle, Message, Resource};
+use crate::run::node_rows::NodeRows;
+use crate::run::report::TaskAttempt;
+use crate::run::store::{Held, Rows, Store, Use, Victim};
+use crate::run::{MemoryBudget, Outcome, RunCause, RunError, RunReport, TaskState};
 
 /// What a task reads that no other task gives.
 pub(super) enum Leaf {
@@ -56,91 +54,38 @@ pub(super) enum Job {
     Attempt(Assignment),
 }
 
-/// One attempt of a task, with what it reads as far as it is in memory.
-pub(super) struct Assignment {
-    pub(super) task: usize,
-    pub(super) token: Token,
-    pub(super) number: u32,
-    pub(super) fragment: Arc<Fragment>,
-    pub(super) stage: usize,
-    pub(super) partition: usize,
-    /// What it shares with the others of its stage.
-    pub(super) shared: StageState,
-    /// Whether the caller gets what it gives.
-    pub(super) is_output: bool,
-    pub(super) inputs: Vec<SlotData>,
-    pub(super) bytes_in: u64,
-    /// Data of the graph among the inputs, whose bytes nobody has counted: slot and source.
-    pub(super) uncounted: Vec<(usize, usize)>,
-    /// Rows in memory that others will read, too: slot and source.
-    pub(super) read_again: Vec<(usize, usize)>,
-    /// Rows to read back first: slot and source.
-    pub(super) spilled: Vec<(usize, usize, Arc<SpilledRows>)>,
-}
-
-/// What is known of an attempt that is over.
-#[derive(Default)]
-pub(super) struct Ran {
-    pub(super) worker: Option<Arc<str>>,
-    pub(super) host: Option<Arc<str>>,
-    pub(super) started: Option<Duration>,
-    pub(super) ended: Duration,
-    pub(super) transfer: Duration,
-    pub(super) peak_memory: Option<u64>,
-    /// What work-side observers say of it.
-    pub(super) observed: Observed,
-    pub(super) rows: u64,
-    pub(super) bytes_in: u64,
-    pub(super) bytes_out: u64,
-    pub(super) error: Option<Arc<TaskError>>,
-    /// The stack where the error was raised.
-    pub(super) trace: Option<String>,
-}
-
-/// How an attempt came out.
-pub(super) enum Finished {
-    /// The rows of each port, and of each node as far as they were counted.
-    Ok(Vec<Held>, Vec<Option<u64>>),
-    /// It raised an error.
-    Failed(RunCause),
-    /// It was asked to stop.
-    Cancelled,
-    /// Whoever ran it is gone.
-    Lost(RunCause),
-}
-
 /// The state of a run: the protocol, and the data, errors and events that belong to its numbers.
 pub(super) struct Schedule {
     pub(super) graph: TaskDag,
     pub(super) life: Lifecycle,
     pub(super) store: Store,
-    pub(super) memory: MemoryBudget,
-    pub(super) retry_failures: bool,
+    memory: MemoryBudget,
+    retry_failures: bool,
     /// Whether anybody wants to hear of events as they happen.
-    pub(super) told: bool,
+    told: bool,
     pub(super) leaves: Vec<Leaf>,
     /// The futures of the protocol, in its numbers.
     pub(super) awaited: Vec<Awaited>,
     /// Futures that the result has to keep.
-    pub(super) adopted: Vec<FutureHandle>,
-    pub(super) ready: ReadyQueue,
-    pub(super) ready_at: Vec<Option<Duration>>,
+    adopted: Vec<FutureHandle>,
+    ready: ReadyQueue,
+    ready_at: Vec<Option<Duration>>,
     /// Futures that are done, and whose data nobody has looked at.
     pub(super) arrived: Vec<usize>,
     pub(super) cancel_asked: bool,
-    pub(super) log: EventLog,
+    log: EventLog,
     /// Attempts that did not count, of tasks that had some.
-    pub(super) attempts: HashMap<usize, Vec<TaskAttempt>>,
+    attempts: HashMap<usize, Vec<TaskAttempt>>,
     /// What the tasks of a stage do.
-    pub(super) labels: Vec<Arc<str>>,
+    labels: Vec<Arc<str>>,
     /// The first failure, by task.
-    pub(super) failure: Option<(usize, RunCause)>,
+    failure: Option<(usize, RunCause)>,
     pub(super) report: RunReport,
-    pub(super) node_rows: NodeRows,
+    node_rows: NodeRows,
     /// Tasks whose rows depend on their token alone.
-    pub(super) reusable: Vec<bool>,
-    pub(super) stages: StageStates,
-    pub(super) effects: Vec<Effect>,
+    reusable: Vec<bool>,
+    stages: StageStates,
+    effects: Vec<Effect>,
     /// Where a limit needs only some of its sources.
     pub(super) enough: Enough,
     /// How many are doing something for this run.
@@ -199,72 +144,6 @@ impl Schedule {
             (false, _) => Pressure::None,
             (true, 0) => Pressure::Idle,
             (true, _) => Pressure::Busy,
-        }
-    }
-
-    fn assignment(&mut self, task: usize, number: u32) -> Assignment {
-        let id = TaskId::new(task);
-        let shared = self.stages.get(self.graph[id].stage);
-        let node = self.graph.task(id);
-        let (mut bytes_in, mut uncounted, mut read_again, mut spilled) = (0, Vec::new(), Vec::new(), Vec::new());
-        let mut inputs: Vec<SlotData> = Vec::with_capacity(node.fragment.inputs);
-        for (slot, sources) in self.graph.inputs(id).enumerate() {
-            let mut data = Vec::with_capacity(sources.len());
-            for source in sources {
-                let rows = match source {
-                    Input::Task { task, port } => {
-                        match self.store.get(self.life.topology().port(task.index(), port)) {
-                            Some(Held::Rows(rows)) => {
-                                if self.life.reads_left(Resource::Port { task: task.index(), port }) > 1 {
-                                    read_again.push((slot, data.len()));
-                                }
-                                Some(rows)
-                            }
-                            Some(Held::Spilled(rows)) => {
-                                spilled.push((slot, data.len(), rows.clone()));
-                                data.push(PartitionData::default());
-                                None
-                            }
-                            // Its producer was skipped.
-                            None => None,
-                        }
-                    }
-                    Input::Leaf(at) => match &self.leaves[at] {
-                        Leaf::Future(future) => {
-                            if self.life.reads_left(Resource::Future(*future as usize)) > 1 {
-                                read_again.push((slot, data.len()));
-                            }
-                            self.awaited[*future as usize].rows.as_ref()
-                        }
-                        Leaf::Data(batches) => {
-                            uncounted.push((slot, data.len()));
-                            data.push(batches.clone());
-                            None
-                        }
-                        Leaf::Gone => None,
-                    },
-                };
-                if let Some(rows) = rows {
-                    bytes_in += rows.bytes;
-                    data.push(rows.data.clone());
-                }
-            }
-            inputs.push(data);
-        }
-        Assignment {
-            task,
-            token: node.token,
-            number,
-            fragment: node.fragment.clone(),
-            stage: node.stage,
-            partition: node.partition,
-            shared,
-            is_output: self.life.is_output(task),
-            inputs,
-            bytes_in,
-            uncounted,
-            read_again,
-            spilled,
         }
     }
 
@@ -436,95 +315,5 @@ impl Schedule {
             }
         }
         self.effects = effects;
-    }
-
-    /// Records the one event of a task. An attempt is behind it, if it ran, was lost, or its future failed.
-    fn end(
-        &mut self,
-        task: usize,
-        state: TaskState,
-        attempt: u32,
-        now: Duration,
-        ran: Option<&mut Ran>,
-        after: &mut Aftermath,
-    ) {
-        let mut event = self.unstarted(task, state, now);
-        event.attempt = attempt;
-        if let Some(attempts) = self.attempts.remove(&task) {
-            event.attempts = attempts;
-        }
-        match (state, ran) {
-            (TaskState::Ok | TaskState::Failed | TaskState::Lost | TaskState::Cancelled, Some(ran))
-                if ran.worker.is_some() && attempt > 0 =>
-            {
-                event.worker = ran.worker.take();
-                event.host = ran.host.take();
-                event.started = ran.started;
-                event.transfer = ran.transfer;
-                event.peak_memory = ran.peak_memory;
-                event.observed = std::mem::take(&mut ran.observed);
-                event.rows = ran.rows;
-                event.bytes_in = ran.bytes_in;
-                event.bytes_out = ran.bytes_out;
-                event.error = ran.error.take();
-            }
-            (TaskState::Failed | TaskState::Lost, Some(ran)) => event.error = ran.error.clone(),
-            (TaskState::Cached, Some(ran)) => {
-                event.rows = ran.rows;
-                event.bytes_out = ran.bytes_out;
-                self.node_rows.unknown(&self.graph[task].fragment);
-            }
-            _ => {}
-        }
-        match self.told {
-            true => after.events.push(event),
-            false => self.log.record(event),
-        }
-    }
-
-    /// Records the events of which observers have heard. Whoever has some has a hand in the run.
-    pub(super) fn record(&mut self, after: &mut Aftermath) {
-        after.heard = 0;
-        after.events.drain(..).for_each(|event| self.log.record(event));
-    }
-
-    fn note_attempt(&mut self, task: usize, number: u32, ran: Option<&mut Ran>) {
-        let Some(ran) = ran else { return };
-        self.attempts.entry(task).or_default().push(TaskAttempt {
-            number,
-            worker: ran.worker.clone(),
-            host: ran.host.clone(),
-            started: ran.started,
-            ended: ran.ended,
-            why: ran.error.as_ref().map_or_else(String::new, |error| error.message.clone()),
-            observed: std::mem::take(&mut ran.observed),
-        });
-    }
-
-    /// The event of a task that never started.
-    pub(super) fn unstarted(&self, task: usize, state: TaskState, now: Duration) -> TaskEvent {
-        let node = &self.graph[task];
-        TaskEvent {
-            task,
-            stage: node.stage,
-            partition: node.partition,
-            label: self.labels[node.stage].clone(),
-            state,
-            worker: None,
-            host: None,
-            attempt: 0,
-            attempts: Vec::new(),
-            submitted: Duration::ZERO,
-            ready: self.ready_at[task],
-            started: None,
-            ended: now,
-            transfer: Duration::ZERO,
-            rows: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            peak_memory: None,
-            observed: Observed::new(),
-            error: None,
-        }
     }
 }

@@ -1,5 +1,5 @@
-use super::StageState;
 use crate::lower::{TaskDag, TaskId};
+use crate::run::StageState;
 
 /// What the tasks of each stage share, for as long as one of them has not ended.
 pub(super) struct StageStates(Vec<Stage>);

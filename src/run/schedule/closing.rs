@@ -3,14 +3,14 @@ use std::time::{Duration, SystemTime};
 use smallvec::SmallVec;
 
 use super::event_log::EventLog;
-use super::schedule::{Aftermath, Schedule};
-use super::store::{Held, Use};
-use super::{Outcome, RunCause, RunError, RunReport, TaskState};
+use super::{Aftermath, Schedule};
 use crate::leaf::PartitionData;
+use crate::run::store::{Held, Use};
+use crate::run::{Outcome, RunCause, RunError, RunReport, TaskState};
 
 impl Schedule {
     /// Closes the books of a run that is over, and makes the result.
-    pub(super) fn finish(&mut self, started: SystemTime, now: Duration, workers: usize, after: &mut Aftermath) {
+    pub(in crate::run) fn finish(&mut self, started: SystemTime, now: Duration, workers: usize, after: &mut Aftermath) {
         let mut report = std::mem::take(&mut self.report);
         // A graph that is none had no protocol: nothing of it ran.
         for task in self.log.missing() {
