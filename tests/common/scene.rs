@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use crate::kernels::{Row, rows_of};
 use crate::plans::{Builder, Counts, Node, numbers};
 use crate::trace_format::check_report;
+use crate::upstream::assert_upstream_failed;
 
 /// What an observer hears of one run.
 #[derive(Default)]
@@ -82,12 +83,13 @@ impl Scene {
         executor.with_observer(self.heard.clone()).submit(graph).wait()
     }
 
-    /// What holds of every run, once its executor is gone: every task ended once, every future was let go once, no thread
-    /// and no open file is left.
+    /// What holds of every run, once its executor is gone: every task ended once, what reads a failure, and nothing else, says
+    /// so, every future was let go once, no thread and no open file is left.
     pub fn assert_clean(&self, report: &RunReport) {
         let each_once: Vec<usize> = (0..self.tasks).collect();
         assert_eq!(report.tasks.iter().map(|event| event.task).collect::<Vec<_>>(), each_once, "law T1");
         self.assert_heard();
+        assert_upstream_failed(report);
         check_report(report);
         self.assert_nothing_left();
     }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use leafhold::leaf::{FutureErrorKind, Promise};
 use leafhold::lower::lower;
 use leafhold::optimize::Partitioning;
-use leafhold::run::{Executor, ExecutorOptions, Observer, RunCause, RunReport, TaskEvent, TaskState};
+use leafhold::run::{Executor, ExecutorOptions, LocalExecutor, Observer, RunCause, RunReport, TaskEvent, TaskState};
 use parking_lot::Mutex;
 
 use crate::behaviour::{FAILS, PANICS, SLEEPS};
-use crate::kernels::rows_of;
+use crate::kernels::{RowKernels, rows_of};
 use crate::plans::{Builder, batch, numbers};
 use crate::scene::{Scene, partitions, partitions_with, rows, shuffled, states};
 
@@ -66,9 +66,8 @@ fn law_t3_threads_a_run_that_fails_returns_its_report() {
     assert_eq!(told.kind, "panic");
     assert!(told.trace.as_ref().unwrap().contains("behaviour.rs"), "{told:?}");
     assert!(error.cause.to_string().ends_with(&told.message), "{told:?}");
-    // Everything below it, and nothing else.
-    let single = error.report.tasks.iter().filter(|event| event.state == TaskState::UpstreamFailed);
-    assert!(single.count() >= 3, "{:?}", states(&error.report));
+    // Everything that reads it, and nothing else, which the scene looks at.
+    assert!(error.report.count(TaskState::UpstreamFailed) >= 3, "{:?}", states(&error.report));
     assert!(error.report.tasks.iter().all(|event| event.state != TaskState::Ok || event.rows > 0));
     scene.assert_clean(&error.report);
 }
@@ -105,15 +104,15 @@ fn law_t4_threads_observers_hear_every_event_once_and_in_between() {
 /// How a future ends, and when: before the plan is lowered, before it runs, while it runs.
 #[test]
 fn law_l5_threads_a_future_that_gives_nothing_fails_the_run_whenever_it_happens() {
-    let ends: [(FutureErrorKind, fn(Promise)); 3] = [
-        (FutureErrorKind::Failed, |promise| promise.fail("no luck")),
-        (FutureErrorKind::Cancelled, |promise| promise.cancel()),
-        (FutureErrorKind::Lost, drop),
+    type End = (FutureErrorKind, &'static str, fn(Promise));
+    let ends: [End; 3] = [
+        (FutureErrorKind::Failed, "failed: no luck", |promise| promise.fail("no luck")),
+        (FutureErrorKind::Cancelled, "was cancelled", |promise| promise.cancel()),
+        (FutureErrorKind::Lost, "was lost", drop),
     ];
-    for (kind, end) in ends {
+    for (kind, words, end) in ends {
         for moment in 0..3 {
             let mut builder = Builder::default();
-            let counts = builder.counts.clone();
             let (read, mut promises) = builder.pending("orders", 3);
             let sorted = shuffled(&builder, &read);
             drop(read);
@@ -124,23 +123,28 @@ fn law_l5_threads_a_future_that_gives_nothing_fails_the_run_whenever_it_happens(
                 }
             };
             at(0);
-            let graph = lower(&builder.plan(&sorted)).unwrap();
+            let mut scene = Scene::of(builder, &sorted);
             drop(sorted);
             at(1);
-            let tasks = graph.len();
-            let executor = leafhold::run::LocalExecutor::new(Arc::new(crate::kernels::RowKernels::default()), 2);
-            let run = executor.submit(graph);
+            let executor = LocalExecutor::new(Arc::new(RowKernels::default()), 2).with_observer(scene.heard.clone());
+            let run = executor.submit(scene.graph());
             promises.into_iter().for_each(|promise| promise.fulfil(vec![batch(&numbers(0..3))]));
             at(2);
             let error = run.wait().unwrap_err();
             let RunCause::Future { leaf, partition, source, .. } = &error.cause else { panic!("{error}") };
             assert_eq!((leaf.as_str(), *partition, source.kind), ("orders", 2, kind));
-            assert_eq!(error.report.tasks.len(), tasks);
             let state = if kind == FutureErrorKind::Lost { TaskState::Lost } else { TaskState::Failed };
-            assert_eq!(error.report.count(state), 1, "{:?}", states(&error.report));
+            let own: Vec<_> = error.report.tasks.iter().filter(|event| event.state == state).collect();
+            let [own] = own.as_slice() else { panic!("{:?}", states(&error.report)) };
+            assert!(own.started.is_none() && own.attempt == 0, "{own:?}");
+            for text in [error.to_string(), own.error.as_ref().unwrap().message.clone()] {
+                for part in ["leaf `orders`", "partition 2", "\"orders-2\"", "engine local", words] {
+                    assert!(text.contains(part), "{text} should name {part:?}");
+                }
+            }
             assert!(error.report.count(TaskState::UpstreamFailed) >= 1);
             drop(executor);
-            assert_eq!(counts.live(), 0, "law L2");
+            scene.assert_clean(&error.report);
         }
     }
 }
@@ -160,8 +164,8 @@ fn law_l1_l2_threads_a_task_that_is_tried_again_still_has_its_futures() {
     let graph = lower(&builder.plan(&single)).unwrap();
     drop((read, single));
     let kernels = Arc::new(crate::retries::Unlucky::new(2));
-    let executor = leafhold::run::LocalExecutor::new(kernels, 2)
-        .with_options(ExecutorOptions::default().with_retries(2).with_failures_retried());
+    let executor =
+        LocalExecutor::new(kernels, 2).with_options(ExecutorOptions::default().with_retries(2).with_failures_retried());
     let outcome = executor.submit(graph).wait().unwrap();
     let rows: Vec<_> = rows(&outcome);
     assert_eq!(rows.len(), 24);

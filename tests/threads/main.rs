@@ -24,5 +24,7 @@ mod spilling;
 mod stages;
 #[path = "../report/trace_format.rs"]
 mod trace_format;
+#[path = "../common/upstream.rs"]
+mod upstream;
 #[path = "../common/witness.rs"]
 mod witness;

@@ -27,5 +27,7 @@ mod stages;
 mod tamper;
 #[path = "../report/trace_format.rs"]
 mod trace_format;
+#[path = "../common/upstream.rs"]
+mod upstream;
 #[path = "../common/witness.rs"]
 mod witness;
