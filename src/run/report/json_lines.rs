@@ -89,7 +89,8 @@ impl RunReport {
     /// # Ok::<_, leafhold::run::report::ReportReadError>(())
     /// ```
     pub fn to_json_lines(&self) -> String {
-        let mut text = Vec::new();
+        // So much is what most tasks need.
+        let mut text = Vec::with_capacity(256 * (self.tasks.len() + 1));
         // Memory takes whatever is written, and JSON is UTF-8.
         let _ = self.write_json_lines(&mut text);
         String::from_utf8(text).unwrap_or_default()

@@ -24,6 +24,7 @@ pub(super) fn write_shares<T: Sync>(
 ) -> io::Result<()> {
     let threads = if items.len() <= SHARE { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
     let mut texts: Vec<Vec<u8>> = vec![Vec::new(); SHARES];
+    let mut done: Vec<Vec<u8>> = vec![Vec::new(); SHARES];
     for round in items.chunks(SHARE * SHARES) {
         let shares = round.chunks(SHARE);
         let helpers = threads.min(shares.len()) - 1;
@@ -39,14 +40,22 @@ pub(super) fn write_shares<T: Sync>(
                 // Without a further thread there is this one.
                 let _ = thread::Builder::new().name("leafhold-report".to_owned()).spawn_scoped(scope, work);
             }
+            // What the last round wrote goes while the others write.
+            hand_on(&mut done, &mut out)?;
             work();
-        });
-        for text in &mut texts {
-            out.write_all(text)?;
-            text.clear();
-        }
+            Ok::<_, io::Error>(())
+        })?;
+        std::mem::swap(&mut texts, &mut done);
     }
-    Ok(())
+    hand_on(&mut done, &mut out)
+}
+
+fn hand_on(texts: &mut [Vec<u8>], out: &mut impl Write) -> io::Result<()> {
+    texts.iter_mut().try_for_each(|text| {
+        out.write_all(text)?;
+        text.clear();
+        Ok(())
+    })
 }
 
 #[cfg(test)]

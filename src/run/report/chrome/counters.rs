@@ -28,31 +28,42 @@ struct Part {
     last: Duration,
 }
 
-/// The counts after the last change in each part of the time until `end`, as far as there is one; what comes later is in
-/// the last part. Linear in the tasks.
-pub(super) fn counts(tasks: impl Iterator<Item = Ran>, end: Duration) -> Vec<Count> {
-    // Rounding does not change the order of times.
-    let parts_per_nano = PARTS as f64 / nanos(end).max(1.0);
-    let mut parts = vec![Part::default(); PARTS];
-    let mut change = |at: Duration, running: i32, queued: i32| {
-        let part = &mut parts[((nanos(at) * parts_per_nano) as usize).min(PARTS - 1)];
+/// How many tasks ran and waited, as they are added.
+pub(super) struct Counters {
+    parts: Vec<Part>,
+    parts_per_nano: f64,
+}
+
+impl Counters {
+    /// Counters from the start of a run to its end; what comes later is in the last part.
+    pub(super) fn until(end: Duration) -> Self {
+        Counters { parts: vec![Part::default(); PARTS], parts_per_nano: PARTS as f64 / nanos(end).max(1.0) }
+    }
+
+    pub(super) fn add(&mut self, task: Ran) {
+        self.change(task.ready, 0, 1);
+        self.change(task.started, 1, -1);
+        self.change(task.ended, -1, 0);
+    }
+
+    fn change(&mut self, at: Duration, running: i32, queued: i32) {
+        // Rounding does not change the order of times.
+        let part = &mut self.parts[((nanos(at) * self.parts_per_nano) as usize).min(PARTS - 1)];
         part.changes += 1;
         part.running += running;
         part.queued += queued;
         part.last = part.last.max(at);
-    };
-    for Ran { ready, started, ended } in tasks {
-        change(ready, 0, 1);
-        change(started, 1, -1);
-        change(ended, -1, 0);
     }
-    let (mut running, mut queued) = (0, 0);
-    let changed = parts.into_iter().filter(|part| part.changes > 0).map(|part| {
-        running += part.running;
-        queued += part.queued;
-        Count { at: part.last, running: running as usize, queued: queued as usize }
-    });
-    changed.collect()
+
+    /// The counts after the last change in each part of the time, as far as there is one.
+    pub(super) fn counts(self) -> impl Iterator<Item = Count> {
+        let (mut running, mut queued) = (0, 0);
+        self.parts.into_iter().filter(|part| part.changes > 0).map(move |part| {
+            running += part.running;
+            queued += part.queued;
+            Count { at: part.last, running: running as usize, queued: queued as usize }
+        })
+    }
 }
 
 fn nanos(time: Duration) -> f64 {
@@ -79,7 +90,9 @@ mod tests {
         fn counts_are_those_of_their_times(tasks in prop::collection::vec(ran(), 0..200), shorter in 1..3u32) {
             let end = tasks.iter().map(|task| task.ended).max().unwrap_or_default();
             // A report may say that the run was over before.
-            let counts: Vec<Count> = counts(tasks.iter().copied(), end / shorter);
+            let mut counters = Counters::until(end / shorter);
+            tasks.iter().for_each(|task| counters.add(*task));
+            let counts: Vec<Count> = counters.counts().collect();
             prop_assert!(counts.len() <= PARTS);
             prop_assert!(counts.is_sorted_by(|one, next| one.at < next.at));
             for count in &counts {

@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::counters::{Count, Ran, counts};
+use super::counters::{Counters, Ran};
 use super::event_text::{Heads, Thread};
 use super::json_text::JsonText;
 use super::mark::{Mark, What};
@@ -33,19 +33,29 @@ impl RunReport {
     /// # Errors
     /// What `out` says; a part of the trace may have been written.
     pub fn write_chrome_trace(&self, mut out: impl Write) -> io::Result<()> {
-        let ran = self.tasks.iter().filter_map(|event| {
-            let started = event.started?;
-            Some(Ran { ready: event.ready.unwrap_or(started).min(started), started, ended: event.ended.max(started) })
+        let mut marks = Vec::with_capacity(self.tasks.len() + 2 * self.flows.pairs.len());
+        let mut counters = Counters::until(self.wall);
+        let lanes = self.lanes_along(|task, event| match event.started {
+            Some(started) => counters.add(Ran {
+                ready: event.ready.unwrap_or(started).min(started),
+                started,
+                ended: event.ended.max(started),
+            }),
+            None => marks.push(Mark { at: event.ended, task, what: What::NeverRan }),
         });
-        let lanes = self.lanes();
         let threads = threads(&lanes);
-        let marks = self.marks(&lanes, counts(ran, self.wall));
+        let mut begin = Vec::new();
+        self.begin(&lanes, &threads, !marks.is_empty(), &mut JsonText(&mut begin));
+        out.write_all(&begin)?;
+
+        marks.extend(slices(&lanes));
+        marks.extend(counters.counts().map(|count| Mark { at: count.at, task: usize::MAX, what: What::Count(count) }));
+        self.add_arrows(&lanes, &mut marks);
+        // Lanes are in order, and so are counts: most of this is to merge them.
+        marks.sort_by_key(Mark::order);
         let mut critical = vec![false; self.tasks.len()];
         self.critical_path.iter().filter(|task| **task < self.tasks.len()).for_each(|task| critical[*task] = true);
 
-        let mut begin = Vec::new();
-        self.begin(&lanes, &threads, &mut JsonText(&mut begin));
-        out.write_all(&begin)?;
         write_shares(&marks, &mut out, |marks, text| {
             let mut text = JsonText(text);
             let mut slices: Vec<Heads> = threads.iter().map(|thread| Heads::of_slices(*thread)).collect();
@@ -77,18 +87,19 @@ impl RunReport {
     /// # Ok::<_, serde_json::Error>(())
     /// ```
     pub fn to_chrome_trace(&self) -> String {
-        let mut text = Vec::new();
+        // So much is what most tasks need.
+        let mut text = Vec::with_capacity(256 * (self.tasks.len() + 1));
         // Memory takes whatever is written, and JSON is UTF-8.
         let _ = self.write_chrome_trace(&mut text);
         String::from_utf8(text).unwrap_or_default()
     }
 
     /// The run as a whole, and the names of processes and threads.
-    fn begin(&self, lanes: &[Lane], threads: &[Thread], text: &mut JsonText<'_>) {
+    fn begin(&self, lanes: &[Lane], threads: &[Thread], some_never_ran: bool, text: &mut JsonText<'_>) {
         text.put("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
         text.name("process_name", NO_THREAD, "driver");
         text.put(",\n").name("thread_name", RUN, "run");
-        if self.tasks.iter().any(|event| event.started.is_none()) {
+        if some_never_ran {
             text.put(",\n").name("thread_name", NEVER_RAN, "tasks that never ran");
         }
         for (lane, thread) in lanes.iter().zip(threads) {
@@ -99,25 +110,6 @@ impl RunReport {
             text.put(",\n").name("thread_name", *thread, &lane.name());
         }
         text.run(RUN, self);
-    }
-
-    /// All that stands in the trace, in order.
-    fn marks(&self, lanes: &[Lane], counts: Vec<Count>) -> Vec<Mark> {
-        let mut marks: Vec<Mark> = Vec::with_capacity(self.tasks.len() + 2 * self.flows.pairs.len() + counts.len());
-        for (at, lane) in (0..).zip(lanes) {
-            let slices = (0..).zip(&lane.slices);
-            marks.extend(slices.map(|(slice, of)| {
-                let what = What::Slice { lane: at, slice };
-                Mark { at: of.started, task: of.task, what }
-            }));
-        }
-        let never_ran = self.tasks.iter().enumerate().filter(|(_, event)| event.started.is_none());
-        marks.extend(never_ran.map(|(task, event)| Mark { at: event.ended, task, what: What::NeverRan }));
-        marks.extend(counts.into_iter().map(|count| Mark { at: count.at, task: usize::MAX, what: What::Count(count) }));
-        self.add_arrows(lanes, &mut marks);
-        // Lanes are in order, and so are counts: most of this is to merge them.
-        marks.sort_by_key(Mark::order);
-        marks
     }
 
     fn add_arrows(&self, lanes: &[Lane], marks: &mut Vec<Mark>) {
@@ -147,6 +139,14 @@ impl RunReport {
             marks.push(Mark { at: to.started, task: to.task, what: What::Arrives { arrow, lane: to_lane } });
         }
     }
+}
+
+/// Where the tries of tasks stand.
+fn slices(lanes: &[Lane]) -> impl Iterator<Item = Mark> {
+    (0..).zip(lanes).flat_map(|(at, lane)| {
+        let slices = (0..).zip(&lane.slices);
+        slices.map(move |(slice, of)| Mark { at: of.started, task: of.task, what: What::Slice { lane: at, slice } })
+    })
 }
 
 /// The thread of each lane: a process per host, with threads from 1.
