@@ -18,12 +18,14 @@ pub struct Disk {
     pub forgets: bool,
     /// Cancels a task as soon as something is written.
     pub cancels: Option<CancelFlag>,
+    /// Whether the process ends as soon as something is written.
+    pub dies: bool,
 }
 
 impl Disk {
     pub fn of(inner: Arc<dyn SpillTarget>) -> Self {
         let (written, files) = Default::default();
-        Disk { inner, written, files, size: u64::MAX, forgets: false, cancels: None }
+        Disk { inner, written, files, size: u64::MAX, forgets: false, cancels: None, dies: false }
     }
 
     pub fn within(folder: &Path) -> Self {
@@ -61,6 +63,10 @@ impl SpillFile for Told {
         }
         self.inner.write_at(bytes, place)?;
         self.disk.written.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        if self.disk.dies {
+            eprintln!("{} bytes are in a file", bytes.len());
+            std::process::exit(9);
+        }
         if let Some(cancelled) = &self.disk.cancels {
             cancelled.set();
         }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::Disk;
 
 const WORDS: &str = "LEAFHOLD_TEST_SPILL";
+const DIES: &str = "LEAFHOLD_TEST_SPILL_DIES";
 
 /// Not a test, but the worker: it does nothing unless a driver has started it.
 #[test]
@@ -31,6 +32,13 @@ pub fn command(words: &Path, temporary: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["program::worker_program", "--exact", "--nocapture", "--test-threads=1"]);
     command.env(WORDS, words).env("TMPDIR", temporary);
+    command
+}
+
+/// The command that starts a worker which ends as soon as it has something in a file.
+pub fn command_that_dies(words: &Path, temporary: &Path) -> Command {
+    let mut command = command(words, temporary);
+    command.env(DIES, "");
     command
 }
 
@@ -53,7 +61,7 @@ impl Kernels for Telling {
         inputs: Vec<SlotData>,
         context: &TaskContext,
     ) -> Result<TaskOutput, KernelError> {
-        let disk = Disk::of(context.spill.clone());
+        let disk = Disk { dies: std::env::var_os(DIES).is_some(), ..Disk::of(context.spill.clone()) };
         let told = TaskContext { spill: Arc::new(disk.clone()), ..context.clone() };
         let result = DataFusionKernels.run(fragment, inputs, &told);
         let (limit, written, files) = (context.memory.limit(), disk.written(), disk.files());

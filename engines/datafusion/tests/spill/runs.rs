@@ -1,6 +1,7 @@
 //! Whole runs whose operators have no room, on threads and on worker processes.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -11,11 +12,13 @@ use leafhold::leaf::{Leaf, Values};
 use leafhold::lower::{TaskGraph, lower};
 use leafhold::optimize::Planner;
 use leafhold::run::process::{ProcessExecutor, ProcessWorkers};
-use leafhold::run::{Executor, ExecutorOptions, LocalExecutor, Outcome, RunReport, TaskState, TemporaryFolder};
+use leafhold::run::{
+    Executor, ExecutorOptions, LocalExecutor, Outcome, RunCause, RunReport, TaskState, TemporaryFolder,
+};
 use leafhold_datafusion::{DataFusionCodec, EngineFunctions};
 
 use crate::operators::ROWS;
-use crate::program::{Telling, Told, command, told};
+use crate::program::{Telling, Told, command, command_that_dies, told};
 
 /// Folders of one run: what its kernels say, what the executor names for files, and what the processes' system does.
 struct Folders(tempfile::TempDir);
@@ -47,7 +50,7 @@ impl Folders {
         LocalExecutor::new(Arc::new(Telling(self.path("words"))), 2)
     }
 
-    fn processes(&self, count: usize) -> ProcessExecutor {
+    fn processes(&self, count: usize, command: fn(&Path, &Path) -> Command) -> ProcessExecutor {
         let (words, system) = (self.path("words"), self.path("system"));
         let kernels = Arc::new(Telling(words.clone()));
         let workers = ProcessWorkers::new(kernels, count, move || command(&words, &system));
@@ -103,12 +106,26 @@ fn operators_of_a_worker_process_have_its_share_of_the_limit_and_use_files() {
         let folders = Folders::new();
         // Rows of the driver go to the folder that is named, and those of its workers, too.
         let limited = options(&folders.path("executor")).with_memory_limit(1_000);
-        let executor = folders.processes(processes).with_options(limited);
+        let executor = folders.processes(processes, command).with_options(limited);
         assert_right(&executor.submit(graph()).wait().unwrap());
         let told = folders.told();
         assert!(told.iter().all(|told| told.process != std::process::id()), "{told:?}");
         assert!(told.iter().all(|told| told.limit == Some(share) && told.files == 0), "{told:?}");
         assert!(told.iter().any(|told| told.written > 8 * ROWS as u64), "{told:?}");
+        drop(executor);
+        folders.assert_empty();
+    }
+}
+
+#[test]
+fn law_l2_worker_processes_files_of_operators_go_with_their_process() {
+    let folders = Folders::new();
+    // Those of the folder that the executor names, and those of the system's.
+    for options in [options(&folders.path("executor")), ExecutorOptions::default()] {
+        let executor = folders.processes(1, command_that_dies).with_options(options.with_memory_limit(1_000));
+        let error = executor.submit(graph()).wait().unwrap_err();
+        assert!(matches!(error.cause, RunCause::Lost { .. }), "{error}");
+        assert!(error.to_string().contains("bytes are in a file"), "it died with rows in a file: {error}");
         drop(executor);
         folders.assert_empty();
     }
@@ -126,7 +143,7 @@ fn a_folder_that_is_not_there_fails_the_task_that_needs_it_and_nothing_else() {
                 Box::new(move |options| Box::new(executor.clone().with_options(options)))
             }
             count => {
-                let executor = folders.processes(count);
+                let executor = folders.processes(count, command);
                 Box::new(move |options| Box::new(executor.clone().with_options(options)))
             }
         };
