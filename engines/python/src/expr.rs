@@ -157,7 +157,7 @@ impl PyExpr {
             options =
                 options.with_observer(Arc::new(PyObserver { on_submit, on_event, on_finish, plan: plan.clone() }));
         }
-        Ok(PyLocalRun::start(py, graph, plan, threads, observers, options))
+        PyLocalRun::start(py, graph, plan, threads, observers, options)
     }
 
     /// Plans it and makes tasks of the plan. What may not be shared between runs (it calls `now()` or

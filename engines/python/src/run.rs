@@ -36,20 +36,21 @@ impl PyLocalRun {
         threads: usize,
         observers: WorkObservers,
         options: ExecutorOptions,
-    ) -> Self {
+    ) -> PyResult<Self> {
         let ending = Arc::new((Mutex::new(None), Condvar::new()));
         let told = ending.clone();
         let executor = LocalExecutor::new(Arc::new(DataFusionKernels), threads);
         let executor = executor.with_work_observers(observers).with_options(options);
         let run = py.detach(|| executor.submit(graph));
         let canceller = run.canceller();
-        std::thread::spawn(move || {
+        let wait = move || {
             let ended = run.wait();
             let (ending, over) = &*told;
             *ending.lock() = Some(ended);
             over.notify_all();
-        });
-        PyLocalRun { canceller, ending, plan }
+        };
+        std::thread::Builder::new().name("leafhold-wait".into()).spawn(wait)?;
+        Ok(PyLocalRun { canceller, ending, plan })
     }
 }
 

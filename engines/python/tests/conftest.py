@@ -3,6 +3,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import logging
+import tempfile
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import leafhold as lh
+import leftovers
 from leafhold import _leafhold
 
 #: A test that takes longer hangs, and says where.
@@ -41,12 +43,27 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Any:
     return report
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder for temporary files of these tests' own, and of the workers that they start."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", None)
+        assert tempfile.gettempdir() == str(folder)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every live future that a test has taken over is released when the test is over, exactly once."""
+def _nothing_is_left(request: pytest.FixtureRequest, _temporary_folder: None) -> Iterator[None]:
+    """When a test is over, every live future that it has taken over was released, exactly once, and it has left no thread,
+    no file, and no process."""
+    processes = len(leftovers.children())
     yield
     if not request.node.stash[_FAILED]:
         wait_until(lambda: _leafhold.handle_counts()[0] == _leafhold.handle_counts()[1], collect)
+        wait_until(lambda: not leftovers.of_this_process(), collect, tell=leftovers.of_this_process)
+        wait_until(lambda: len(leftovers.children()) <= processes, tell=leftovers.children)
 
 
 @pytest.fixture(scope="session")
@@ -70,13 +87,15 @@ def client(_cluster: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
-def fresh_client() -> Iterator[Any]:
+def fresh_client(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A client of a cluster that no test has done anything to: a restart of workers that were killed before may never end."""
     from distributed import Client, LocalCluster
 
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
         with Client(cluster) as client:
             yield client
+            if not request.node.stash[_FAILED]:
+                assert_empty(client)
 
 
 @pytest.fixture
@@ -127,20 +146,24 @@ def collect() -> None:
 
 
 def assert_empty(client: Any) -> None:
-    """Nobody holds anything on the cluster through this client, and the cluster has none of our tasks."""
-    wait_until(lambda: not client.futures and not client.refcount, collect)
-    wait_until(lambda: not client.run_on_scheduler(_tasks), collect)
+    """Nobody holds anything on the cluster through this client, the cluster has none of our tasks, and no worker has a thread
+    or a file of ours."""
+    wait_until(lambda: not client.futures and not client.refcount, collect, tell=lambda: dict(client.refcount))
+    wait_until(lambda: not client.run_on_scheduler(_tasks), collect, tell=lambda: client.run_on_scheduler(_tasks))
+    wait_until(lambda: not leftovers.of_cluster(client), tell=lambda: leftovers.of_cluster(client))
 
 
 def _tasks(dask_scheduler: Any = None) -> list[str]:
     return [key for key in dask_scheduler.tasks if str(key).startswith("leafhold-")]
 
 
-def wait_until(holds: Any, meanwhile: Any = lambda: None, seconds: float = 60) -> None:
+def wait_until(
+    holds: Any, meanwhile: Any = lambda: None, seconds: float = 60, tell: Any = lambda: "it never came to hold"
+) -> None:
     deadline = time.monotonic() + seconds
     meanwhile()
     while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
+        assert time.monotonic() < deadline, tell()
         time.sleep(0.02)
         meanwhile()
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import leafhold as lh
 import pytest
+from conftest import assert_empty
 from leafhold._run import Run
 from tasks import arrow, same
 
@@ -57,8 +59,11 @@ class Watch:
         return note
 
     def check(self, run: Run) -> lh.RunReport:
-        """Law T1: one terminal event per planned task, in the report and to observers alike."""
-        report = run.report
+        """Law T1: one terminal event per planned task, in the report and to observers alike; and what is below a failure, and
+        nothing else, says so (law L5)."""
+        return self.check_report(run.report)
+
+    def check_report(self, report: lh.RunReport) -> lh.RunReport:
         assert len(self.submitted) == len(self.finished) == 1
         planned = self.submitted[0]["tasks"]
         assert planned == sum(stage["tasks"] for stage in self.submitted[0]["stages"])
@@ -76,7 +81,63 @@ class Watch:
             assert [attempt["number"] for attempt in event.get("attempts", [])] == list(
                 range(1, event["attempt"] + (not counts))
             )
+        assert_upstream_failed(report)
         return report
+
+
+def below(report: lh.RunReport, tasks: Iterable[int]) -> set[int]:
+    """All that reads one of these tasks, directly or not."""
+    flows = json.loads(report.to_jsonl().partition("\n")[0])["flows"]
+    assert flows["complete"], "too many edges for a report: who reads whom is not known"
+    readers: dict[int, list[int]] = {}
+    for producer, consumer in flows["pairs"]:
+        readers.setdefault(producer, []).append(consumer)
+    found: set[int] = set()
+    left = list(tasks)
+    while left:
+        new = set(readers.get(left.pop(), ())) - found
+        found |= new
+        left += new
+    return found
+
+
+def assert_upstream_failed(report: lh.RunReport) -> None:
+    """All that reads what failed or was lost, directly or not, is upstream-failed and has not run; and nothing else is."""
+    gone = [event["task"] for event in report if event["state"] in ("failed", "lost")]
+    upstream_failed = in_state(report, "upstream-failed")
+    # That a task failed by itself says more.
+    assert {event["task"] for event in upstream_failed} == (below(report, gone) if gone else set()) - set(gone)
+    for event in upstream_failed:
+        assert event["attempt"] == 0 and event.get("started_us") is None and not event.get("attempts"), event
+
+
+def assert_names(
+    error: lh.LeafholdError, report: lh.RunReport, leaf: str, partition: int, future: Any, cause: str
+) -> None:
+    """Law L5: what a run says of a future that gives no data, in its error and in the event of the task that reads it and has
+    not run."""
+    assert (error.leaf, error.partition, error.key) == (leaf, partition, future.key) and error.report == report
+    assert error.engine is not None and error.engine.startswith(f"dask:{future.client.scheduler_info(n_workers=0)['id']}")
+    lost = isinstance(error, lh.FutureLostError)
+    [reader] = [event for event in report if (event["stage"], event["partition"]) == (0, partition)]
+    said = [str(error)]
+    if lost and reader["error"]["kind"] == "worker-lost":
+        # The worker that had the data was about to read them, and is gone as well.
+        assert (reader["state"], reader["attempt"]) == ("lost", 1)
+    else:
+        kind = {"FutureFailedError": "failed", "FutureCancelledError": "cancelled", "FutureLostError": "lost"}
+        assert (reader["state"], reader["error"]["kind"]) == (
+            "lost" if lost else "failed",
+            f"future-{kind[type(error).__name__]}",
+        )
+        assert reader["attempt"] == 0 and reader.get("started_us") is None, reader
+        said.append(reader["error"]["message"])
+    for words in said:
+        for part in (f"leaf `{leaf}`, partition {partition}", future.key, error.engine, cause):
+            assert part in words, f"{words!r} should name {part!r}"
+    # Nothing else failed; what was lost beside it was on the same worker.
+    others = [event for event in report if event["state"] in ("failed", "lost") and event != reader]
+    assert all(lost and event["error"]["kind"] == "worker-lost" for event in others), others
 
 
 def in_state(report: lh.RunReport, state: str) -> list[dict[str, Any]]:
@@ -97,17 +158,21 @@ def lazy_frame(client: Any, executor: str, values: list[Any], name: str = "t") -
 
 
 @contextlib.contextmanager
-def small_cluster(workers: int = 2, **config: Any) -> Iterator[Any]:
+def small_cluster(workers: int = 2, memory_limit: Any = "auto", **config: Any) -> Iterator[Any]:
+    """A client of a cluster of a test's own, on which nothing of Leafhold's is left at the end."""
     import dask.config
     from distributed import Client, LocalCluster
 
     with (
         dask.config.set({f"distributed.scheduler.{name.replace('_', '-')}": value for name, value in config.items()}),
-        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=memory_limit
+        ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         client.wait_for_workers(workers, timeout=60)
         yield client
+        assert_empty(client)
 
 
 # ---- what a run gives ---------------------------------------------------------------------------------------------

@@ -244,6 +244,20 @@ class Deadly:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Hungry:
+    """A table whose readers take so many bytes, and hold them."""
+
+    def __init__(self, part: int, size: int) -> None:
+        self.part, self.size = part, size
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        announced()
+        block = bytearray(self.size)
+        block[:: 1 << 12] = b"1" * len(block[:: 1 << 12])
+        time.sleep(60)
+        raise AssertionError("nobody has ended this process")
+
+
 def after_event(event: str, raises: bool) -> Any:
     from distributed import Event
 

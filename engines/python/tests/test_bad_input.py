@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from conftest import cancel, rows, totals
+from runs import Watch, in_state
 from tasks import arrow, fail, numbers, same
 
 import leafhold as lh
@@ -187,8 +188,11 @@ def test_another_wheel_on_a_worker(client: Any) -> None:
     real = _worker.version()
     frame = totals(lh.from_futures([client.submit(numbers, 0)], schema=numbers(0)))
     client.run(pretend, "0.0.9 (old)")
+    watch = Watch()
+    run = watch.run(frame, client)
     with pytest.raises(lh.WorkerError, match=r"the worker has leafhold 0.0.9 \(old\), the client .* pip install"):
-        frame.compute(client)
+        run.result()
+    assert in_state(watch.check(run), "failed")
     client.run(pretend, real)
     assert rows(frame.compute(client)) == [(0, 10, 2)]
 
@@ -206,8 +210,11 @@ def test_no_wheel_on_a_worker(client: Any) -> None:
     frame = totals(lh.from_futures([client.submit(numbers, 0)], schema=numbers(0)))
     client.run(hide)
     try:
+        watch = Watch()
+        run = watch.run(frame, client)
         with pytest.raises(lh.WorkerError, match="no package `leafhold`; install the client's wheel.*pip install"):
-            frame.compute(client)
+            run.result()
+        assert in_state(watch.check(run), "failed")
         with pytest.raises(lh.WorkerError, match="no package `leafhold`"):
             lh.from_futures([client.submit(numbers, 0)])
     finally:

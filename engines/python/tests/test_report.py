@@ -70,25 +70,33 @@ def test_law_t1_what_the_cluster_has_already_is_cached(client: Any) -> None:
     collect()
 
 
-@BOTH
-def test_law_t2_times_are_taken_where_the_task_runs(client: Any, executor: str) -> None:
+def test_law_t2_times_are_taken_where_the_task_runs(client: Any) -> None:
+    ran = float("inf")
+    # A machine with other work may wake a sleeper late; not each of three times.
+    for _ in range(3):
+        watch = Watch()
+        frame = lh.sql("select sum(a) as s from t", t=lazy_frame(client, "cluster", [Slow(0, 2.0), arrow(1)]))
+        run = watch.run(frame, client)
+        run.result()
+        report = watch.check(run)
+        slept = [event for event in report if event["ended_us"] - event["started_us"] >= 2.0e6]
+        assert slept and all(event["ended_us"] <= report.wall * 1e6 for event in slept)
+        [first] = [event for event in slept if (event["stage"], event["partition"]) == (0, 0)]
+        ran = min(ran, first["ended_us"] - first["started_us"])
+        if ran <= 2.2e6:
+            return
+    pytest.fail(f"the least of three times is {ran} us")
+
+
+def test_law_t2_here_whoever_reads_a_future_reads_it_before_the_task_starts() -> None:
     watch = Watch()
-    frame = lh.sql("select sum(a) as s from t", t=lazy_frame(client, executor, [Slow(0, 2.0), arrow(1)]))
-    if executor == "local":
-        # Here, whoever reads a future reads it before the task starts.
-        frame = lh.sql("select sum(a) as s from t", t=lh.from_futures([slow_future(2.0)], schema=arrow(0)))
-    run = watch.run(frame, executor_of(client, executor))
+    run = watch.run(lh.sql("select sum(a) as s from t", t=lh.from_futures([slow_future(2.0)], schema=arrow(0))), "local")
     run.result()
     report = watch.check(run)
-    slept = [event for event in report if event["ended_us"] - event["started_us"] > 1e6]
-    if executor == "cluster":
-        [event] = slept
-        assert 2.0e6 <= event["ended_us"] - event["started_us"] <= 2.2e6
-        assert event["ended_us"] <= report.wall * 1e6
-    else:
-        assert not slept
-        [first, *_] = [event for event in report if event.get("ready_us", 0) >= 1.9e6]
-        assert first["started_us"] >= first["ready_us"]
+    [first, *_] = [event for event in report if event.get("ready_us", 0) >= 1.9e6]
+    assert first["started_us"] >= first["ready_us"]
+    # Of what came after the wait; a busy machine may have stopped it, though hardly for so long.
+    assert all(event["ended_us"] - event["started_us"] < 1e6 for event in report)
 
 
 def test_law_t2_times_of_other_clocks_are_placed_by_the_shortest_delay() -> None:
