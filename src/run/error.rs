@@ -69,7 +69,9 @@ pub enum RunCause {
         message: String,
     },
     /// The worker that ran a task went away, and no retries are left.
-    #[error("{label} (stage {stage}, partition {partition}): the worker {worker} is gone: {cause}")]
+    #[error(
+        "{label} (stage {stage}, partition {partition}): the worker {worker} is gone: {cause}; more retries would try it again"
+    )]
     Lost {
         /// What the task does.
         label: String,
@@ -101,7 +103,7 @@ pub enum RunCause {
     #[error(transparent)]
     Observer(#[from] UnknownObserver),
     /// The operating system gave no thread.
-    #[error("no worker thread could be started: {0}")]
+    #[error("no worker thread could be started: {0}; use fewer threads, or raise the system's limit of them")]
     Threads(String),
     /// A worker panicked outside of any kernel.
     #[error("a worker panicked: {0}")]

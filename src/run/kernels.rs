@@ -44,7 +44,9 @@ pub enum KernelError {
         message: String,
     },
     /// The task needs more memory than there is.
-    #[error("{wanted} bytes more are needed, but {used} of {limit} are in use")]
+    #[error(
+        "{wanted} bytes more are needed, but {used} of {limit} are in use; raise the memory limit, or use fewer threads"
+    )]
     Memory {
         /// Bytes that it asked for.
         wanted: u64,

@@ -12,7 +12,8 @@ use super::KernelError;
 /// let budget = MemoryBudget::limited(100);
 /// budget.try_grow(80)?;
 /// let error = budget.try_grow(30).unwrap_err();
-/// assert_eq!(error.to_string(), "30 bytes more are needed, but 80 of 100 are in use");
+/// let text = "30 bytes more are needed, but 80 of 100 are in use; raise the memory limit, or use fewer threads";
+/// assert_eq!(error.to_string(), text);
 /// budget.shrink(80);
 /// assert_eq!(budget.used(), 0);
 /// # Ok::<_, leafhold::run::KernelError>(())

@@ -29,7 +29,9 @@ pub enum ProtocolError {
         limit: u64,
     },
     /// The first words are not those of a Leafhold driver or worker.
-    #[error("the other side does not introduce itself as Leafhold")]
+    #[error(
+        "the other side does not introduce itself as Leafhold; is it another program, or does one print to its output?"
+    )]
     Stranger,
     /// A driver and a worker of different releases.
     #[error("the worker protocol has version {found} there and {expected} here; use one release at both ends")]
