@@ -96,9 +96,13 @@ fn table(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String, CliError
         .map(|at| rows.iter().chain([&header]).map(|row| row[at].chars().count()).max().unwrap_or(0))
         .collect();
     let line = |row: &[String]| {
-        let cells = row.iter().zip(&widths).zip(&right).map(|((cell, width), right)| match right {
-            true => format!(" {cell:>width$} "),
-            false => format!(" {cell:<width$} "),
+        let cells = row.iter().zip(&widths).zip(&right).map(|((cell, width), right)| {
+            // Not by a format: that panics beyond a width of 65,535.
+            let blanks = " ".repeat(width.saturating_sub(cell.chars().count()));
+            match right {
+                true => format!(" {blanks}{cell} "),
+                false => format!(" {cell}{blanks} "),
+            }
         });
         format!("|{}|\n", cells.collect::<Vec<_>>().join("|"))
     };
@@ -143,6 +147,16 @@ mod tests {
 2 rows
 ";
         assert_eq!(text(&[batch()], Output::Table), expected);
+    }
+
+    #[test]
+    fn a_cell_may_be_longer_than_a_format_can_be_wide() {
+        let long = "x".repeat(70_000);
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![long.as_str(), "y"]));
+        let batch = RecordBatch::try_from_iter([("text", texts)]).unwrap();
+        let table = String::from_utf8(result(&batch.schema(), &[batch], Output::Table).unwrap()).unwrap();
+        let line = format!("| y{} |\n", " ".repeat(long.len() - 1));
+        assert!(table.contains(&long) && table.contains(&line));
     }
 
     #[test]
