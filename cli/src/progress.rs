@@ -26,7 +26,11 @@ struct StageBar {
 impl Progress {
     /// Bars that appear when a run begins. Where standard error is no terminal, nothing is drawn.
     pub fn new() -> Self {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        Progress::on(ProgressDrawTarget::stderr())
+    }
+
+    fn on(target: ProgressDrawTarget) -> Self {
+        let bars = MultiProgress::with_draw_target(target);
         let run = bars.add(styled(ProgressBar::new(0), "{bar:30} {pos}/{len} tasks  {elapsed}  {wide_msg}"));
         Progress { bars, run, stages: Mutex::default() }
     }
@@ -97,7 +101,46 @@ impl Observer for Progress {
 
 #[cfg(test)]
 mod tests {
+    use indicatif::InMemoryTerm;
+    use leafhold::run::report::Stage;
+    use serde_json::json;
+
     use super::*;
+
+    /// The end of a task.
+    fn end(stage: usize, partition: usize) -> TaskEvent {
+        let event = json!({
+            "task": 10 * stage + partition, "stage": stage, "partition": partition, "label": "", "state": "ok",
+            "attempt": 1, "submitted_us": 0, "started_us": 0, "ended_us": 1, "rows": 0, "bytes_in": 0, "bytes_out": 0,
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[test]
+    fn a_terminal_shows_the_run_and_its_stages_until_it_is_over() {
+        let terminal = InMemoryTerm::new(10, 80);
+        let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+        let stage = |stage, label: &str, tasks| Stage { stage, label: label.into(), tasks, nodes: Vec::new() };
+        let stages = vec![stage(0, "read\u{1b} sales", 2), stage(1, "sort", 1)];
+        progress.on_submit(&Submitted { tasks: 3, stages });
+        let lines = || terminal.contents().lines().map(str::to_owned).collect::<Vec<_>>();
+        // The bar, how many of how many, the time, and the rest.
+        let has = |line: &str, words: &[&str]| words.iter().all(|word| line.contains(word));
+        assert!(matches!(&lines()[..], [run] if has(run, &[" 0/3 tasks ", "0/2 stages"])), "{:#?}", lines());
+        progress.on_event(&end(0, 0));
+        assert!(
+            matches!(&lines()[..], [run, stage]
+                if has(run, &[" 1/3 tasks ", "0/2 stages"]) && has(stage, &[" 1/2 ", "stage 0: read sales"])),
+            "{:#?}",
+            lines(),
+        );
+        progress.on_event(&end(0, 1));
+        assert!(matches!(&lines()[..], [run] if has(run, &[" 2/3 tasks ", "1/2 stages"])), "{:#?}", lines());
+        progress.on_event(&end(1, 0));
+        assert!(matches!(&lines()[..], [run] if has(run, &[" 3/3 tasks ", "2/2 stages"])), "{:#?}", lines());
+        progress.on_finish(&RunReport::default());
+        assert_eq!(terminal.contents(), "", "what follows has the terminal for itself");
+    }
 
     #[test]
     fn stages_under_way_have_bars_and_no_others() {
