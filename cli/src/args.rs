@@ -191,13 +191,17 @@ pub struct ExecutionArgs {
     /// Worker threads; all cores when not given. They never change a plan
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Keep at most this many bytes of rows between tasks, such as 512MB: what is more goes to a temporary folder (TMPDIR says
-    /// which). Sorts and aggregates do the same with what they hold, but each may hold 16MB; a join holds its smaller side
+    /// Keep at most this many bytes of rows between tasks, such as 512MB: what is more goes to a temporary folder (TMPDIR or
+    /// --spill-folder says which). Sorts and aggregates do the same with what they hold, but each may hold 16MB; a join holds its smaller side
     /// in any case. With --isolate this process keeps so much, and each worker process has an equal share of as much again
     #[arg(long, value_name = "SIZE", value_parser = crate::size::size)]
     pub memory_limit: Option<u64>,
+    /// The folder for what the memory limit leaves no room for. Nothing in it outlives the program
+    #[arg(long, value_name = "DIR", requires = "memory_limit")]
+    pub spill_folder: Option<PathBuf>,
     /// What to make of the run's report, also when it fails: table, jsonl=FILE, chrome=FILE (for Perfetto), html=FILE
-    /// (a page for a browser). Give it several times for several; `run` prints the table when none is given
+    /// (a page for a browser). Give it several times for several. `run` prints the table when none is given; any other form
+    /// replaces that, unless `--report table` is given as well
     #[arg(long = "report", value_name = "FORM[=FILE]", value_parser = crate::report::parse)]
     pub reports: Vec<ReportArg>,
     /// Have an observer watch every attempt where it runs; what it says is in the report. `cpu` is the processor's time.
@@ -207,12 +211,27 @@ pub struct ExecutionArgs {
     /// Run tasks in this many worker processes: what crashes there takes nothing else down
     #[arg(long, value_name = "N", conflicts_with = "threads")]
     pub isolate: Option<NonZeroUsize>,
-    /// Try a task again, so many times, whose worker process died or hangs
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub retries: u32,
+    /// Try a task again, so many times, that raised an error, or whose worker process died or hangs [default: 0]
+    #[arg(long, value_name = "N")]
+    pub retries: Option<u32>,
 }
 
 impl ExecutionArgs {
+    /// Which of them were given. All of them say how to run, so they say nothing where nothing runs.
+    pub fn given(&self) -> Vec<&'static str> {
+        let ExecutionArgs { threads, memory_limit, spill_folder, reports, observers, isolate, retries } = self;
+        let given = [
+            ("--threads", threads.is_some()),
+            ("--memory-limit", memory_limit.is_some()),
+            ("--spill-folder", spill_folder.is_some()),
+            ("--report", !reports.is_empty()),
+            ("--observe", !observers.is_empty()),
+            ("--isolate", isolate.is_some()),
+            ("--retries", retries.is_some()),
+        ];
+        given.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
+    }
+
     /// How many threads to run with.
     pub fn threads(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);

@@ -2,14 +2,16 @@
 
 use leafhold::explain::{Actuals, PlanJson, PlanText, TaskDiagram, caps_hit, expr_text, rules_fired, tasks_json};
 use leafhold::lower::lower;
+use leafhold::run::Executor;
 use serde_json::json;
 
 use crate::args::{ExplainArgs, ExplainFormat, Stage};
 use crate::error::CliError;
+use crate::interrupt;
 use crate::output::Screen;
 use crate::plan::{Prepared, prepare};
 use crate::report::Reports;
-use crate::run::execute;
+use crate::run::{execute, executor};
 
 /// Shows what becomes of a query.
 pub fn explain(args: &ExplainArgs) -> Result<(), CliError> {
@@ -20,15 +22,22 @@ pub fn explain(args: &ExplainArgs) -> Result<(), CliError> {
     if draws && args.stage != Stage::Tasks {
         return Err(CliError::Usage("dot and mermaid draw task graphs: they go with --stage tasks".to_owned()));
     }
-    if !args.analyze && !args.execution.reports.is_empty() {
-        return Err(CliError::Usage("--report tells of a run: it goes with --analyze".to_owned()));
+    let given = args.execution.given();
+    if !args.analyze && !given.is_empty() {
+        let given = given.join(", ");
+        let message = format!("explain runs nothing without --analyze, so {given} would say nothing; add --analyze");
+        return Err(CliError::Usage(message));
     }
+    if args.analyze {
+        interrupt::listen();
+    }
+    let executor = executor(&args.execution)?;
     let reports = Reports::prepare(&args.execution.reports, args.input.title())?;
     let prepared = prepare(&args.input)?;
     let text = match args.stage {
         Stage::Expr => written("expr", expr_text(&prepared.expr()?), args.format),
         Stage::Normalized => written("normalized", prepared.normalized()?, args.format),
-        Stage::Plan => return plan(&prepared, args, reports),
+        Stage::Plan => return plan(&prepared, args, &*executor, reports),
         Stage::Tasks => {
             let graph = lower(&prepared.plan()?.0).map_err(CliError::of)?;
             match args.format {
@@ -49,14 +58,14 @@ fn written(stage: &str, text: String, format: ExplainFormat) -> String {
     }
 }
 
-fn plan(prepared: &Prepared, args: &ExplainArgs, reports: Reports) -> Result<(), CliError> {
+fn plan(prepared: &Prepared, args: &ExplainArgs, executor: &dyn Executor, reports: Reports) -> Result<(), CliError> {
     // What is not the plan goes where it does not disturb programs.
     let screen = match args.format {
         ExplainFormat::Json => Screen::Stderr,
         _ => Screen::Stdout,
     };
     let (plan, planning_us) = prepared.plan()?;
-    let report = match args.analyze.then(|| execute(&plan, &args.execution)) {
+    let report = match args.analyze.then(|| execute(&plan, executor)) {
         None => None,
         Some(Ok(collected)) => Some(collected.report),
         Some(Err(failure)) => return Err(reports.failed(&plan, &failure, screen)),

@@ -6,7 +6,9 @@ use leafhold::explain::{PlanText, caps_hit, rules_fired};
 use leafhold::leaf::{handle_counts, release};
 use leafhold::optimize::Plan;
 use leafhold::run::process::ProcessExecutor;
-use leafhold::run::{Collected, Executor, ExecutorOptions, LocalExecutor, RunFailure, collect};
+use leafhold::run::{
+    Collected, Executor, ExecutorOptions, LocalExecutor, RunFailure, SpillTarget, TemporaryFolder, collect,
+};
 use leafhold_datafusion::DataFusionKernels;
 
 use crate::args::{ExecutionArgs, RunArgs};
@@ -38,10 +40,11 @@ fn plan_and_run(args: &RunArgs, screen: Screen) -> Result<(), CliError> {
         forms => forms,
     };
     let reports = Reports::prepare(forms, args.input.title())?;
+    let executor = executor(&args.execution)?;
     let (plan, _) = prepare(&args.input)?.plan()?;
     screen.say(PlanText::new(&plan))?;
     screen.say(format!("\nrules fired: {}\ncaps hit: {}\n", rules_fired(&plan), caps_hit(&plan)))?;
-    match execute(&plan, &args.execution) {
+    match execute(&plan, &*executor) {
         Ok(collected) => {
             let printed =
                 result(&collected.schema, &collected.batches, args.output).and_then(|rows| write_stdout(&rows));
@@ -52,14 +55,27 @@ fn plan_and_run(args: &RunArgs, screen: Screen) -> Result<(), CliError> {
     }
 }
 
-/// Runs a plan on this machine, with a progress bar. Ctrl-C cancels the run, which then fails with its report.
-pub fn execute(plan: &Plan, args: &ExecutionArgs) -> Result<Collected, RunFailure> {
-    let mut options = ExecutorOptions::default().with_observer(Arc::new(Progress::new())).with_retries(args.retries);
+/// What runs plans on this machine, with a progress bar. Whatever it needs is there, or this is an error.
+pub fn executor(args: &ExecutionArgs) -> Result<Box<dyn Executor>, CliError> {
+    // One word for all that can be tried again: threads are never lost, and whoever asks for retries wants them anyhow.
+    let retries = args.retries.unwrap_or(0);
+    let mut options = ExecutorOptions::default().with_retries(retries).with_failures_retried();
+    options = options.with_observer(Arc::new(Progress::new()));
     options.memory_limit = args.memory_limit;
+    if let Some(folder) = &args.spill_folder {
+        let target = TemporaryFolder::within(folder);
+        // Nobody waits for a run whose rows then have no place.
+        drop(target.create().map_err(|error| CliError::new(format!("--spill-folder {error}")))?);
+        options = options.with_spill_target(target);
+    }
     options = args.observers.iter().cloned().fold(options, ExecutorOptions::with_work_observer);
-    let executor: Box<dyn Executor> = match args.isolate {
+    Ok(match args.isolate {
         Some(processes) => Box::new(ProcessExecutor::new(workers(processes.get())).with_options(options)),
         None => Box::new(LocalExecutor::new(Arc::new(DataFusionKernels), args.threads()).with_options(options)),
-    };
-    collect(plan, &Interruptible(&*executor))
+    })
+}
+
+/// Runs a plan. Ctrl-C cancels the run, which then fails with its report.
+pub fn execute(plan: &Plan, executor: &dyn Executor) -> Result<Collected, RunFailure> {
+    collect(plan, &Interruptible(executor))
 }

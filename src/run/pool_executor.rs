@@ -44,7 +44,8 @@ impl<W: Workers> PoolExecutor<W> {
     }
 
     /// Tries a task again whose worker went away, so many times; without, it is lost, and the run fails. Threads do not go
-    /// away: on those this is for [`with_failures_retried`](ExecutorOptions::with_failures_retried).
+    /// away: on those this does nothing without [`with_failures_retried`](ExecutorOptions::with_failures_retried), as
+    /// the command line and the Python package have it.
     pub fn with_retries(mut self, retries: u32) -> Self {
         self.options = self.options.with_retries(retries);
         self

@@ -31,7 +31,8 @@ fn tasks_are_drawn_and_plans_are_not() {
 
 #[test]
 fn plans_are_the_same_in_every_process_and_with_any_number_of_threads() {
-    let text = |threads| leafhold(&["explain", "tpch/q09", "--tpch", "0.01", "--threads", threads]).ok().out;
+    let text =
+        |threads| leafhold(&["explain", "tpch/q09", "--tpch", "0.01", "--analyze", "--threads", threads]).ok().out;
     assert_eq!(text("1"), text("2"));
     assert_eq!(json(&[])["token"], json(&[])["token"]);
 }
@@ -79,6 +80,25 @@ fn json_has_what_programs_need() {
 fn analyze_shows_actual_rows_beside_estimates() {
     let text = leafhold(&["explain", "tpch/q05", "--tpch", "0.01", "--analyze"]).ok().out;
     assert!(text.contains("; C_out ") && text.contains(" actual "), "{text}");
+}
+
+#[test]
+fn what_says_how_to_run_goes_with_analyze() {
+    let options: [&[&str]; 7] = [
+        &["--threads", "2"],
+        &["--memory-limit", "1MB"],
+        &["--memory-limit", "1MB", "--spill-folder", "."],
+        &["--report", "table"],
+        &["--observe", "cpu"],
+        &["--isolate", "2"],
+        &["--retries", "0"],
+    ];
+    for option in options {
+        let args = [&["explain", "tpch/q06", "--tpch", "0.01"], option].concat();
+        let names: Vec<&str> = option.iter().copied().filter(|word| word.starts_with("--")).collect();
+        leafhold(&args).fails(2, &["add --analyze", &names.join(", ")]);
+        leafhold(&[&args[..], &["--analyze"]].concat()).ok();
+    }
 }
 
 #[test]

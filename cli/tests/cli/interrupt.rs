@@ -3,7 +3,16 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::Command;
 
-use crate::process::{command, leafhold};
+#[cfg(target_os = "linux")]
+use leafhold::run::{RunReport, TaskState};
+
+#[cfg(target_os = "linux")]
+use crate::held_file::HeldFile;
+#[cfg(target_os = "linux")]
+use crate::process::from;
+use crate::process::{TempFile, command, leafhold};
+#[cfg(target_os = "linux")]
+use crate::workers::{children, has_thread, is_alive, signal, ticks, wait_for};
 
 /// Every pair of line items: more than anybody wants to wait for.
 const LONG: &str = "select max(a.l_quantity * b.l_tax + a.l_tax) as m from lineitem a, lineitem b";
@@ -27,6 +36,77 @@ fn ctrl_c_cancels_the_run_and_prints_its_report() {
     for words in ["cancelling; press Ctrl-C again", "cancelled", "tasks (", "the run was cancelled"] {
         assert!(after.contains(words), "no {words:?} in {after}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_cancels_the_run_of_explain_analyze_and_writes_its_report() {
+    let report = TempFile::new("explained.jsonl", "");
+    let form = format!("jsonl={}", report.path());
+    let args = ["explain", "-c", LONG, "--tpch", "0.02", "--threads", "2", "--analyze", "--report", &form];
+    let child = command(&args).spawn().unwrap();
+    // The last thing before a run is under way.
+    wait_for("a thread of the run", || has_thread(child.id(), "leafhold-0").then_some(()));
+    signal("INT", &child.id().to_string());
+    from(child.wait_with_output().unwrap()).fails(1, &["cancelling; press Ctrl-C again", "the run was cancelled"]);
+    let report = RunReport::from_json_lines(&std::fs::read_to_string(report.path()).unwrap()).unwrap();
+    assert!(report.count(TaskState::Cancelled) > 0, "{report:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_ctrl_c_ends_the_program_at_once() {
+    let held = HeldFile::new("twice");
+    let mut begun = held.run(&["--threads", "1"]);
+    // Until this is closed, the task cannot stop.
+    let _reader = held.reader();
+    signal("INT", &begun.child.id().to_string());
+    let mut said = [0; 40];
+    begun.err.read_exact(&mut said).unwrap();
+    assert!(said.starts_with(b"\ncancelling; press Ctrl-C again"), "{said:?}");
+    signal("INT", &begun.child.id().to_string());
+    let (code, out, _) = begun.end();
+    assert_eq!(code, Some(130));
+    assert!(!out.contains("tasks ("), "there was no time for a report");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_is_heard_by_the_driver_alone_and_no_worker_is_left() {
+    use std::os::unix::process::CommandExt;
+
+    let report = TempFile::new("isolated.jsonl", "");
+    let form = format!("jsonl={}", report.path());
+    let args = ["run", "-c", LONG, "--tpch", "0.02", "--isolate", "2", "--report", &form, "--report", "table"];
+    let mut command = command(&[&args[..], &["--output", "csv"]].concat());
+    let child = command.process_group(0).spawn().unwrap();
+    // Long after it has started: in the middle of a task.
+    let workers = wait_for("a worker at work", || {
+        let workers = children(child.id());
+        workers.iter().any(|worker| ticks(*worker) >= 30).then_some(workers)
+    });
+    // As a terminal does at Ctrl-C: to the whole group.
+    signal("INT", &format!("-{}", child.id()));
+    let said = from(child.wait_with_output().unwrap());
+    said.fails(1, &["cancelling; press Ctrl-C again", "the run was cancelled", "tasks ("]);
+    let report = RunReport::from_json_lines(&std::fs::read_to_string(report.path()).unwrap()).unwrap();
+    assert_eq!(report.count(TaskState::Lost), 0, "{report:?}");
+    assert!(report.tasks.iter().any(|task| task.state == TaskState::Cancelled && task.started.is_some()), "{report:?}");
+    wait_for("the end of every worker", || workers.iter().all(|worker| !is_alive(*worker)).then_some(()));
+}
+
+#[test]
+fn rows_beyond_the_limit_go_to_the_folder_that_is_named() {
+    let folder = TempFile::new("spilled", "");
+    let within = folder.0.parent().unwrap().to_str().unwrap();
+    let run = |more: &[&str]| leafhold(&[&["run", "tpch/q03", "--tpch", "0.02", "--output", "csv"], more].concat());
+    let spilled = run(&["--memory-limit", "100kB", "--spill-folder", within]).ok();
+    assert_eq!(spilled.out, run(&[]).ok().out);
+    assert!(spilled.err.contains(" of rows went to files"), "{}", spilled.err);
+    // A folder where nobody can write is named before anything runs.
+    let limit = ["--memory-limit", "100kB", "--spill-folder"];
+    run(&[&limit[..], &["no/such/folder"]].concat()).fails(1, &["--spill-folder no/such/folder: No such file"]);
+    run(&["--spill-folder", within]).fails(2, &["--memory-limit"]);
 }
 
 #[test]

@@ -101,8 +101,8 @@ struct Worker<'a, W> {
     inbox: &'a Inbox,
     outbox: &'a Outbox<W>,
     clock: Instant,
-    /// The fragments that the driver has sent, or why they cannot be read.
-    fragments: HashMap<Token, Result<Arc<Fragment>, String>>,
+    /// The fragments that the driver has sent: as documents, until they could be read.
+    fragments: HashMap<Token, Result<Arc<Fragment>, Buffer>>,
     /// Rows that later tasks will name.
     kept: HashMap<u64, CountedRows>,
     /// What this process holds, under the limit of whichever task runs.
@@ -117,8 +117,7 @@ impl<W: Write> Worker<'_, W> {
         for job in queue {
             match job {
                 Job::Fragment { token, document } => {
-                    let read = Fragment::from_bytes(&document, self.context).map_err(|error| error.to_string());
-                    self.fragments.insert(token, read.map(Arc::new));
+                    self.fragments.insert(token, Err(document));
                 }
                 Job::Forget => self.fragments.clear(),
                 Job::Drop(dropped) => {
@@ -183,12 +182,9 @@ impl<W: Write> Worker<'_, W> {
     ) -> Result<Written, FragmentError> {
         let refused =
             |operator: &str, reason: String| KernelError::Unsupported { operator: operator.to_owned(), reason };
-        let fragment = match self.fragments.get(&task.fragment) {
-            Some(Ok(fragment)) => fragment.clone(),
-            Some(Err(reason)) => {
-                return Err(refused("a fragment", format!("this worker cannot read it: {reason}")).into());
-            }
-            None => return Err(refused("a fragment", "this worker was never told of it".into()).into()),
+        let fragment = match self.fragment(task.fragment) {
+            Ok(fragment) => fragment,
+            Err(reason) => return Err(refused("a fragment", reason).into()),
         };
         let unreadable = |reason: String| refused(&fragment.label, format!("its inputs cannot be read: {reason}"));
         let inputs = self.slots(&task.inputs, streams).map_err(unreadable)?;
@@ -212,6 +208,21 @@ impl<W: Write> Worker<'_, W> {
         let unwritable = |error: IpcError| refused(&fragment.label, format!("its rows cannot be sent: {error}"));
         let ports: Result<Vec<_>, _> = output.ports.iter().map(|port| write_rows(port)).collect();
         Ok(Written { node_rows: output.node_rows, ports: ports.map_err(unwritable)? })
+    }
+
+    /// A fragment, which is read with its first task. One that cannot be read is read again with the next: what is wrong
+    /// may be a file that it names, and a task that is tried again wants to know whether it still is.
+    fn fragment(&mut self, token: Token) -> Result<Arc<Fragment>, String> {
+        let known = self.fragments.get_mut(&token).ok_or("this worker was never told of it")?;
+        let fragment = match known {
+            Ok(fragment) => fragment.clone(),
+            Err(document) => {
+                let read = Fragment::from_bytes(document, self.context);
+                Arc::new(read.map_err(|error| format!("this worker cannot read it: {error}"))?)
+            }
+        };
+        *known = Ok(fragment.clone());
+        Ok(fragment)
     }
 
     /// The rows of every source of every slot.
