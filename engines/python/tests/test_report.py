@@ -295,6 +295,23 @@ def test_options_that_are_none() -> None:
             frame.run(**options)
 
 
+def test_options_of_this_process_are_none_of_a_cluster(client: Any) -> None:
+    frame = lh.from_arrow(arrow(0))
+    for options, setting in (({"threads": 2}, "--nthreads"), ({"memory_limit": 1 << 20}, "--memory-limit")):
+        for start in (frame.run, frame.compute):
+            with pytest.raises(lh.PlanError, match=f"{next(iter(options))}=.*{setting}"):
+                start(client, **options)
+
+
+def test_computing_takes_the_options_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame, given = lh.from_arrow(arrow(0)), []
+    run = lh.Frame.run
+    monkeypatch.setattr(lh.Frame, "run", lambda self, *at, **options: given.append(options) or run(self, *at, **options))
+    options = {"threads": 1, "retries": 2, "memory_limit": 1 << 20, "progress": False}
+    assert frame.compute(**options) == arrow(0)
+    assert given == [options]
+
+
 def test_a_memory_limit_here() -> None:
     table = pa.table({"a": list(range(50_000)), "k": [row % 100 for row in range(50_000)]})
     frame = lh.sql(TOTALS, t=table)

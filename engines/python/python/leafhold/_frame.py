@@ -98,7 +98,9 @@ class Frame:
         whose worker died is Dask's affair (``distributed.scheduler.allowed-failures``).
 
         ``memory_limit`` bounds the bytes of rows that this process keeps for tasks to come, and of what sorts and aggregates
-        hold (16 MB each in any case); what has no room goes to a temporary folder. The workers of a cluster have a bound of their own.
+        hold (16 MB each in any case); what has no room goes to a temporary folder. The workers of a cluster have threads and
+        a bound of their own: with a ``distributed.Client``, ``threads`` and ``memory_limit`` are errors that say where Dask
+        sets these.
 
         Observers are called in this process, on a thread of the run's: ``on_submit`` with the number of ``tasks`` and
         the ``stages``, ``on_event`` with each task's one terminal event, as in :attr:`RunReport.events`, ``on_finish``
@@ -141,17 +143,36 @@ class Frame:
             if executor != "local":
                 raise PlanError(f'executor={executor!r} is neither "local" nor a distributed.Client')
             return LocalRun(self._expr, observers, threads, retries, memory_limit, work)
+        for option, value, setting in (
+            ("threads", threads, "threads_per_worker=.. of a LocalCluster, or dask worker --nthreads"),
+            ("memory_limit", memory_limit, "memory_limit=.. of a LocalCluster, or dask worker --memory-limit"),
+        ):
+            if value is not None:
+                raise PlanError(
+                    f"{option}={value!r} is for runs in this process; the workers of a cluster are started with theirs: "
+                    f"{setting}"
+                )
         from ._driver import DaskRun
 
         return DaskRun(self._expr, executor, observers, retries, work)
 
-    def compute(self, executor: Literal["local"] | distributed.Client = "local") -> pa.Table:
+    def compute(
+        self,
+        executor: Literal["local"] | distributed.Client = "local",
+        *,
+        threads: int | None = None,
+        retries: int = 0,
+        memory_limit: int | None = None,
+        progress: bool = False,
+    ) -> pa.Table:
         """Plans the frame, runs it, and gives its rows: ``run(executor).result()``. Ctrl-C cancels the run.
+
+        The options are those of :meth:`run`, which takes observers, too, and gives the report.
 
         Raises a :class:`~leafhold.LeafholdError`: the future of a leaf that gives no data by name of leaf,
         partition and key, with the cause chained, and with what happened to every task as its ``report``.
         """
-        run = self.run(executor)
+        run = self.run(executor, threads=threads, retries=retries, memory_limit=memory_limit, progress=progress)
         try:
             run.wait()
         except BaseException:
