@@ -56,6 +56,8 @@ impl Drop for Pending {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::Pending;
 
     #[test]
