@@ -32,7 +32,10 @@ pub(super) fn write_shares<T: Sync>(
         let take = || shares.lock().next();
         let work = || {
             while let Some((items, text)) = take() {
-                write(items, text);
+                // Texts beside each other in memory would have threads wait for one another at every word.
+                let mut own = std::mem::take(text);
+                write(items, &mut own);
+                *text = own;
             }
         };
         thread::scope(|scope| {
