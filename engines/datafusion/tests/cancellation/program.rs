@@ -33,7 +33,17 @@ pub fn command(socket: &Path) -> Command {
     command
 }
 
+/// More rows than this are work that is to be cancelled.
+const MANY: usize = 1000;
+
+/// The operators that come to an end, however many rows there are.
+const ENDS: [&str; 4] = ["filter", "sort", "hash-aggregate", "window"];
+
 /// DataFusion's kernels, which say which process begins a fragment, and with which of its operators it ends.
+///
+/// Work over many rows that comes to an end begins only when it is told to stop, so that it cannot be over before: whoever
+/// ignores that is caught, however busy the machine is. That it is noticed in the midst, too, is counted in `looks.rs`,
+/// and seen in work that never ends.
 pub struct Announced(pub PathBuf);
 
 impl Kernels for Announced {
@@ -47,10 +57,22 @@ impl Kernels for Announced {
             FragmentOp::Compute { op, .. } => Some(op.name()),
             _ => None,
         });
-        let words = format!("{} {}", std::process::id(), names.collect::<Vec<_>>().join(" "));
+        let names: Vec<_> = names.collect();
+        let words = format!("{} {}", std::process::id(), names.join(" "));
         // Nobody listens any more once the test has heard enough.
         if let Ok(mut stream) = UnixStream::connect(&self.0) {
             let _ = stream.write_all(words.as_bytes());
+        }
+        let rows = inputs.iter().flatten().flat_map(|source| source.iter()).map(|batch| batch.num_rows());
+        if rows.sum::<usize>() > MANY
+            && names.iter().any(|name| ENDS.contains(name))
+            && !names.iter().any(|name| name.ends_with("-join"))
+        {
+            let until = Instant::now() + Duration::from_secs(60);
+            while !context.is_cancelled() {
+                assert!(Instant::now() < until, "nobody has cancelled `{words}`");
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
         DataFusionKernels.run(fragment, inputs, context)
     }
