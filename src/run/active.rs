@@ -55,21 +55,26 @@ impl Drop for Arrival {
 
 impl ActiveRun {
     /// Takes a job. Whoever does has a hand in the run until [`perform`](ActiveRun::perform) gives no further one.
-    pub(super) fn take(&self) -> Option<Job> {
+    pub(super) fn take(&self, slot: usize) -> Option<Job> {
         let mut schedule = self.schedule.lock();
-        let job = schedule.take();
+        let job = schedule.take(slot, |working| self.pool.others_rest(working));
         schedule.hands += usize::from(job.is_some());
         self.publish(&schedule);
+        drop(schedule);
+        if job.is_none() {
+            // What is left for others: whoever was woken for it may have found something else.
+            self.wake();
+        }
         job
     }
 
-    /// Does a job; and gives the next one of this run, if there is one and `stay` says so.
+    /// Does a job; and gives the next one of this run, if there is one, to the slot that stays with it.
     pub(super) fn perform(
         self: &Arc<Self>,
         job: Job,
         worker: &mut dyn Worker,
         after: &mut Aftermath,
-        stay: bool,
+        stay: Option<usize>,
     ) -> Option<Job> {
         let begun = self.clock.now();
         let next = match job {
@@ -88,13 +93,13 @@ impl ActiveRun {
     pub(super) fn locked(
         &self,
         after: &mut Aftermath,
-        stay: bool,
+        stay: Option<usize>,
         change: impl FnOnce(&mut Schedule, &mut Aftermath),
     ) -> Option<Job> {
         let mut schedule = self.schedule.lock();
         schedule.record(after);
         change(&mut schedule, after);
-        let next = if stay { schedule.take() } else { None };
+        let next = stay.and_then(|slot| schedule.take(slot, |working| self.pool.others_rest(working)));
         self.publish(&schedule);
         drop(schedule);
         self.settle(after);
@@ -243,7 +248,7 @@ impl ActiveRun {
         mut reader: PartitionReader,
         place: Place,
         after: &mut Aftermath,
-        stay: bool,
+        stay: Option<usize>,
     ) -> Option<Job> {
         let step = catch_unwind(AssertUnwindSafe(|| reader.advance()));
         let result = match step {

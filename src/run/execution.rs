@@ -23,9 +23,10 @@ impl ActiveRun {
         worker: &mut dyn Worker,
         started: Duration,
         after: &mut Aftermath,
-        stay: bool,
+        stay: Option<usize>,
     ) -> Option<Job> {
-        let (task, number, is_output) = (assignment.task, assignment.number, assignment.is_output);
+        let (task, number, slot, is_output) =
+            (assignment.task, assignment.number, assignment.slot, assignment.is_output);
         let (fragment, stage, partition) = (assignment.fragment.clone(), assignment.stage, assignment.partition);
         let place = || Place { label: fragment.label.clone(), stage, partition };
         let (ran, finished) = match self.attempt(assignment, worker) {
@@ -43,7 +44,7 @@ impl ActiveRun {
             {
                 self.pool.reuse.remember(schedule.graph[task].token, in_memory(ports));
             }
-            schedule.complete(task, number, ran, finished, after);
+            schedule.complete(task, number, Ran { slot, ..ran }, finished, after);
         })
     }
 

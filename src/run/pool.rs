@@ -146,6 +146,13 @@ impl Shared {
         self.threads.load(Ordering::Relaxed)
     }
 
+    /// Whether another thread than this one has nothing to do, or will be back at once, while `working` attempts of a run are
+    /// under way.
+    pub(super) fn others_rest(&self, working: usize) -> bool {
+        let alone = self.active.load(Ordering::Relaxed) <= 1;
+        self.idle.load(Ordering::SeqCst) > 0 || alone && working + 1 < self.threads()
+    }
+
     /// A run begins. It has had as much of the threads' time as the one that had least.
     fn enter(&self, run: &Arc<ActiveRun>) {
         let mut runs = self.runs.lock();
@@ -195,10 +202,11 @@ impl Shared {
         OWN.set((std::ptr::from_ref(self) as usize, slot));
         let mut worker = self.workers.worker(slot);
         let mut after = Aftermath::default();
-        while let Some((run, job)) = self.next_job(until, &mut *worker) {
+        while let Some((run, job)) = self.next_job(slot, until, &mut *worker) {
             let mut next = Some(job);
             while let Some(job) = next {
-                let stay = self.active.load(Ordering::Relaxed) <= 1 && until.is_none();
+                let alone = self.active.load(Ordering::Relaxed) <= 1 && until.is_none();
+                let stay = alone.then_some(slot);
                 let done = AssertUnwindSafe(|| run.perform(job, &mut *worker, &mut after, stay));
                 next = catch_unwind(done).unwrap_or_else(|panic| {
                     run.break_off(panic_text(&*panic), &mut after);
@@ -209,7 +217,12 @@ impl Shared {
     }
 
     /// Waits for something to do.
-    fn next_job(&self, until: Option<&ActiveRun>, worker: &mut dyn Worker) -> Option<(Arc<ActiveRun>, Job)> {
+    fn next_job(
+        &self,
+        slot: usize,
+        until: Option<&ActiveRun>,
+        worker: &mut dyn Worker,
+    ) -> Option<(Arc<ActiveRun>, Job)> {
         loop {
             let mut runs = self.runs.lock();
             let mut rested = false;
@@ -233,9 +246,12 @@ impl Shared {
                 self.idle.fetch_sub(1, Ordering::SeqCst);
             };
             drop(runs);
-            match chosen.take() {
+            match chosen.take(slot) {
                 Some(job) => return Some((chosen, job)),
-                None => chosen.close_if_over(chosen.schedule.lock()),
+                None => {
+                    chosen.close_if_over(chosen.schedule.lock());
+                    std::thread::yield_now();
+                }
             }
         }
     }

@@ -177,6 +177,22 @@ fn a_task_that_takes_its_process_down_is_lost_when_retries_are_used_up() {
 }
 
 #[test]
+fn a_lost_task_is_tried_elsewhere_if_anybody_there_has_nothing_to_do() {
+    // One task, and two workers.
+    let mut builder = Builder::default();
+    let read = builder.values(&[vec![vec![ABORTS, 0]]]);
+    let root = builder.project(&read, &[0, 1]);
+    let mut scene = Scene::of(builder, &root);
+    let error = scene.run(ProcessExecutor::new(scene.census.workers("honest", 2)).with_retries(5)).unwrap_err();
+    scene.assert_clean(&error.report);
+    let [event] = &error.report.tasks[..] else { panic!("{:?}", error.report.tasks) };
+    let mut workers: Vec<_> = event.attempts.iter().map(|attempt| attempt.worker.clone().unwrap()).collect();
+    workers.extend(event.worker.clone());
+    assert_eq!(workers.len(), 6);
+    assert!(workers.windows(2).all(|pair| pair[0] != pair[1]), "{workers:?}");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_task_that_outgrows_its_memory_takes_down_its_own_process_alone() {
     let error = run_with([HOLDS, 4000], "honest-and-small", 0);

@@ -39,9 +39,11 @@ pub(super) fn table(columns: &[Column]) -> String {
     let rows = columns.iter().map(|column| column.cells.len()).min().unwrap_or(0);
     let mut text = String::new();
     for row in 0..rows {
-        let cells = shown.iter().map(|(column, width)| match column.right {
-            true => format!("{:>width$}", column.cells[row]),
-            false => format!("{:<width$}", column.cells[row]),
+        // By hand: a format pads to 65,535 at most, and panics beyond.
+        let cells = shown.iter().map(|(column, width)| {
+            let cell = &column.cells[row];
+            let blank = " ".repeat(width - cell.chars().count());
+            if column.right { blank + cell } else { format!("{cell}{blank}") }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
@@ -73,5 +75,19 @@ mod tests {
     #[test]
     fn terminals_obey_nothing_of_it() {
         assert_eq!(plain("a\u{1b}[31m\nb\té"), "a\\u{1b}[31m\\nb\\té");
+    }
+
+    #[test]
+    fn cells_of_any_width_are_columns() {
+        let mut words = Column::left("label");
+        words.push("x".repeat(70_000));
+        words.push("y".to_owned());
+        let mut numbers = Column::right("rows");
+        numbers.push("1".to_owned());
+        numbers.push("20".to_owned());
+        let text = table(&[words, numbers]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.iter().map(|line| line.len()).collect::<Vec<_>>(), [70_006; 3]);
+        assert!(lines[2].starts_with('y') && lines[2].ends_with("  20"));
     }
 }

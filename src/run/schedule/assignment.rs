@@ -13,6 +13,8 @@ pub(in crate::run) struct Assignment {
     pub(in crate::run) task: usize,
     pub(in crate::run) token: Token,
     pub(in crate::run) number: u32,
+    /// Whose it is.
+    pub(in crate::run) slot: usize,
     pub(in crate::run) fragment: Arc<Fragment>,
     pub(in crate::run) stage: usize,
     pub(in crate::run) partition: usize,
@@ -31,7 +33,7 @@ pub(in crate::run) struct Assignment {
 }
 
 impl Schedule {
-    pub(super) fn assignment(&mut self, task: usize, number: u32) -> Assignment {
+    pub(super) fn assignment(&mut self, task: usize, number: u32, slot: usize) -> Assignment {
         let id = TaskId::new(task);
         let shared = self.stages.get(self.graph[id].stage);
         let node = self.graph.task(id);
@@ -84,6 +86,7 @@ impl Schedule {
             task,
             token: node.token,
             number,
+            slot,
             fragment: node.fragment.clone(),
             stage: node.stage,
             partition: node.partition,

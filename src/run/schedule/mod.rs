@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use event_log::EventLog;
 use ready::{Pressure, ReadyQueue};
+use rustc_hash::FxHashMap;
 use stage_states::StageStates;
 
 pub(super) use self::aftermath::Aftermath;
@@ -76,6 +77,8 @@ pub(super) struct Schedule {
     log: EventLog,
     /// Attempts that did not count, of tasks that had some.
     attempts: HashMap<usize, Vec<TaskAttempt>>,
+    /// The slot that lost a task last.
+    lost_at: FxHashMap<usize, usize>,
     /// What the tasks of a stage do.
     labels: Vec<Arc<str>>,
     /// The first failure, by task.
@@ -116,8 +119,10 @@ impl Schedule {
         }
     }
 
-    /// What to do next, if anything. Whoever takes it has a hand in the run, until it says otherwise.
-    pub(super) fn take(&mut self) -> Option<Job> {
+    /// What a slot is to do next, if anything. Whoever takes it has a hand in the run, until it says otherwise.
+    /// `others_rest` says whether another slot has nothing to do, with so many attempts under way: it will look for itself,
+    /// or hear that something is left for it.
+    pub(super) fn take(&mut self, slot: usize, others_rest: impl Fn(usize) -> bool) -> Option<Job> {
         if self.is_over() || self.life.is_stopping() {
             return None;
         }
@@ -131,12 +136,36 @@ impl Schedule {
                 return Some(Job::Arrival(index, reader, awaited.place.clone()));
             }
         }
-        while let Some(task) = self.ready.pop(self.pressure()) {
+        while let Some(task) = self.next_task(slot, &others_rest) {
             if let Ok(number) = self.life.submit(task) {
-                return Some(Job::Attempt(self.assignment(task, number)));
+                return Some(Job::Attempt(self.assignment(task, number, slot)));
             }
         }
         None
+    }
+
+    /// The task that comes next. One that a slot has lost goes elsewhere, if somebody there has nothing to do; else after
+    /// the others.
+    fn next_task(&mut self, slot: usize, others_rest: &impl Fn(usize) -> bool) -> Option<usize> {
+        let first = self.ready.pop(self.pressure())?;
+        if self.lost_at.get(&first) != Some(&slot) {
+            return Some(first);
+        }
+        let mut lost = vec![first];
+        let other = loop {
+            match self.ready.pop(self.pressure()) {
+                Some(task) if self.lost_at.get(&task) == Some(&slot) => lost.push(task),
+                other => break other,
+            }
+        };
+        let next = if other.is_none() && !others_rest(self.life.working()) { Some(lost.remove(0)) } else { other };
+        lost.into_iter().for_each(|task| self.make_ready(task));
+        next
+    }
+
+    fn make_ready(&mut self, task: usize) {
+        let reads_tasks = self.memory.limit().is_none() || self.life.topology().producers(task).next().is_some();
+        self.ready.push(task, self.graph[task].priority, reads_tasks);
     }
 
     fn pressure(&self) -> Pressure {
@@ -225,6 +254,7 @@ impl Schedule {
             }
             Finished::Lost(cause) => {
                 ran.error = Some(Arc::new(cause.task_error()));
+                self.lost_at.insert(task, ran.slot);
                 if self.receive(Message::Lost { task, attempt }).is_ok() {
                     self.fail_unless_retried(task, cause);
                 }
@@ -286,9 +316,7 @@ impl Schedule {
             match effect {
                 Effect::Ready { task } => {
                     self.ready_at[task] = Some(now);
-                    let reads_tasks =
-                        self.memory.limit().is_none() || self.life.topology().producers(task).next().is_some();
-                    self.ready.push(task, self.graph[task].priority, reads_tasks);
+                    self.make_ready(task);
                 }
                 Effect::Again { task, attempt } => self.note_attempt(task, attempt, ran.as_mut()),
                 Effect::Ended { task, state, attempt, .. } => {

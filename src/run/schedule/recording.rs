@@ -10,6 +10,7 @@ use crate::run::{RunCause, TaskError, TaskEvent, TaskState};
 /// What is known of an attempt that is over.
 #[derive(Default)]
 pub(in crate::run) struct Ran {
+    pub(in crate::run) slot: usize,
     pub(in crate::run) worker: Option<Arc<str>>,
     pub(in crate::run) host: Option<Arc<str>>,
     pub(in crate::run) started: Option<Duration>,

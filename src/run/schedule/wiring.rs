@@ -51,6 +51,7 @@ impl Schedule {
             cancel_asked: false,
             log: EventLog::new(tasks),
             attempts: HashMap::new(),
+            lost_at: Default::default(),
             labels,
             failure: None,
             report: RunReport { stages, ..RunReport::default() },
