@@ -17,6 +17,10 @@ use crate::leaf::Leaf;
 use crate::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
 use crate::term::{AggregatePhase, ColumnId};
 
+/// How many operators of a fragment may stand above one another: engines recurse on them, on threads with a stack of some
+/// megabytes. What is higher is cut into stages, which hand on their rows.
+pub(super) const FRAGMENT_HEIGHT: usize = 64;
+
 /// Cuts a plan into tasks.
 ///
 /// The plan is cut at its exchanges and at nodes that several parents share; what lies between two cuts
@@ -149,7 +153,11 @@ impl Lowering<'_> {
             PhysicalOp::Aggregate { phase, .. } if phase.reads_states() => Some(partial_input(at, node)?),
             _ => None,
         };
-        let mut pieces: Vec<Piece> = node.inputs.iter().map(|input| self.take(input)).collect();
+        let mut pieces = Vec::with_capacity(node.inputs.len());
+        for input in &node.inputs {
+            let piece = self.take(input);
+            pieces.push(if piece.height < FRAGMENT_HEIGHT { piece } else { self.share(piece)? });
+        }
         // A function of the query's own runs beside the kernels, so it has a stage to itself.
         let alone = matches!(op, PhysicalOp::Extension { extension } if MapPartitions::of(&**extension).is_some());
         if alone {

@@ -11,6 +11,8 @@ use crate::term::ColumnId;
 pub(super) struct Piece {
     /// The operators; the last one is the root.
     pub(super) nodes: Vec<FragmentNode>,
+    /// How many operators stand above one another.
+    pub(super) height: usize,
     /// The sources of each slot.
     pub(super) slots: Vec<Sources>,
     /// How many partitions the rows lie in.
@@ -39,7 +41,8 @@ impl Piece {
 
     /// A piece of these operators, whose columns nobody looks up.
     pub(super) fn of(nodes: Vec<FragmentNode>, slots: Vec<Sources>, partitions: usize) -> Self {
-        Piece { nodes, slots, partitions, numbers: None, layout: Vec::new(), open: false }
+        let height = nodes.len();
+        Piece { nodes, height, slots, partitions, numbers: None, layout: Vec::new(), open: false }
     }
 
     /// The number of a partition: that of the table, where only some of its partitions are read.
@@ -59,6 +62,7 @@ impl Piece {
     /// Puts an operator on top; `inputs` are nodes of this piece.
     pub(super) fn push(&mut self, op: FragmentOp, inputs: Vec<usize>, schema: SchemaRef, plan_node: Option<usize>) {
         self.nodes.push(FragmentNode { op, inputs, schema, plan_node });
+        self.height += 1;
     }
 
     /// Whether this only reads what other tasks gave, so that a copy repeats no work and counts no
@@ -75,6 +79,7 @@ impl Piece {
     /// Takes in the operators and slots of another piece; returns where its root is now.
     pub(super) fn absorb(&mut self, other: Piece) -> usize {
         let (nodes, slots) = (self.nodes.len(), self.slots.len());
+        self.height = self.height.max(other.height);
         self.slots.extend(other.slots);
         self.nodes.extend(other.nodes.into_iter().map(|mut node| {
             node.inputs.iter_mut().for_each(|input| *input += nodes);
