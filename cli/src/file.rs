@@ -3,8 +3,20 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::CliError;
+
+/// New files beside those that they will replace.
+static BESIDE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Lets go of all files that are not written yet: the program is about to end without any further step.
+#[cfg(unix)]
+pub fn abandon() {
+    for beside in BESIDE.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let _ = std::fs::remove_file(beside);
+    }
+}
 
 /// A file that will be written. What is there stays until it is.
 pub struct Pending {
@@ -31,6 +43,7 @@ impl Pending {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
         let file = OpenOptions::new().write(true).create_new(true).open(&beside).map_err(fail)?;
+        BESIDE.lock().unwrap_or_else(PoisonError::into_inner).push(beside.clone());
         Ok(Pending { path, beside: Some(beside), file })
     }
 
@@ -38,7 +51,10 @@ impl Pending {
     pub fn write(mut self, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), CliError> {
         let written = write(&mut self.file).and_then(|()| self.file.flush());
         let placed = written.and_then(|()| match self.beside.take() {
-            Some(beside) => std::fs::rename(&beside, &self.path).inspect_err(|_| self.beside = Some(beside)),
+            Some(beside) => {
+                forget(&beside);
+                std::fs::rename(&beside, &self.path).inspect_err(|_| self.beside = Some(beside))
+            }
             None => Ok(()),
         });
         placed.map_err(|error| CliError::new(format!("{}: {error}", self.path.display())))
@@ -49,9 +65,14 @@ impl Drop for Pending {
     fn drop(&mut self) {
         if let Some(beside) = &self.beside {
             // It was never written, or not to its end: nobody misses it.
+            forget(beside);
             let _ = std::fs::remove_file(beside);
         }
     }
+}
+
+fn forget(beside: &Path) {
+    BESIDE.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other != beside);
 }
 
 #[cfg(test)]

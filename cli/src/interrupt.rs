@@ -32,6 +32,7 @@ pub fn listen() {
 #[cfg(unix)]
 fn interrupt() {
     if INTERRUPTED.swap(true, Ordering::SeqCst) {
+        crate::file::abandon();
         // As a shell says of what ended by this signal.
         std::process::exit(130);
     }

@@ -57,7 +57,9 @@ fn ctrl_c_cancels_the_run_of_explain_analyze_and_writes_its_report() {
 #[test]
 fn a_second_ctrl_c_ends_the_program_at_once() {
     let held = HeldFile::new("twice");
-    let mut begun = held.run(&["--threads", "1"]);
+    let report = TempFile::new("twice.jsonl", "");
+    let form = format!("jsonl={}", report.path());
+    let mut begun = held.run(&["--threads", "1", "--report", &form]);
     // Until this is closed, the task cannot stop.
     let _reader = held.reader();
     signal("INT", &begun.child.id().to_string());
@@ -68,6 +70,13 @@ fn a_second_ctrl_c_ends_the_program_at_once() {
     let (code, out, _) = begun.end();
     assert_eq!(code, Some(130));
     assert!(!out.contains("tasks ("), "there was no time for a report");
+    assert_eq!(std::fs::read_to_string(report.path()).unwrap(), "", "the file is what it was");
+    let mut beside = std::fs::read_dir(report.0.parent().unwrap()).unwrap();
+    let left = beside.find(|entry| {
+        let name = entry.as_ref().unwrap().file_name().into_string().unwrap();
+        name.starts_with('.') && name.contains("twice.jsonl")
+    });
+    assert!(left.is_none(), "{left:?}");
 }
 
 #[cfg(target_os = "linux")]
