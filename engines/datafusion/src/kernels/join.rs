@@ -82,7 +82,7 @@ pub(super) fn nested_loop_join(
     right: Input,
     setting: &Setting,
 ) -> Result<Input> {
-    let left = gathered(left);
+    let left = setting.compact(gathered(left));
     if kind == JoinKind::Inner && condition.is_none() {
         return Ok(Arc::new(CrossJoinExec::new(left, right)));
     }

@@ -27,7 +27,7 @@ pub(super) fn mark_join(
     right: Operator,
     setting: &Setting,
 ) -> Result<Operator> {
-    let left = gathered(left);
+    let left = setting.compact(gathered(left));
     // Both joins read it.
     let right: Operator = if nullable { Arc::new(SharedExec::new(gathered(right))) } else { gathered(right) };
     let lefts = left.schema().fields().len();

@@ -3,6 +3,7 @@
 mod aggregate;
 mod barrier;
 mod build_side;
+mod compact;
 mod concat;
 mod fragment;
 mod join;

@@ -109,7 +109,7 @@ pub(crate) fn compute(
             let input = next()?;
             let partitioned = input.output_partitioning().partition_count() > 1;
             let ordering = watched(ordering(keys, &input, setting)?, setting);
-            let sort = SortExec::new(ordering, input).with_preserve_partitioning(partitioned);
+            let sort = SortExec::new(ordering, setting.compact(input)).with_preserve_partitioning(partitioned);
             Arc::new(sort.with_fetch(fetch.map(size)))
         }
         PhysicalOp::Limit { offset, fetch } => {

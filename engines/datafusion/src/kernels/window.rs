@@ -40,7 +40,7 @@ pub(super) fn window(
     let input: Operator = match LexOrdering::new(first.chain(then)) {
         Some(ordering) => {
             let partitioned = input.output_partitioning().partition_count() > 1;
-            Arc::new(SortExec::new(ordering, input).with_preserve_partitioning(partitioned))
+            Arc::new(SortExec::new(ordering, setting.compact(input)).with_preserve_partitioning(partitioned))
         }
         None => input,
     };

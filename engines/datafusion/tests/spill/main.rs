@@ -8,3 +8,4 @@ mod operators;
 mod program;
 #[cfg(unix)]
 mod runs;
+mod slices;

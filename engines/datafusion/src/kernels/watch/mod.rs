@@ -33,22 +33,33 @@ use datafusion::physical_expr::window::StandardWindowFunctionExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use leafhold::run::{CancelFlag, TaskContext};
 
+use super::compact::CompactExec;
+
 /// What operators know of the task that they run in.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
     /// When the run started.
     pub started: SystemTime,
     pub watch: Watch,
+    /// Whether there is a limit to the memory that operators hold.
+    limited: bool,
 }
 
 impl Setting {
     pub fn of(task: &TaskContext) -> Self {
-        Setting { started: task.started, watch: Watch(Some(task.cancelled.clone())) }
+        let (watch, limited) = (Watch(Some(task.cancelled.clone())), task.memory.limit().is_some());
+        Setting { started: task.started, watch, limited }
     }
 
     /// Of a plan that DataFusion's users run: it is stopped by dropping its stream.
     pub fn unwatched(started: SystemTime) -> Self {
-        Setting { started, watch: Watch(None) }
+        Setting { started, watch: Watch(None), limited: false }
+    }
+
+    /// What is read by an operator that counts whole buffers, batch by batch. Without a limit of memory it may: nothing is
+    /// put in between.
+    pub fn compact(&self, input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+        if self.limited { Arc::new(CompactExec::new(input)) } else { input }
     }
 }
 
