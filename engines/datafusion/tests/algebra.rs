@@ -298,3 +298,17 @@ fn several_rows_of_a_scalar_fail_the_run() {
     assert!(matches!(error.cause, RunCause::Kernel { .. }), "{error}");
     assert!(error.to_string().contains("a scalar subquery gave"), "{error}");
 }
+
+#[test]
+fn pairs_with_a_single_row_come_in_batches() {
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..50_000));
+    let batch = RecordBatch::try_from_iter([("a", numbers)]).unwrap();
+    let many = Frame::from_leaf(Leaf::Values(Values::new("many", batch.schema(), vec![vec![batch]]))).unwrap();
+    let one = many.clone().aggregate([], [("m", max(col("a")))]).unwrap();
+    for frame in [many.clone().cross_join(&one).unwrap(), one.cross_join(&many).unwrap()] {
+        let plan = Planner::new(Arc::new(EngineFunctions)).plan(frame.expr()).unwrap();
+        let collected = collect(&plan, &LocalExecutor::new(Arc::new(DataFusionKernels), 1)).unwrap();
+        assert_eq!(collected.batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 50_000);
+        assert!(collected.batches.len() < 100, "{} batches", collected.batches.len());
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{Schema, SchemaRef};
 use datafusion::common::{JoinSide, JoinType, NullEquality, Result, exec_err};
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
-use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode};
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, PartitionMode};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use leafhold::expr::{JoinKind, Scalar, ScalarOp};
 use leafhold::term::Side;
@@ -75,6 +75,8 @@ pub(super) fn hash_join(
     )?))
 }
 
+/// Pairs of all rows, with or without a condition. DataFusion's cross join would do without one, but gives a batch per row of
+/// the left side and batch of the right: of one row each, if the right side has one row.
 pub(super) fn nested_loop_join(
     kind: JoinKind,
     condition: Option<&Scalar<usize>>,
@@ -83,9 +85,6 @@ pub(super) fn nested_loop_join(
     setting: &Setting,
 ) -> Result<Input> {
     let left = setting.compact(gathered(left));
-    if kind == JoinKind::Inner && condition.is_none() {
-        return Ok(Arc::new(CrossJoinExec::new(left, right)));
-    }
     let condition = match (kind, condition) {
         // No right row but those for which the condition is false: a null counts like a match.
         (JoinKind::NullAwareAnti, Some(condition)) => Some(is_not_false(condition.clone())),

@@ -8,7 +8,6 @@
 //! | hash join, build | all rows of the build side | at each batch whose keys it hashes |
 //! | hash join, probe | all matches of a batch, which may give no row | at each 8,192 pairs: their condition is watched |
 //! | nested loop join | a batch times all rows of the other side, which may give no row | at each piece of pairs, the same way |
-//! | cross join | a batch times all rows of the other side | at each batch that it gives |
 //! | sort | all rows, when it has them | at each batch or run whose keys it takes, to sort and again to merge |
 //! | window | all rows, when it has them | at each partition; within one, at each row that a frame or a function is evaluated for |
 //!
