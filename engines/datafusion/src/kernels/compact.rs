@@ -16,34 +16,26 @@
 //!
 //! What DataFusion itself planned, behind a barrier, is left as it is.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryViewArray, RecordBatch, RecordBatchOptions, StringViewArray, make_array};
 use arrow_schema::DataType;
 use datafusion::arrow::array::{ArrayData, MutableArrayData};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, exec_err};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use futures::TryStreamExt;
+use datafusion::common::Result;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::{StreamExt, TryStreamExt};
+
+use super::mapped::MappedExec;
 
 /// So many bytes of a column are not worth a look.
 const LITTLE: usize = 1 << 10;
 
 /// The batches of an operator, with buffers of their own where they show less than half of those that they have.
-#[derive(Debug)]
-pub(super) struct CompactExec {
-    input: Arc<dyn ExecutionPlan>,
-}
-
-impl CompactExec {
-    pub fn new(input: Arc<dyn ExecutionPlan>) -> Self {
-        CompactExec { input }
-    }
+pub(super) fn compacted(input: Arc<dyn ExecutionPlan>) -> MappedExec {
+    MappedExec::new("CompactExec", input, |batches| {
+        batches.and_then(|batch| std::future::ready(compact(&batch))).boxed()
+    })
 }
 
 fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
@@ -84,46 +76,6 @@ fn copied(data: ArrayData) -> Result<ArrayData> {
     // Views among the children still show into the old buffers.
     let children = copy.child_data().iter().cloned().map(copied).collect::<Result<_>>()?;
     Ok(copy.into_builder().child_data(children).build()?)
-}
-
-impl DisplayAs for CompactExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CompactExec")
-    }
-}
-
-impl ExecutionPlan for CompactExec {
-    fn name(&self) -> &str {
-        "CompactExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, mut inputs: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match (inputs.pop(), inputs.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(CompactExec::new(input))),
-            _ => exec_err!("CompactExec has one input"),
-        }
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let batches = self.input.execute(partition, context)?;
-        let batches = batches.and_then(|batch| std::future::ready(compact(&batch)));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.input.schema(), batches)))
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod compact;
 mod concat;
 mod fragment;
 mod join;
+mod mapped;
 mod mark;
 mod memory;
 pub(crate) mod operators;

@@ -42,15 +42,8 @@ class DaskRun(Run):
 
     __slots__ = ("_driver",)
 
-    def __init__(
-        self,
-        expr: _leafhold.Expr,
-        client: distributed.Client,
-        observers: Observers,
-        retries: int,
-        work_observers: dict[str, WorkObserver],
-    ) -> None:
-        self._driver = Driver(expr, client, observers, retries, work_observers)
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
         # The thread knows the driver, and not this: when nobody has this any more, nobody wants the result.
         weakref.finalize(self, self._driver.cancel)
         self._driver.start()

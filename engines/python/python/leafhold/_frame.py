@@ -152,9 +152,9 @@ class Frame:
                     f"{option}={value!r} is for runs in this process; the workers of a cluster are started with theirs: "
                     f"{setting}"
                 )
-        from ._driver import DaskRun
+        from ._driver import DaskRun, Driver
 
-        return DaskRun(self._expr, executor, observers, retries, work)
+        return DaskRun(Driver(self._expr, executor, observers, retries, work))
 
     def compute(
         self,

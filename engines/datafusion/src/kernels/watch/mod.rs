@@ -32,7 +32,7 @@ use datafusion::physical_expr::window::StandardWindowFunctionExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use leafhold::run::{CancelFlag, TaskContext};
 
-use super::compact::CompactExec;
+use super::compact::compacted;
 
 /// What operators know of the task that they run in.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Setting {
     /// What is read by an operator that counts whole buffers, batch by batch. Without a limit of memory it may: nothing is
     /// put in between.
     pub fn compact(&self, input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-        if self.limited { Arc::new(CompactExec::new(input)) } else { input }
+        if self.limited { Arc::new(compacted(input)) } else { input }
     }
 }
 
@@ -79,7 +79,7 @@ impl Watch {
     /// The batches of an operator, each after a look, and none much larger than operators like.
     pub fn batches(&self, input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
         match self.0 {
-            Some(_) => Arc::new(operator::WatchedExec::new(input, self.clone())),
+            Some(_) => Arc::new(operator::watched(input, self.clone())),
             None => input,
         }
     }
