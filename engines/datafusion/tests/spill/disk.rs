@@ -65,7 +65,8 @@ impl SpillFile for Told {
         self.disk.written.fetch_add(bytes.len() as u64, Ordering::SeqCst);
         if self.disk.dies {
             eprintln!("{} bytes are in a file", bytes.len());
-            std::process::exit(9);
+            // Not `exit`: what this thread holds is not to be dropped.
+            std::process::abort();
         }
         if let Some(cancelled) = &self.disk.cancels {
             cancelled.set();
