@@ -31,6 +31,8 @@ pub struct Measured {
     pub transfer: Duration,
     /// The most bytes of memory that it held, where that was measured.
     pub peak_memory: Option<u64>,
+    /// Bytes that its operators wrote to temporary files, for want of memory.
+    pub spilled_bytes: u64,
     /// What work-side observers say of it.
     pub observed: Observed,
 }

@@ -103,6 +103,7 @@ impl ActiveRun {
             ended: measured.ended,
             transfer: measured.transfer,
             peak_memory: measured.peak_memory,
+            spilled_bytes: measured.spilled_bytes,
             observed: measured.observed,
             bytes_in,
             trace,

@@ -57,8 +57,8 @@ pub enum KernelError {
     },
     /// What the task holds beyond its limit of memory cannot be kept in temporary files either.
     #[error(
-        "what is beyond the memory limit cannot be kept in temporary files: {reason}; raise the limit, or point TMPDIR \
-         to a disk with more room"
+        "what is beyond the memory limit cannot be kept in temporary files: {reason}; raise the limit, or choose a spill folder \
+         with more room (TMPDIR, where none is named)"
     )]
     Spill {
         /// The system's words, and the folder.

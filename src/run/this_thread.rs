@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::panics::{keep_panic_traces, panic_trace};
+use super::store::SpillMeter;
 use super::work::WorkObservers;
 use super::{Attempt, Envelope, Kernels, Measured, Worker, WorkerLost, run_fragment};
 
@@ -16,6 +17,7 @@ impl Worker for ThisThread {
     fn run(&mut self, mut attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
         keep_panic_traces();
         let inputs = std::mem::take(&mut attempt.inputs);
+        let spilled = SpillMeter::within(&mut attempt.context);
         let (mut started, mut ended, mut trace) = (Duration::ZERO, Duration::ZERO, None);
         let work = || {
             started = attempt.clock.now();
@@ -34,6 +36,7 @@ impl Worker for ThisThread {
             ended,
             transfer: Duration::ZERO,
             peak_memory: None,
+            spilled_bytes: SpillMeter::read(&spilled),
             observed,
         };
         Ok(Envelope { result, measured, trace })

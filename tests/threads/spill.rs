@@ -3,11 +3,17 @@
 use std::io;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use leafhold::run::{ExecutorOptions, Outcome, RunError, SpillFile, SpillTarget, TemporaryFolder};
+use leafhold::lower::Fragment;
+use leafhold::run::{
+    Executor, ExecutorOptions, KernelError, Kernels, LocalExecutor, Outcome, RunError, SlotData, SpillFile,
+    SpillTarget, TaskContext, TaskOutput, TemporaryFolder,
+};
 
 use crate::behaviour::{FAILS, WAITS};
 use crate::kernels::Row;
+use crate::retries::Unlucky;
 use crate::scene::{Scene, partitions_with};
 use crate::spilling::{Parent, entries, full_disk, many, missing_folder, rows_go_to_files, unreadable_rows};
 
@@ -119,4 +125,38 @@ fn a_driver_that_is_killed_leaves_no_file() {
     driver.kill().unwrap();
     driver.wait().unwrap();
     assert_eq!(entries(&parent.0), 0);
+}
+
+/// Kernels that write 2,000 bytes to a file, and fail the first time of each task.
+struct Writes(Unlucky);
+
+impl Kernels for Writes {
+    fn run(
+        &self,
+        fragment: &Fragment,
+        inputs: Vec<SlotData>,
+        context: &TaskContext,
+    ) -> Result<TaskOutput, KernelError> {
+        let file = context.spill.create().map_err(|error| KernelError::Spill { reason: error.to_string() })?;
+        for place in [0, 1_000] {
+            file.write_at(&[7; 1_000], place).map_err(|error| KernelError::Spill { reason: error.to_string() })?;
+        }
+        self.0.run(fragment, inputs, context)
+    }
+}
+
+#[test]
+fn what_kernels_write_to_files_is_in_the_report_tries_that_do_not_count_in_its_sum() {
+    for (limit, of_each_try) in [(Some(1 << 30), 2_000), (None, 0)] {
+        let mut options = ExecutorOptions::default().with_retries(1).with_failures_retried();
+        if let Some(limit) = limit {
+            options = options.with_memory_limit(limit);
+        }
+        let executor = LocalExecutor::new(Arc::new(Writes(Unlucky::new(1))), 2).with_options(options);
+        let report = executor.submit(Scene::shuffle(&many()).graph()).wait().unwrap().report;
+        let ran: Vec<_> = report.tasks.iter().filter(|event| event.started.is_some()).collect();
+        assert!(ran.len() > 12);
+        assert!(ran.iter().all(|event| event.spilled_bytes == of_each_try));
+        assert_eq!(report.spilled_bytes, 2 * of_each_try * ran.len() as u64);
+    }
 }

@@ -48,7 +48,7 @@ fn a_process_whose_folder_is_not_there_says_so_and_goes_on() {
     let error = scene.run_as_it_is(executor.clone().with_options(missing)).unwrap_err();
     let RunCause::Kernel { source: KernelError::Spill { reason }, .. } = &error.cause else { panic!("{error}") };
     assert!(reason.starts_with("/nonexistent/leafhold: "), "{reason}");
-    assert!(error.to_string().contains("point TMPDIR to a disk with more room"), "{error}");
+    assert!(error.to_string().contains("choose a spill folder with more room"), "{error}");
     let failed = error.report.tasks.iter().find(|event| event.state == TaskState::Failed).unwrap();
     assert_eq!(failed.error.as_ref().unwrap().kind, "spill");
     let mut again = Scene::shuffle(&partitions_with([SPILLS, 1_000]));

@@ -227,6 +227,7 @@ def test_forms_of_a_report(client: Any, executor: str, tmp_path: Path) -> None:
     ran = table[table["started"].notna()]
     assert (ran["duration"].dt.total_seconds() > 0).all() and (ran["duration"] <= ran["ended"]).all()
     assert table["rows"].sum() == sum(event["rows"] for event in report)
+    assert table["spilled_bytes"].eq(0).all()
     page = report._repr_html_()
     assert "<iframe" in page and "srcdoc" in page
     # The plan stands beside what happened, with the rows that its operators gave; it survives pickling, and JSON lines

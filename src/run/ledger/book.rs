@@ -266,6 +266,7 @@ impl Ledger {
             bytes_in,
             bytes_out: given.bytes,
             peak_memory,
+            spilled_bytes: 0,
             observed: ran.observed,
             error,
         };

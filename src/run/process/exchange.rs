@@ -25,6 +25,7 @@ pub(super) struct Answer {
     /// All of the time before and after, which its data took to travel.
     pub(super) transfer: Duration,
     pub(super) peak_memory: Option<u64>,
+    pub(super) spilled_bytes: u64,
     pub(super) observed: Observed,
 }
 
@@ -107,6 +108,7 @@ impl ChildProcess {
             ended,
             transfer,
             peak_memory: answer.peak_memory,
+            spilled_bytes: answer.spilled_bytes,
             observed: answer.observed,
         })
     }

@@ -162,6 +162,8 @@ pub(super) struct AnswerMessage {
     /// The same.
     pub(super) ended_ns: u64,
     pub(super) peak_memory: Option<u64>,
+    #[serde(default)]
+    pub(super) spilled_bytes: u64,
     /// What the observers say of it.
     #[serde(default, skip_serializing_if = "Observed::is_empty")]
     pub(super) observed: Observed,

@@ -22,6 +22,7 @@ use crate::expr::wire::ReadContext;
 use crate::leaf::{ArrowStream, IpcError};
 use crate::lower::Fragment;
 use crate::run::panics::panic_trace;
+use crate::run::store::SpillMeter;
 use crate::run::work::{Observed, WorkObservers};
 use crate::run::{
     FragmentError, KernelError, Kernels, MemoryBudget, SlotData, StageState, TaskContext, TemporaryFolder, run_fragment,
@@ -143,7 +144,9 @@ impl<W: Write> Worker<'_, W> {
         let memory = self.memory.under(task.memory.as_ref().map(|memory| memory.limit));
         let folder = task.memory.as_ref().and_then(|memory| memory.folder.clone());
         let spill = Arc::new(folder.map_or_else(TemporaryFolder::default, TemporaryFolder::within));
-        let context = TaskContext { partition: task.partition, cancelled, started: run_started, memory, spill, stage };
+        let mut context =
+            TaskContext { partition: task.partition, cancelled, started: run_started, memory, spill, stage };
+        let spilled = SpillMeter::within(&mut context);
         let mut ran = Ran { started: self.clock.elapsed(), ended: None, trace: None, observed: Observed::new() };
         let ports = self.run(task, streams, &context, &mut ran);
         let ended = ran.ended.unwrap_or_else(|| self.clock.elapsed());
@@ -165,6 +168,7 @@ impl<W: Write> Worker<'_, W> {
             started_ns: nanoseconds(ran.started),
             ended_ns: nanoseconds(ended),
             peak_memory: peak_memory(ended.saturating_sub(ran.started)),
+            spilled_bytes: SpillMeter::read(&spilled),
             observed: ran.observed,
             outcome,
         };

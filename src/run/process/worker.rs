@@ -165,6 +165,7 @@ impl ProcessWorker {
             ended: started + (answer.ended - answer.started),
             transfer: answer.transfer,
             peak_memory: answer.peak_memory,
+            spilled_bytes: answer.spilled_bytes,
             observed: answer.observed,
         };
         Envelope { result: answer.result, measured, trace: answer.trace }
@@ -179,6 +180,7 @@ impl ProcessWorker {
             ended: attempt.clock.now(),
             transfer: Duration::ZERO,
             peak_memory: None,
+            spilled_bytes: 0,
             observed: Observed::new(),
         };
         Envelope { result: Err(error), measured, trace: None }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::run_report::is_nothing;
 use super::{TaskAttempt, TaskError, TaskState, times};
 use crate::run::work::Observed;
 
@@ -59,6 +60,10 @@ pub struct TaskEvent {
     /// nobody measured that, or where several tasks of one process ran at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
+    /// Bytes that its operators wrote to temporary files, for want of memory. What it gave may have gone to files, too: that
+    /// is in [`RunReport::spilled_bytes`](super::RunReport::spilled_bytes) alone.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub spilled_bytes: u64,
     /// What [work-side observers](crate::run::work) say of it, by their names. JSON reads back as it was, fractions of numbers
     /// to the 15th digit.
     #[serde(default, skip_serializing_if = "Observed::is_empty")]

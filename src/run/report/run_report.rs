@@ -31,7 +31,8 @@ pub struct RunReport {
     pub peak_ports: usize,
     /// The most bytes that they held at one time.
     pub peak_bytes: u64,
-    /// Bytes of rows that found no room in memory, and went to files.
+    /// Bytes that found no room in memory, and went to files: rows between tasks, and what the operators of tasks wrote, in
+    /// tries that did not count, too.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub spilled_bytes: u64,
     /// Actual rows that a node of the plan gave, summed over tasks: by index into `Plan::post_order`,
@@ -67,7 +68,7 @@ impl Default for RunReport {
     }
 }
 
-fn is_nothing(bytes: &u64) -> bool {
+pub(super) fn is_nothing(bytes: &u64) -> bool {
     *bytes == 0
 }
 

@@ -111,6 +111,7 @@ fn attributes(event: &TaskEvent) -> Vec<KeyValue> {
     attributes.extend(event.worker.as_deref().map(|worker| word("leafhold.worker", worker)));
     attributes.extend(event.host.as_deref().map(|host| word("host.name", host)));
     attributes.extend(event.peak_memory.map(|bytes| amount("leafhold.peak_memory", bytes)));
+    attributes.extend((event.spilled_bytes > 0).then(|| amount("leafhold.spilled_bytes", event.spilled_bytes)));
     attributes.extend(observations(&event.observed));
     attributes
 }

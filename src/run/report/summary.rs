@@ -29,6 +29,8 @@ pub struct Summary {
     pub bytes: u64,
     /// The most bytes of memory that one of them held, where that was measured.
     pub peak_memory: Option<u64>,
+    /// Bytes that their operators wrote to temporary files.
+    pub spilled_bytes: u64,
 }
 
 impl Summary {
@@ -52,6 +54,7 @@ impl Summary {
         self.rows = self.rows.saturating_add(event.rows);
         self.bytes = self.bytes.saturating_add(event.bytes_out);
         self.peak_memory = self.peak_memory.max(event.peak_memory);
+        self.spilled_bytes = self.spilled_bytes.saturating_add(event.spilled_bytes);
     }
 
     /// How much longer the slowest task ran than the mean of those that ran: 1.0 is even. `None` where nothing took

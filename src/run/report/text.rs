@@ -32,7 +32,7 @@ impl RunReport {
             self.peak_ports,
         );
         if self.spilled_bytes > 0 {
-            let _ = writeln!(text, "{} of rows went to files: the memory limit", bytes(self.spilled_bytes));
+            let _ = writeln!(text, "{} went to files: the memory limit", bytes(self.spilled_bytes));
         }
         self.write_stages(&mut text);
         self.write_observed(&mut text);
@@ -59,6 +59,7 @@ impl RunReport {
             Column::right("rows"),
             Column::right("bytes"),
             Column::right("memory").optional(),
+            Column::right("spilled").optional(),
             Column::left("what"),
         ];
         for (stage, (label, summary)) in self.summaries() {
@@ -76,6 +77,7 @@ impl RunReport {
                 summary.rows.to_string(),
                 bytes(summary.bytes),
                 summary.peak_memory.map_or_else(|| "-".to_owned(), bytes),
+                some(summary.spilled_bytes > 0, bytes(summary.spilled_bytes)),
                 plain(&label),
             ];
             columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));

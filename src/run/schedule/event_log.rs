@@ -70,6 +70,7 @@ mod tests {
             bytes_in: 0,
             bytes_out: 0,
             peak_memory: None,
+            spilled_bytes: 0,
             observed: Default::default(),
             error: None,
         }

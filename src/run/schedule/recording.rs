@@ -17,6 +17,7 @@ pub(in crate::run) struct Ran {
     pub(in crate::run) ended: Duration,
     pub(in crate::run) transfer: Duration,
     pub(in crate::run) peak_memory: Option<u64>,
+    pub(in crate::run) spilled_bytes: u64,
     /// What work-side observers say of it.
     pub(in crate::run) observed: Observed,
     pub(in crate::run) rows: u64,
@@ -64,6 +65,7 @@ impl Schedule {
                 event.started = ran.started;
                 event.transfer = ran.transfer;
                 event.peak_memory = ran.peak_memory;
+                event.spilled_bytes = ran.spilled_bytes;
                 event.observed = std::mem::take(&mut ran.observed);
                 event.rows = ran.rows;
                 event.bytes_in = ran.bytes_in;
@@ -125,6 +127,7 @@ impl Schedule {
             bytes_in: 0,
             bytes_out: 0,
             peak_memory: None,
+            spilled_bytes: 0,
             observed: Observed::new(),
             error: None,
         }

@@ -126,7 +126,7 @@ pub enum SpillError {
     /// The disk is full, or the folder cannot be written.
     #[error(
         "{bytes} bytes of rows are beyond the memory limit, and cannot be written to the temporary folder: {reason}; \
-         raise the limit, or point TMPDIR to a disk with more room"
+         raise the limit, or choose a spill folder with more room (TMPDIR, where none is named)"
     )]
     Write {
         /// How many bytes of rows.

@@ -13,8 +13,8 @@ fn spill(result: Result<leafhold::run::TaskOutput, KernelError>) -> String {
     let error = result.unwrap_err();
     let KernelError::Spill { reason } = &error else { panic!("{error}") };
     let words = format!(
-        "what is beyond the memory limit cannot be kept in temporary files: {reason}; raise the limit, or point TMPDIR \
-         to a disk with more room"
+        "what is beyond the memory limit cannot be kept in temporary files: {reason}; raise the limit, or choose a spill folder \
+         with more room (TMPDIR, where none is named)"
     );
     assert_eq!(error.to_string(), words);
     reason.clone()

@@ -80,6 +80,21 @@ fn assert_right(outcome: &Outcome) {
     assert!(rows.eq((0..ROWS).map(|number| (number, 2 * number))));
 }
 
+/// The report tells what the operators of each task wrote to files, and has all of it in its sum.
+fn assert_counted(report: &RunReport, told: &[Told]) {
+    let (mut of_tasks, mut of_kernels): (Vec<u64>, Vec<u64>) = (
+        report.tasks.iter().map(|event| event.spilled_bytes).collect(),
+        told.iter().map(|told| told.written).collect(),
+    );
+    of_tasks.sort_unstable();
+    of_kernels.sort_unstable();
+    // Of tasks that kernels did not run, there is nothing.
+    of_tasks.retain(|written| *written > 0);
+    of_kernels.retain(|written| *written > 0);
+    assert_eq!(of_tasks, of_kernels);
+    assert!(report.spilled_bytes >= of_tasks.iter().sum());
+}
+
 fn assert_each_once(report: &RunReport, tasks: usize) {
     assert_eq!(report.tasks.iter().map(|event| event.task).collect::<Vec<_>>(), (0..tasks).collect::<Vec<_>>());
 }
@@ -92,10 +107,12 @@ fn operators_use_the_files_of_the_executor_on_threads() {
     assert_right(&unlimited.submit(graph()).wait().unwrap());
     assert!(folders.told().iter().all(|told| (told.limit, told.written) == (None, 0)), "{:?}", folders.told());
     let limited = executor.with_options(options(&folders.path("executor")).with_memory_limit(1_000));
-    assert_right(&limited.submit(graph()).wait().unwrap());
+    let outcome = limited.submit(graph()).wait().unwrap();
+    assert_right(&outcome);
     let told = folders.told();
     assert!(told.iter().all(|told| told.limit == Some(1_000) && told.files == 0), "{told:?}");
     assert!(told.iter().any(|told| told.written > 8 * ROWS as u64), "{told:?}");
+    assert_counted(&outcome.report, &told);
     drop((unlimited, limited));
     folders.assert_empty();
 }
@@ -107,8 +124,10 @@ fn operators_of_a_worker_process_have_its_share_of_the_limit_and_use_files() {
         // Rows of the driver go to the folder that is named, and those of its workers, too.
         let limited = options(&folders.path("executor")).with_memory_limit(1_000);
         let executor = folders.processes(processes, command).with_options(limited);
-        assert_right(&executor.submit(graph()).wait().unwrap());
+        let outcome = executor.submit(graph()).wait().unwrap();
+        assert_right(&outcome);
         let told = folders.told();
+        assert_counted(&outcome.report, &told);
         assert!(told.iter().all(|told| told.process != std::process::id()), "{told:?}");
         assert!(told.iter().all(|told| told.limit == Some(share) && told.files == 0), "{told:?}");
         assert!(told.iter().any(|told| told.written > 8 * ROWS as u64), "{told:?}");
@@ -150,7 +169,7 @@ fn a_folder_that_is_not_there_fails_the_task_that_needs_it_and_nothing_else() {
         let (graph, again) = (graph(), graph());
         let tasks = graph.len();
         let error = executor(tight).submit(graph).wait().unwrap_err();
-        for words in ["cannot be kept in temporary files", "missing", "point TMPDIR"] {
+        for words in ["cannot be kept in temporary files", "missing", "choose a spill folder"] {
             assert!(error.to_string().contains(words), "{error} should say {words:?}");
         }
         let failed: Vec<_> = error.report.tasks.iter().filter(|event| event.state == TaskState::Failed).collect();

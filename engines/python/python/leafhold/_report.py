@@ -56,6 +56,8 @@ class RunReport:
         ``peak_memory``, on workers that run on Linux, is the most bytes that the worker's process had resident while
         the task ran, with all that it holds besides. It is missing for tasks that ran at the same time in one process:
         no figure would be that of one of them. Threads of this process share its memory, so here there is none.
+        ``spilled_bytes`` is what the task's operators wrote to temporary files under a ``memory_limit``; it is missing where
+        that is nothing.
         """
         if self._events is None:
             self._events = [json.loads(event) for event in self._native.events()]
@@ -137,6 +139,7 @@ class RunReport:
             row |= {"attempt": event["attempt"]}
             row |= {name: event.get(f"{name}_us") for name in _TIMES}
             row |= {name: event.get(name) for name in ("rows", "bytes_in", "bytes_out", "peak_memory", "observed")}
+            row |= {"spilled_bytes": event.get("spilled_bytes", 0)}
             rows.append(
                 row | {"error": error.get("kind"), "message": error.get("message"), "trace": error.get("trace")}
             )

@@ -139,6 +139,9 @@ impl JsonText<'_> {
         if let Some(bytes) = event.peak_memory {
             self.put(",\"peak_memory\":").whole(bytes);
         }
+        if event.spilled_bytes > 0 {
+            self.put(",\"spilled_bytes\":").whole(event.spilled_bytes);
+        }
         self.observed(&event.observed);
         if critical {
             self.put(",\"critical\":true");

@@ -11,7 +11,8 @@ function page() {
     ["skew", (stage) => stage.skew === null ? "-" : stage.skew.toFixed(1)], ["queued", (stage) => time(stage.queued)],
     ["transfer", (stage) => stage.transfer > 0 ? time(stage.transfer) : null], ["retries", (stage) => stage.retries > 0 ? whole(stage.retries) : null],
     ["rows", (stage) => whole(stage.rows)], ["bytes", (stage) => bytes(stage.bytes)],
-    ["memory", (stage) => stage.peak_memory === null ? null : bytes(stage.peak_memory)], ["what", (stage) => stage.label, "words what"],
+    ["memory", (stage) => stage.peak_memory === null ? null : bytes(stage.peak_memory)],
+    ["spilled", (stage) => stage.spilled_bytes > 0 ? bytes(stage.spilled_bytes) : null], ["what", (stage) => stage.label, "words what"],
   ];
   const columns = all.filter(([, cell]) => run.stages.some((stage) => cell(stage) !== null));
   const table = $("stages");
