@@ -78,17 +78,42 @@ struct SlicesByWorker<'a> {
     workers: Vec<Worker<'a>>,
     slices: Vec<Vec<Slice>>,
     places: FxHashMap<Worker<'a>, usize>,
+    /// The workers of the last slices, the last one first.
+    last: [Option<LastWorker<'a>>; 2],
+}
+
+/// A worker by the texts that events share, and its place.
+type LastWorker<'a> = (&'a Option<Arc<str>>, &'a Option<Arc<str>>, usize);
+
+/// Whether both are the same text, not only equal ones.
+fn same(one: &Option<Arc<str>>, other: &Option<Arc<str>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
 }
 
 impl<'a> SlicesByWorker<'a> {
     fn add(&mut self, host: &'a Option<Arc<str>>, worker: &'a Option<Arc<str>>, slice: Slice) {
-        let worker = (host.as_deref(), worker.as_deref().unwrap_or("unknown"));
-        let place = *self.places.entry(worker).or_insert_with(|| {
+        // Tasks that follow each other ran mostly on few workers: to look them up would be half of the time.
+        let mut last = self.last.iter().flatten();
+        let place = match last.find(|(its_host, its_worker, _)| same(its_worker, worker) && same(its_host, host)) {
+            Some((_, _, place)) => *place,
+            None => {
+                let place = self.place((host.as_deref(), worker.as_deref().unwrap_or("unknown")));
+                self.last = [Some((host, worker, place)), self.last[0]];
+                place
+            }
+        };
+        self.slices[place].push(slice);
+    }
+
+    fn place(&mut self, worker: Worker<'a>) -> usize {
+        *self.places.entry(worker).or_insert_with(|| {
             self.workers.push(worker);
             self.slices.push(Vec::new());
             self.slices.len() - 1
-        });
-        self.slices[place].push(slice);
+        })
     }
 }
 

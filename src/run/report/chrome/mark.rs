@@ -1,12 +1,10 @@
 use std::time::Duration;
 
-use super::counters::Count;
-
-/// What stands in a trace, and when.
+/// What stands in a trace, and when. There are as many as events: they are small.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     pub(super) at: Duration,
-    pub(super) task: usize,
+    pub(super) task: u32,
     pub(super) what: What,
 }
 
@@ -17,7 +15,7 @@ pub(super) enum What {
     /// A task that never ran.
     NeverRan,
     /// How many tasks ran, and how many waited.
-    Count(Count),
+    Count { count: u32 },
     /// An arrow ends in a slice of a lane.
     Arrives { arrow: u32, lane: u32 },
     /// An arrow begins in a slice of a lane.
@@ -27,9 +25,9 @@ pub(super) enum What {
 impl Mark {
     /// By time; then by task, so that producers come before consumers; then a slice before the arrows that end in it, and
     /// these before those that begin in it.
-    pub(super) fn order(&self) -> (Duration, usize, u8) {
+    pub(super) fn order(&self) -> (Duration, u32, u8) {
         let kind = match self.what {
-            What::Slice { .. } | What::NeverRan | What::Count(..) => 0,
+            What::Slice { .. } | What::NeverRan | What::Count { .. } => 0,
             What::Arrives { .. } => 1,
             What::Leaves { .. } => 2,
         };

@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::counters::{Counters, Ran};
+use super::counters::{Count, Counters, Ran};
 use super::event_text::{Heads, Thread};
 use super::json_text::JsonText;
 use super::mark::{Mark, What};
@@ -41,7 +41,7 @@ impl RunReport {
                 started,
                 ended: event.ended.max(started),
             }),
-            None => marks.push(Mark { at: event.ended, task, what: What::NeverRan }),
+            None => marks.push(Mark { at: event.ended, task: task as u32, what: What::NeverRan }),
         });
         let threads = threads(&lanes);
         let mut begin = Vec::new();
@@ -49,7 +49,12 @@ impl RunReport {
         out.write_all(&begin)?;
 
         marks.extend(slices(&lanes));
-        marks.extend(counters.counts().map(|count| Mark { at: count.at, task: usize::MAX, what: What::Count(count) }));
+        let counts: Vec<Count> = counters.counts().collect();
+        marks.extend((0..).zip(&counts).map(|(count, of)| Mark {
+            at: of.at,
+            task: u32::MAX,
+            what: What::Count { count },
+        }));
         self.add_arrows(&lanes, &mut marks);
         // Lanes are in order, and so are counts: most of this is to merge them.
         marks.sort_by_key(Mark::order);
@@ -64,10 +69,11 @@ impl RunReport {
                 match *what {
                     What::Slice { lane, slice } => {
                         let slice = &lanes[lane as usize].slices[slice as usize];
-                        text.slice(&mut slices[lane as usize], &self.tasks[*task], slice, critical[*task]);
+                        let task = *task as usize;
+                        text.slice(&mut slices[lane as usize], &self.tasks[task], slice, critical[task]);
                     }
-                    What::NeverRan => text.never_ran(&mut instants, &self.tasks[*task]),
-                    What::Count(count) => text.count(NO_THREAD, count),
+                    What::NeverRan => text.never_ran(&mut instants, &self.tasks[*task as usize]),
+                    What::Count { count } => text.count(NO_THREAD, counts[count as usize]),
                     What::Arrives { arrow, lane } => text.arrow(threads[lane as usize], *at, arrow, false),
                     What::Leaves { arrow, lane } => text.arrow(threads[lane as usize], *at, arrow, true),
                 }
@@ -135,8 +141,8 @@ impl RunReport {
                 continue;
             }
             let arrow = arrow as u32;
-            marks.push(Mark { at: leaves, task: from.task, what: What::Leaves { arrow, lane: from_lane } });
-            marks.push(Mark { at: to.started, task: to.task, what: What::Arrives { arrow, lane: to_lane } });
+            marks.push(Mark { at: leaves, task: from.task as u32, what: What::Leaves { arrow, lane: from_lane } });
+            marks.push(Mark { at: to.started, task: to.task as u32, what: What::Arrives { arrow, lane: to_lane } });
         }
     }
 }
@@ -145,7 +151,11 @@ impl RunReport {
 fn slices(lanes: &[Lane]) -> impl Iterator<Item = Mark> {
     (0..).zip(lanes).flat_map(|(at, lane)| {
         let slices = (0..).zip(&lane.slices);
-        slices.map(move |(slice, of)| Mark { at: of.started, task: of.task, what: What::Slice { lane: at, slice } })
+        slices.map(move |(slice, of)| Mark {
+            at: of.started,
+            task: of.task as u32,
+            what: What::Slice { lane: at, slice },
+        })
     })
 }
 
