@@ -36,7 +36,7 @@ impl Worker for ThisThread {
             ended,
             transfer: Duration::ZERO,
             peak_memory: None,
-            spilled_bytes: SpillMeter::read(&spilled),
+            spilled_bytes: spilled.get(),
             observed,
         };
         Ok(Envelope { result, measured, trace })

@@ -168,7 +168,7 @@ impl<W: Write> Worker<'_, W> {
             started_ns: nanoseconds(ran.started),
             ended_ns: nanoseconds(ended),
             peak_memory: peak_memory(ended.saturating_sub(ran.started)),
-            spilled_bytes: SpillMeter::read(&spilled),
+            spilled_bytes: spilled.get(),
             observed: ran.observed,
             outcome,
         };

@@ -95,7 +95,7 @@ fn same(one: &Option<Arc<str>>, other: &Option<Arc<str>>) -> bool {
 
 impl<'a> SlicesByWorker<'a> {
     fn add(&mut self, host: &'a Option<Arc<str>>, worker: &'a Option<Arc<str>>, slice: Slice) {
-        // Tasks that follow each other ran mostly on few workers: to look them up would be half of the time.
+        // Tasks that follow each other ran mostly on few workers: these are not looked up by their texts each time.
         let mut last = self.last.iter().flatten();
         let place = match last.find(|(its_host, its_worker, _)| same(its_worker, worker) && same(its_host, host)) {
             Some((_, _, place)) => *place,

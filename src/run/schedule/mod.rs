@@ -217,7 +217,7 @@ impl Schedule {
         after: &mut Aftermath,
     ) {
         let now = ran.ended;
-        self.store.spilled_bytes += ran.spilled_bytes;
+        self.store.count_spilled(ran.spilled_bytes);
         let answer = |answer| Message::Answered { task, attempt, answer };
         match finished {
             Finished::Ok(ports, node_rows) => {

@@ -15,16 +15,23 @@ pub(in crate::run) struct SpillMeter {
 impl SpillMeter {
     /// Stands in for the files of this context, and gives the count. Without a limit of memory nothing goes to files, and
     /// small tasks do not pay for a meter.
-    pub(in crate::run) fn within(context: &mut TaskContext) -> Option<Arc<AtomicU64>> {
-        context.memory.limit()?;
+    pub(in crate::run) fn within(context: &mut TaskContext) -> SpilledBytes {
+        if context.memory.limit().is_none() {
+            return SpilledBytes(None);
+        }
         let written = Arc::new(AtomicU64::new(0));
         context.spill = Arc::new(SpillMeter { target: context.spill.clone(), written: written.clone() });
-        Some(written)
+        SpilledBytes(Some(written))
     }
+}
 
-    /// How many bytes were written so far.
-    pub(in crate::run) fn read(written: &Option<Arc<AtomicU64>>) -> u64 {
-        written.as_ref().map_or(0, |written| written.load(Ordering::Acquire))
+/// How many bytes an attempt has written to files.
+pub(in crate::run) struct SpilledBytes(Option<Arc<AtomicU64>>);
+
+impl SpilledBytes {
+    /// So many until now.
+    pub(in crate::run) fn get(&self) -> u64 {
+        self.0.as_ref().map_or(0, |written| written.load(Ordering::Acquire))
     }
 }
 

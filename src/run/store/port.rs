@@ -79,6 +79,11 @@ impl Store {
         self.ports[port].as_ref()
     }
 
+    /// Counts bytes that went to files. Some are a worker's word: a sum must not overflow.
+    pub(in crate::run) fn count_spilled(&mut self, bytes: u64) {
+        self.spilled_bytes = self.spilled_bytes.saturating_add(bytes);
+    }
+
     /// Keeps what a port gave.
     pub(in crate::run) fn put(&mut self, port: usize, held: Held, purpose: Use) {
         if let (Held::Rows(rows), Use::Readers(priority), true) = (&held, purpose, self.is_limited()) {
@@ -89,7 +94,7 @@ impl Store {
             }
         }
         if let Held::Spilled(rows) = &held {
-            self.spilled_bytes += rows.bytes;
+            self.count_spilled(rows.bytes);
         } else {
             self.kept_bytes += held.bytes();
         }
@@ -127,7 +132,7 @@ impl Store {
             Some(held @ Held::Rows(_)) => {
                 let before = std::mem::replace(held, Held::Spilled(Arc::new(rows)));
                 self.kept_bytes -= bytes;
-                self.spilled_bytes += bytes;
+                self.count_spilled(bytes);
                 self.discount(bytes, Use::Readers(0));
                 Some(before)
             }
