@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a process said.
 pub struct Said {
@@ -68,7 +69,10 @@ pub struct TempFile(pub PathBuf);
 
 impl TempFile {
     pub fn new(name: &str, content: impl AsRef<[u8]>) -> TempFile {
-        let folder = std::env::temp_dir().join(format!("leafhold-cli-{}-{name}", std::process::id()));
+        // Tests of one process run at the same time, and may use one name.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let (process, number) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(format!("leafhold-cli-{process}-{number}"));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join(name);
         std::fs::write(&path, content).unwrap();
