@@ -1,6 +1,7 @@
 //! Development tasks: `cargo xtask test` runs everything that CI runs.
 
 mod chromium;
+mod group;
 mod mutants;
 mod python;
 mod readme;

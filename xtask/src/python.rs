@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::step::{Program, Step};
+use crate::steps::BUILDS_DATAFUSION;
 
 /// The oldest Python that the package supports.
 const OLDEST: (u32, u32) = (3, 10);
@@ -32,7 +33,8 @@ pub fn steps(root: &Path) -> Vec<Step> {
         Step::new("Python environment", Program::Path(python), ["-m", "venv", ".venv"]),
         Step::new("Python packages", inside(), install.into_iter().chain(["-r", requirements.as_str()])),
         Step::new("Python wheel", inside(), install.into_iter().chain(wheel).chain([package.as_str()]))
-            .env("PATH", path.unwrap_or_default()),
+            .env("PATH", path.unwrap_or_default())
+            .within(BUILDS_DATAFUSION),
         Step::new("tests of the Python package", inside(), ["-m", "pytest", PACKAGE]),
     ]
 }

@@ -3,21 +3,33 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
-use std::sync::Mutex;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use crate::group::{Group, TICK};
 use crate::step::Step;
+
+/// How long what a step has started may take to end once it is asked to.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// The lines in which test runners count.
+type Counted = Arc<Mutex<Vec<String>>>;
 
 /// Runs all steps, also after one has failed, so that one run tells everything.
 pub fn run(root: &Path, steps: Vec<Step>) -> ExitCode {
     let start = Instant::now();
     let count = steps.len();
-    let counted = Mutex::new(Vec::new());
+    let (counted, interrupted) = (Counted::default(), interrupted());
     let mut outcomes = Vec::new();
     for (at, step) in steps.iter().enumerate() {
+        if interrupted.load(Ordering::SeqCst) {
+            break;
+        }
         println!("==> [{}/{count}] {}: {}", at + 1, step.name, step.text());
         let begin = Instant::now();
-        let failure = carry_out(root, step, &counted).err();
+        let failure = carry_out(root, step, GRACE, &counted, &interrupted).err();
         let seconds = begin.elapsed().as_secs_f64();
         match &failure {
             None => println!("==> [{}/{count}] ok in {seconds:.1} s", at + 1),
@@ -30,27 +42,79 @@ pub fn run(root: &Path, steps: Vec<Step>) -> ExitCode {
     for (step, seconds, failure) in &outcomes {
         println!("{} {seconds:8.1} s  {}", if failure.is_none() { "ok    " } else { "FAILED" }, step.name);
     }
-    let failed = outcomes.iter().filter(|(_, _, failure)| failure.is_some()).count();
-    println!("==> {} of {count} steps ok, in {:.1} s", count - failed, start.elapsed().as_secs_f64());
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let ok = outcomes.iter().filter(|(_, _, failure)| failure.is_none()).count();
+    println!("==> {ok} of {count} steps ok, in {:.1} s", start.elapsed().as_secs_f64());
+    if ok == count { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn carry_out(root: &Path, step: &Step, counted: &Mutex<Vec<String>>) -> Result<(), String> {
+/// Set as soon as somebody wants us to end: a step does not hear of it by itself.
+fn interrupted() -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        if let Err(error) = signal_hook::flag::register(signal, interrupted.clone()) {
+            eprintln!("warning: signal {signal} will end this program, and not the step under way: {error}");
+        }
+    }
+    interrupted
+}
+
+/// Carries out a step. Nothing that it has started goes on when this is back, unless it has left the step's group.
+fn carry_out(
+    root: &Path,
+    step: &Step,
+    grace: Duration,
+    counted: &Counted,
+    interrupted: &AtomicBool,
+) -> Result<(), String> {
     let mut command = step.command()?;
     command.current_dir(root);
     // Programs that ask for a terminal must not wait for one.
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("it does not start: {error}"))?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    std::thread::scope(|scope| {
-        scope.spawn(|| stdout.map(|from| forward(from, std::io::stdout(), counted)));
-        scope.spawn(|| stderr.map(|from| forward(from, std::io::stderr(), counted)));
-    });
-    let status = child.wait().map_err(|error| error.to_string())?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(status.to_string()),
+    let mut group = Group::start(command).map_err(|error| format!("it does not start: {error}"))?;
+    let (stdout, stderr) = group.outputs();
+    let readers = [pass_on(stdout, std::io::stdout(), counted), pass_on(stderr, std::io::stderr(), counted)];
+    let has_said_all = || readers.iter().all(JoinHandle::is_finished);
+    let deadline = Instant::now() + step.limit;
+    let broken_off = loop {
+        match group.status() {
+            // What goes on in the background holds the other ends of the pipes.
+            Ok(Some(status)) if has_said_all() => {
+                return if status.success() { Ok(()) } else { Err(status.to_string()) };
+            }
+            Ok(_) if interrupted.load(Ordering::SeqCst) => break "it was interrupted".to_owned(),
+            Ok(_) if Instant::now() > deadline => {
+                let limit = step.limit.as_secs_f64();
+                break format!(
+                    "`{}` was not over within its limit of {limit} s, and was ended with all that it had started",
+                    step.name
+                );
+            }
+            Ok(_) => std::thread::sleep(TICK),
+            Err(error) => break error.to_string(),
+        }
+    };
+    group.end(grace);
+    // Its last words; whoever has left the group may hold the pipes for ever.
+    let until = Instant::now() + Duration::from_secs(1);
+    while !has_said_all() && Instant::now() < until {
+        std::thread::sleep(TICK);
     }
+    Err(broken_off)
+}
+
+/// Passes on what a step says, on a thread that nobody has to wait for.
+fn pass_on(
+    from: Option<impl Read + Send + 'static>,
+    to: impl Write + Send + 'static,
+    counted: &Counted,
+) -> JoinHandle<()> {
+    let counted = counted.clone();
+    std::thread::spawn(move || {
+        if let Some(from) = from {
+            forward(from, to, &counted);
+        }
+    })
 }
 
 /// Whether a test runner counts in this line: cargo's, nextest, or pytest.
@@ -87,5 +151,78 @@ mod tests {
         assert!(is_count("120 passed, 2 warnings in 35.61s"));
         assert!(is_count("1 failed, 119 passed in 35.61s"));
         assert!(!is_count("the test passed in time"));
+    }
+
+    #[cfg(unix)]
+    mod limits {
+        use std::path::Path;
+        use std::process::Command;
+        use std::sync::atomic::{AtomicBool, Ordering};
+        use std::time::{Duration, Instant};
+
+        use crate::run::{Counted, carry_out};
+        use crate::step::{Program, Step};
+
+        /// What becomes of some words of a shell within a limit. They have as much to end.
+        fn shell(words: &str, limit: Duration, interrupted: &AtomicBool) -> Result<(), String> {
+            let step = Step::new("some words", Program::Path("sh".into()), ["-c", words]).within(limit);
+            carry_out(Path::new("."), &step, limit, &Counted::default(), interrupted)
+        }
+
+        /// Asserts that no process is left whose command has this word. Those that were killed may take a moment.
+        fn assert_gone(word: &str) {
+            let until = Instant::now() + Duration::from_secs(10);
+            loop {
+                let all = Command::new("ps").args(["-A", "-o", "args="]).output().unwrap();
+                let all = String::from_utf8_lossy(&all.stdout).into_owned();
+                let left: Vec<_> = all.lines().filter(|line| line.contains(word)).collect();
+                if left.is_empty() {
+                    return;
+                }
+                assert!(Instant::now() < until, "{left:?}");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+
+        #[test]
+        fn a_step_that_is_over_in_time_says_how_it_went() {
+            let shell = |words| shell(words, Duration::from_secs(60), &AtomicBool::new(false));
+            assert_eq!(shell("exit 0"), Ok(()));
+            assert_eq!(shell("exit 3"), Err("exit status: 3".to_owned()));
+        }
+
+        #[test]
+        fn a_step_beyond_its_limit_fails_and_ends_with_all_that_it_has_started() {
+            let message =
+                "`some words` was not over within its limit of 0.3 s, and was ended with all that it had started";
+            for (words, mark) in [
+                ("sleep 611.1 & sleep 611.1; exit 0", "sleep 611.1"),
+                // It does not listen.
+                ("trap '' TERM; sleep 611.2 & sleep 611.2; exit 0", "sleep 611.2"),
+                // It is over, and what it has left behind is not.
+                ("sleep 611.3 & exit 0", "sleep 611.3"),
+                ("trap '' TERM; sleep 611.4 & exit 0", "sleep 611.4"),
+            ] {
+                let begin = Instant::now();
+                let result = shell(words, Duration::from_millis(300), &AtomicBool::new(false));
+                assert_eq!(result, Err(message.to_owned()), "{words}");
+                assert!(begin.elapsed() < Duration::from_secs(60), "{words}: {:?}", begin.elapsed());
+                assert_gone(mark);
+            }
+        }
+
+        #[test]
+        fn a_step_that_is_interrupted_ends_with_all_that_it_has_started() {
+            let interrupted = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(Duration::from_millis(100));
+                    interrupted.store(true, Ordering::SeqCst);
+                });
+                let result = shell("sleep 611.5 & sleep 611.5; exit 0", Duration::from_secs(60), &interrupted);
+                assert_eq!(result, Err("it was interrupted".to_owned()));
+            });
+            assert_gone("sleep 611.5");
+        }
     }
 }

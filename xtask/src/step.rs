@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 /// What a step starts.
 pub enum Program {
@@ -14,10 +15,15 @@ pub enum Program {
     Missing(String),
 }
 
+/// How long a step may take.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
+
 /// One step: a command that has to succeed.
 pub struct Step {
     /// What it is, for people.
     pub name: String,
+    /// How long it may take.
+    pub limit: Duration,
     program: Program,
     args: Vec<String>,
     env: Vec<(&'static str, OsString)>,
@@ -31,7 +37,14 @@ impl Step {
 
     /// A command.
     pub fn new<'a>(name: impl Into<String>, program: Program, args: impl IntoIterator<Item = &'a str>) -> Step {
-        Step { name: name.into(), program, args: args.into_iter().map(str::to_owned).collect(), env: Vec::new() }
+        let args = args.into_iter().map(str::to_owned).collect();
+        Step { name: name.into(), limit: LIMIT, program, args, env: Vec::new() }
+    }
+
+    /// The same step with a limit of its own.
+    pub fn within(mut self, limit: Duration) -> Step {
+        self.limit = limit;
+        self
     }
 
     /// The same step with a variable.

@@ -2,9 +2,13 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::step::{Program, Step, cargo};
 use crate::{chromium, python, readme};
+
+/// How long a step may take that builds DataFusion, in release.
+pub const BUILDS_DATAFUSION: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Which steps are wanted.
 #[derive(Clone, Copy)]
@@ -48,8 +52,10 @@ pub fn steps(root: &Path, scope: Scope) -> Result<Vec<Step>, String> {
             &format!("clippy --release {engine} -p leafhold-python --all-targets -- -D warnings"),
         )
         // As maturin builds it.
-        .env("PYO3_BUILD_EXTENSION_MODULE", "1"),
-        Step::cargo("tests of engine, command line and bench", &format!("test --release --no-fail-fast {engine}")),
+        .env("PYO3_BUILD_EXTENSION_MODULE", "1")
+        .within(BUILDS_DATAFUSION),
+        Step::cargo("tests of engine, command line and bench", &format!("test --release --no-fail-fast {engine}"))
+            .within(BUILDS_DATAFUSION),
         Step::cargo("documentation of the engine", "doc --release --no-deps -p leafhold-datafusion")
             .env("RUSTDOCFLAGS", "-D warnings"),
         Step::cargo("check of the rules that ship", "run --release -p leafhold-cli -- rules check"),
