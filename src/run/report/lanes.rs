@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::{RunReport, TaskEvent};
+use super::RunReport;
 
 /// A try of a task, as its worker spent time on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +44,8 @@ impl Lane {
 impl RunReport {
     /// What each worker did, by host and worker. Takes the time of sorting the tasks.
     pub fn lanes(&self) -> Vec<Lane> {
-        self.lanes_along(|_, _| ())
-    }
-
-    /// The same, for whoever has to look at each task anyway: of many tasks, reading them is what takes time.
-    pub(super) fn lanes_along(&self, mut look: impl FnMut(usize, &TaskEvent)) -> Vec<Lane> {
         let mut slices = SlicesByWorker::default();
         for (task, event) in self.tasks.iter().enumerate() {
-            look(task, event);
             for (at, attempt) in event.attempts.iter().enumerate() {
                 if let Some(started) = attempt.started {
                     let slice = Slice { task, attempt: Some(at), started, ended: attempt.ended };

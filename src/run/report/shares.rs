@@ -1,7 +1,8 @@
 //! Long texts, written on several threads.
 
 use std::io::{self, Write};
-use std::thread;
+use std::panic::resume_unwind;
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use parking_lot::Mutex;
 
@@ -41,7 +42,7 @@ pub(super) fn write_shares<T: Sync>(
         thread::scope(|scope| {
             for _ in 0..helpers {
                 // Without a further thread there is this one.
-                let _ = thread::Builder::new().name("leafhold-report".to_owned()).spawn_scoped(scope, work);
+                let _ = spawn(scope, work);
             }
             // What the last round wrote goes while the others write.
             hand_on(&mut done, &mut out)?;
@@ -51,6 +52,27 @@ pub(super) fn write_shares<T: Sync>(
         std::mem::swap(&mut texts, &mut done);
     }
     hand_on(&mut done, &mut out)
+}
+
+/// Does two things with so many items; if there are many, at a time.
+pub(super) fn both<A, B: Send>(items: usize, one: impl FnOnce() -> A, other: impl Fn() -> B + Sync) -> (A, B) {
+    thread::scope(|scope| {
+        let other = &other;
+        let helper = (items > SHARE).then(|| spawn(scope, other)).and_then(io::Result::ok);
+        let one = one();
+        let other = match helper {
+            Some(helper) => helper.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            None => other(),
+        };
+        (one, other)
+    })
+}
+
+fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    thread::Builder::new().name("leafhold-report".to_owned()).spawn_scoped(scope, work)
 }
 
 fn hand_on(texts: &mut [Vec<u8>], out: &mut impl Write) -> io::Result<()> {
@@ -76,6 +98,16 @@ mod tests {
             write_shares(&items, &mut out, write).unwrap();
             let expected: String = items.iter().map(|item| format!("{item} ")).collect();
             assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn both_are_done_with_few_items_and_with_many() {
+        let here = thread::current().id();
+        for (items, elsewhere) in [(0, false), (SHARE, false), (SHARE + 1, true)] {
+            let (one, other) = both(items, || thread::current().id(), || thread::current().id());
+            assert_eq!(one, here);
+            assert_eq!(other != here, elsewhere, "{items} items");
         }
     }
 

@@ -7,7 +7,7 @@ use super::json_text::JsonText;
 use super::mark::{Mark, What};
 use crate::run::RunReport;
 use crate::run::report::Lane;
-use crate::run::report::shares::write_shares;
+use crate::run::report::shares::{both, write_shares};
 
 /// The process that stands for the driver; those of the workers' hosts follow.
 const DRIVER: usize = 1;
@@ -33,23 +33,16 @@ impl RunReport {
     /// # Errors
     /// What `out` says; a part of the trace may have been written.
     pub fn write_chrome_trace(&self, mut out: impl Write) -> io::Result<()> {
-        let mut marks = Vec::with_capacity(self.tasks.len() + 2 * self.flows.pairs.len());
-        let mut counters = Counters::until(self.wall);
-        let lanes = self.lanes_along(|task, event| match event.started {
-            Some(started) => counters.add(Ran {
-                ready: event.ready.unwrap_or(started).min(started),
-                started,
-                ended: event.ended.max(started),
-            }),
-            None => marks.push(Mark { at: event.ended, task: task as u32, what: What::NeverRan }),
-        });
+        // Of many tasks, reading them is what takes time.
+        let (lanes, (counts, never_ran)) = both(self.tasks.len(), || self.lanes(), || self.count_ran());
         let threads = threads(&lanes);
         let mut begin = Vec::new();
-        self.begin(&lanes, &threads, !marks.is_empty(), &mut JsonText(&mut begin));
+        self.begin(&lanes, &threads, !never_ran.is_empty(), &mut JsonText(&mut begin));
         out.write_all(&begin)?;
 
+        let mut marks = Vec::with_capacity(self.tasks.len() + counts.len() + 2 * self.flows.pairs.len());
         marks.extend(slices(&lanes));
-        let counts: Vec<Count> = counters.counts().collect();
+        marks.extend(never_ran);
         marks.extend((0..).zip(&counts).map(|(count, of)| Mark {
             at: of.at,
             task: u32::MAX,
@@ -116,6 +109,23 @@ impl RunReport {
             text.put(",\n").name("thread_name", *thread, &lane.name());
         }
         text.run(RUN, self);
+    }
+
+    /// How many tasks ran and waited, over time; and those that never ran.
+    fn count_ran(&self) -> (Vec<Count>, Vec<Mark>) {
+        let mut counters = Counters::until(self.wall);
+        let mut never_ran = Vec::new();
+        for (task, event) in (0..).zip(&self.tasks) {
+            match event.started {
+                Some(started) => counters.add(Ran {
+                    ready: event.ready.unwrap_or(started).min(started),
+                    started,
+                    ended: event.ended.max(started),
+                }),
+                None => never_ran.push(Mark { at: event.ended, task, what: What::NeverRan }),
+            }
+        }
+        (counters.counts().collect(), never_ran)
     }
 
     fn add_arrows(&self, lanes: &[Lane], marks: &mut Vec<Mark>) {
