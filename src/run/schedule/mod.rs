@@ -10,6 +10,8 @@ mod ready;
 mod recording;
 mod reusing;
 mod stage_states;
+#[cfg(test)]
+mod tests;
 mod wiring;
 
 use std::collections::HashMap;
@@ -247,10 +249,9 @@ impl Schedule {
                 }
             }
             Finished::Cancelled => {
-                // An answer to a request that the protocol has yet to hear of.
-                if std::mem::take(&mut self.cancel_asked) {
-                    self.cancel(now, after);
-                }
+                // An answer to a request: the protocol may have yet to hear of it, also when somebody is on the way to say so.
+                self.cancel_asked = false;
+                self.cancel(now, after);
                 let _ = self.receive(answer(Answer::Cancelled));
             }
             Finished::Lost(cause) => {
