@@ -3,7 +3,7 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 
 use super::TaskId;
-use crate::leaf::{FutureHandle, PartitionData, Reading};
+use crate::leaf::{FromDelayed, FutureHandle, PartitionData, Reading};
 use crate::token::Token;
 
 /// What a task reads that no other task gives.
@@ -35,6 +35,12 @@ pub struct FutureLeaf {
     pub schema: SchemaRef,
     /// How the leaf reads its futures, and what makes their data again.
     pub reading: Reading,
+}
+
+impl FutureLeaf {
+    pub(super) fn of(leaf: &FromDelayed) -> Self {
+        FutureLeaf { name: leaf.name().into(), schema: leaf.schema().clone(), reading: leaf.reading().clone() }
+    }
 }
 
 /// A partition of data at hand.

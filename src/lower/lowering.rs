@@ -11,7 +11,7 @@ use super::positions::{Positions, positional};
 use super::prune::partitions_to_read;
 use super::sources::Sources;
 use super::stages::Stages;
-use super::{FragmentNode, FragmentOp, FragmentOutput, LowerError, TaskGraph, TaskId};
+use super::{FragmentNode, FragmentOp, FragmentOutput, FutureLeaf, LowerError, TaskGraph, TaskId};
 use crate::expr::{MapPartitions, Scalar};
 use crate::leaf::Leaf;
 use crate::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
@@ -38,7 +38,7 @@ pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
     let index = order.iter().enumerate().map(|(at, node)| (Arc::as_ptr(node), at)).collect();
     let mut uses = vec![0; order.len()];
     let (pieces, stages, limits) = (Vec::with_capacity(order.len()), Stages::default(), HashMap::new());
-    let mut lowering = Lowering { plan, index, pieces, stages, limits };
+    let mut lowering = Lowering { plan, index, pieces, stages, limits, leaves: HashMap::new() };
     order.iter().flat_map(|node| &node.inputs).for_each(|input| uses[lowering.at(input)] += 1);
     lowering.limits = limits_of_exchanges(&order, |node| uses[lowering.at(node)]);
     for (at, node) in order.iter().enumerate() {
@@ -65,6 +65,8 @@ pub(super) struct Lowering<'a> {
     pub(super) stages: Stages,
     /// How many rows are needed of an exchange that only a limit reads.
     pub(super) limits: HashMap<*const PlanNode, u64>,
+    /// What reads of one leaf of futures share, by leaf.
+    leaves: HashMap<usize, Arc<FutureLeaf>>,
 }
 
 impl Lowering<'_> {
@@ -118,11 +120,11 @@ impl Lowering<'_> {
         }
     }
 
-    fn read(&mut self, at: usize, node: &PlanNode, leaf: usize, columns: &[usize]) -> Result<Piece, LowerError> {
+    fn read(&mut self, at: usize, node: &PlanNode, place: usize, columns: &[usize]) -> Result<Piece, LowerError> {
         expect_inputs(at, node, 0)?;
         let plan = self.plan;
         let owned = plan.leaves.len();
-        let leaf = plan.leaves.get(leaf).ok_or(LowerError::MissingLeaf { leaf, owned })?;
+        let leaf = plan.leaves.get(place).ok_or(LowerError::MissingLeaf { leaf: place, owned })?;
         let width = leaf.schema().fields().len();
         if let Some(position) = columns.iter().find(|position| **position >= width) {
             let leaf = leaf.name().to_owned();
@@ -132,7 +134,10 @@ impl Lowering<'_> {
         let all = columns.len() == width && columns.iter().enumerate().all(|(at, column)| at == *column);
         let input = FragmentOp::Input { slot: 0, columns: (!all).then(|| columns.to_vec()) };
         let (op, slots) = match leaf {
-            Leaf::FromDelayed(delayed) => (input, vec![Sources::futures(delayed)]),
+            Leaf::FromDelayed(delayed) => {
+                let shared = self.leaves.entry(place).or_insert_with(|| Arc::new(FutureLeaf::of(delayed))).clone();
+                (input, vec![Sources::Futures(delayed.clone(), shared)])
+            }
             Leaf::Values(values) => (input, vec![Sources::data(values, leaf)]),
             Leaf::Scan(scan) => {
                 (FragmentOp::Scan { source: scan.source().clone(), columns: columns.to_vec() }, Vec::new())

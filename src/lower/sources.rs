@@ -32,12 +32,6 @@ impl Sources {
         }
     }
 
-    pub(super) fn futures(leaf: &FromDelayed) -> Self {
-        let shared =
-            FutureLeaf { name: leaf.name().into(), schema: leaf.schema().clone(), reading: leaf.reading().clone() };
-        Sources::Futures(leaf.clone(), Arc::new(shared))
-    }
-
     pub(super) fn data(values: &Values, leaf: &Leaf) -> Self {
         let mut tokenizer = Tokenizer::new("values-leaf");
         leaf.tokenize(&mut tokenizer, false);

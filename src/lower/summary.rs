@@ -1,6 +1,7 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use super::{Fragment, Source, TaskGraph, TaskId};
+use super::{Fragment, FutureInput, FutureLeaf, LeafInput, Source, TaskGraph, TaskId};
 
 /// A stage in a few numbers, for people.
 #[derive(Clone, Debug)]
@@ -35,8 +36,13 @@ pub struct StageRead<'a> {
 pub enum StageSource<'a> {
     /// An earlier stage.
     Stage(usize),
-    /// The futures of a leaf.
-    Futures(&'a str),
+    /// The futures of a leaf. Leaves may have one name: they are numbered in the order in which tasks read them.
+    Futures {
+        /// Its number.
+        leaf: usize,
+        /// Its name.
+        name: &'a str,
+    },
     /// Data at hand.
     Data,
 }
@@ -76,23 +82,36 @@ impl TaskGraph {
         for task in self.ids() {
             tasks.entry(self[task].stage).or_default().push(task);
         }
+        let leaves = self.leaf_numbers();
         let results: HashSet<usize> = self.outputs.iter().map(|output| self[*output].stage).collect();
         let summary = |(stage, tasks): (usize, Vec<TaskId>)| StageSummary {
             stage,
             fragment: &self[tasks[0]].fragment,
             is_result: results.contains(&stage),
-            reads: self.reads_of(&tasks),
+            reads: self.reads_of(&tasks, &leaves),
             tasks,
         };
         tasks.into_iter().map(summary).collect()
     }
 
-    /// How many stages split their rows over ports by a hash: the shuffles of the plan.
+    /// How many stages split their rows over ports, by hash, by range or evenly: the shuffles of the plan.
     pub fn shuffles(&self) -> usize {
         self.stages().iter().filter(|stage| stage.fragment.output.ports() > 1).count()
     }
 
-    fn reads_of(&self, tasks: &[TaskId]) -> Vec<StageRead<'_>> {
+    /// The leaves of futures, numbered as they are first read. Addresses say only which is which.
+    fn leaf_numbers(&self) -> HashMap<*const FutureLeaf, usize> {
+        let mut numbers = HashMap::new();
+        for input in self.leaf_inputs() {
+            if let LeafInput::Future(future) = input {
+                let next = numbers.len();
+                numbers.entry(Arc::as_ptr(&future.leaf)).or_insert(next);
+            }
+        }
+        numbers
+    }
+
+    fn reads_of(&self, tasks: &[TaskId], leaves: &HashMap<*const FutureLeaf, usize>) -> Vec<StageRead<'_>> {
         let mut counts: BTreeMap<(usize, StageSource<'_>), (usize, HashSet<TaskId>)> = BTreeMap::new();
         let mut ports = HashSet::new();
         for task in tasks {
@@ -100,7 +119,9 @@ impl TaskGraph {
                 for source in sources {
                     let from = match source {
                         Source::Task { task, .. } => StageSource::Stage(self[task].stage),
-                        Source::Future(future) => StageSource::Futures(&future.leaf.name),
+                        Source::Future(FutureInput { leaf, .. }) => {
+                            StageSource::Futures { leaf: leaves[&Arc::as_ptr(leaf)], name: &leaf.name }
+                        }
                         Source::Data(_) => StageSource::Data,
                     };
                     let (count, producers) = counts.entry((slot, from)).or_default();
@@ -118,7 +139,7 @@ impl TaskGraph {
         for ((slot, from), (sources, producers)) in counts {
             let (readers, producers) = (tasks.len(), producers.len());
             let movement = match from {
-                StageSource::Futures(_) | StageSource::Data => TaskMovement::Forward,
+                StageSource::Futures { .. } | StageSource::Data => TaskMovement::Forward,
                 StageSource::Stage(_) if ports.contains(&from) => TaskMovement::Shuffle,
                 StageSource::Stage(_) if readers == 1 && producers > 1 => TaskMovement::Gather,
                 StageSource::Stage(_) if readers > 1 && sources == readers * producers => TaskMovement::Broadcast,

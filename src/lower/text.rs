@@ -54,7 +54,7 @@ impl TaskGraph {
 fn read_text(read: &StageRead<'_>, tasks: usize) -> String {
     let from = match read.from {
         StageSource::Stage(stage) => format!("stage {stage}"),
-        StageSource::Futures(leaf) => format!("`{leaf}`"),
+        StageSource::Futures { name, .. } => format!("`{name}`"),
         StageSource::Data => "values".to_owned(),
     };
     match read.sources % tasks {
@@ -65,7 +65,7 @@ fn read_text(read: &StageRead<'_>, tasks: usize) -> String {
 
 fn write_nodes(text: &mut String, fragment: &Fragment, tasks: usize) {
     for (at, node) in fragment.nodes.iter().enumerate() {
-        let _ = write!(text, "  %{at} = {}", Node(node));
+        let _ = write!(text, "  %{at} = {node}");
         let pruned = match &node.op {
             FragmentOp::Scan { source, .. } => Some(source.partitions()).filter(|partitions| *partitions > tasks),
             _ => None,
@@ -107,11 +107,10 @@ fn fetching(fetch: Option<u64>) -> String {
     fetch.map(|fetch| format!(" fetch {fetch}")).unwrap_or_default()
 }
 
-struct Node<'a>(&'a FragmentNode);
-
-impl Display for Node<'_> {
+/// As texts of task graphs write it: `filter %0: (c1 > 10)`.
+impl Display for FragmentNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FragmentNode { op, inputs, .. } = self.0;
+        let FragmentNode { op, inputs, .. } = self;
         f.write_str(op.name())?;
         inputs.iter().try_for_each(|input| write!(f, " %{input}"))?;
         match op {

@@ -95,4 +95,31 @@ fn programs_read_stages_and_movements() {
     assert_eq!((&json["tasks"], &json["shuffles"]), (&json!(19), &json!(1)));
     let read = json!([{"slot": 0, "from": "stage 1", "sources": 36, "movement": "shuffle"}]);
     assert_eq!((&json["stages"][2]["inputs"], &json["stages"][5]["result"]), (&read, &json!(true)));
+    assert!(json["stages"][1]["nodes"][2].as_str().unwrap().starts_with("hash-join %0 %1: "), "{}", json["stages"][1]);
+    assert!(json.get("by_task").is_none(), "there are many");
+}
+
+#[test]
+fn programs_read_each_task_of_a_small_graph() {
+    let json = tasks_json(&graph(2));
+    assert_eq!(json["by_task"].as_array().map(Vec::len), Some(6));
+    let inputs = json!([{"slot": 0, "leaf": "delayed", "partition": 1}, {"slot": 1, "task": 0, "port": 0}]);
+    assert_eq!(json["by_task"][2], json!({"task": 2, "stage": 1, "partition": 1, "inputs": inputs}));
+    let inputs = json!([{"slot": 0, "task": 1, "port": 1}, {"slot": 0, "task": 2, "port": 1}]);
+    assert_eq!(json["by_task"][4], json!({"task": 4, "stage": 2, "partition": 1, "inputs": inputs}));
+    assert_eq!(json["by_task"][0]["inputs"], json!([{"slot": 0}]));
+}
+
+#[test]
+fn leaves_of_one_name_are_drawn_apart_and_a_leaf_that_is_read_twice_once() {
+    for (same, leaves, futures) in [(false, 2, 4), (true, 1, 2)] {
+        let mut builder = Builder::default();
+        let left = builder.delayed(&[numbers(0..2), numbers(2..4)]);
+        let other = builder.delayed(&[numbers(0..2), numbers(2..4)]);
+        let (one, two) = (builder.hashed(&left), builder.hashed(if same { &left } else { &other }));
+        let join = builder.join(&one, &two);
+        let graph = lower(&Plan { target_partitions: 2, ..builder.plan(&join) }).unwrap();
+        assert_eq!(TaskDiagram::by_stage(&graph).to_dot().matches("futures delayed").count(), leaves);
+        assert_eq!(TaskDiagram::by_task(&graph).to_dot().matches("future delayed").count(), futures);
+    }
 }

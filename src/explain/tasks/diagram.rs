@@ -1,6 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use crate::lower::{Source, StageRead, StageSource, StageSummary, TaskGraph};
+use crate::lower::{FutureInput, Source, StageRead, StageSource, StageSummary, TaskGraph};
 
 /// A task graph as boxes and arrows: a box per task while that can be read, else one per stage.
 ///
@@ -60,11 +60,15 @@ impl TaskDiagram {
 
     /// Draws each task if there are at most [`MOST`](TaskDiagram::MOST) of them and of arrows, else each stage.
     pub fn new(graph: &TaskGraph) -> Self {
-        let arrows = graph.edge_count() + graph.leaf_inputs().len();
-        match graph.len().max(arrows) <= TaskDiagram::MOST {
+        match TaskDiagram::shows_tasks(graph) {
             true => TaskDiagram::by_task(graph),
             false => TaskDiagram::by_stage(graph),
         }
+    }
+
+    /// Whether there are few enough tasks and arrows to look at each.
+    pub(super) fn shows_tasks(graph: &TaskGraph) -> bool {
+        graph.len().max(graph.edge_count() + graph.leaf_inputs().len()) <= TaskDiagram::MOST
     }
 
     /// Draws each task, however many there are.
@@ -85,10 +89,11 @@ impl TaskDiagram {
                             };
                             (format!("t{}", task.index()), label)
                         }
-                        Source::Future(future) => {
-                            (leaves.id(&format!("{}[{}]", future.leaf.name, future.partition), "future"), String::new())
+                        Source::Future(FutureInput { handle, leaf, partition }) => {
+                            let line = format!("future {}[{partition}]", leaf.name);
+                            (leaves.id(handle.generation().to_string(), line), String::new())
                         }
-                        Source::Data(data) => (leaves.id(&data.token.to_string(), "values"), String::new()),
+                        Source::Data(data) => (leaves.id(data.token.to_string(), "values".to_owned()), String::new()),
                     };
                     arrows.push(Arrow { from, to: id.clone(), label });
                 }
@@ -114,8 +119,8 @@ impl TaskDiagram {
             for read in &stage.reads {
                 let from = match read.from {
                     StageSource::Stage(stage) => format!("s{stage}"),
-                    StageSource::Futures(leaf) => leaves.id(leaf, "futures"),
-                    StageSource::Data => leaves.id(&format!("{id}.{}", read.slot), "values"),
+                    StageSource::Futures { leaf, name } => leaves.id(leaf.to_string(), format!("futures {name}")),
+                    StageSource::Data => leaves.id(format!("{id}.{}", read.slot), "values".to_owned()),
                 };
                 arrows.push(Arrow { from, to: id.clone(), label: movement(read, stage.tasks.len()) });
             }
@@ -138,17 +143,16 @@ impl TaskDiagram {
 /// The boxes of leaves, each once.
 #[derive(Default)]
 struct Leaves {
-    known: BTreeMap<String, String>,
+    known: HashMap<String, String>,
     nodes: Vec<Node>,
 }
 
 impl Leaves {
-    /// The box of a leaf. What identifies data at hand is not for people.
-    fn id(&mut self, name: &str, what: &str) -> String {
+    /// The box of a leaf: what identifies it, and what is said of it.
+    fn id(&mut self, identity: String, line: String) -> String {
         let next = format!("l{}", self.nodes.len());
-        let id = self.known.entry(format!("{what} {name}")).or_insert_with(|| next.clone()).clone();
+        let id = self.known.entry(identity).or_insert_with(|| next.clone()).clone();
         if id == next {
-            let line = if what == "values" { what.to_owned() } else { format!("{what} {name}") };
             self.nodes.push(Node { id: next, lines: vec![line], kind: NodeKind::Leaf });
         }
         id
