@@ -11,7 +11,6 @@ use crate::error::CliError;
 static BESIDE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Lets go of all files that are not written yet: the program is about to end without any further step.
-#[cfg(unix)]
 pub fn abandon() {
     for beside in BESIDE.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         let _ = std::fs::remove_file(beside);

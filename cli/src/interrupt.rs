@@ -1,9 +1,7 @@
 //! Ctrl-C: a run is cancelled and reported, not torn down.
 
-#[cfg(unix)]
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 
 use leafhold::lower::TaskGraph;
 use leafhold::run::{Canceller, Executor, Run};
@@ -11,25 +9,17 @@ use leafhold::run::{Canceller, Executor, Run};
 /// The run under way.
 static CANCELLER: Mutex<Option<Canceller>> = Mutex::new(None);
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-#[cfg(unix)]
 static LISTENING: Once = Once::new();
 
 /// From now on, Ctrl-C cancels the run that is under way, or that begins next; a second one ends the program at once.
-/// Only on Unix; elsewhere Ctrl-C ends the program at once.
 pub fn listen() {
-    #[cfg(unix)]
-    LISTENING.call_once(|| match signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT]) {
-        Ok(mut signals) => {
-            let waiting = std::thread::Builder::new().name("ctrl-c".to_owned());
-            let waiting = waiting.spawn(move || signals.forever().for_each(|_| interrupt()));
-            // Without the thread, nobody hears.
-            drop(waiting);
+    LISTENING.call_once(|| {
+        if let Err(error) = ctrlc::set_handler(interrupt) {
+            eprintln!("warning: Ctrl-C will end the program at once: {error}");
         }
-        Err(error) => eprintln!("warning: Ctrl-C will end the program at once: {error}"),
     });
 }
 
-#[cfg(unix)]
 fn interrupt() {
     if INTERRUPTED.swap(true, Ordering::SeqCst) {
         crate::file::abandon();
