@@ -2,6 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::divide::divide;
 use super::native::{partition_function, run_partition_function};
+use super::panics::{cut_trace, panic_trace};
 use super::work::UnknownObserver;
 use super::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 use crate::leaf::panic_text;
@@ -19,6 +20,22 @@ pub enum FragmentError {
     /// The worker does not know an observer that the run wants; nothing has run.
     #[error(transparent)]
     Observer(#[from] UnknownObserver),
+}
+
+impl FragmentError {
+    /// The error, and where it was raised on this thread just now, if that is known.
+    pub(super) fn split_trace(self) -> (Self, Option<String>) {
+        // Before anybody else may panic here.
+        let panicked = panic_trace();
+        let (error, trace) = match self {
+            FragmentError::Kernel(error) => {
+                let (error, trace) = error.split_trace();
+                (error.into(), trace)
+            }
+            error => (error, None),
+        };
+        (error, trace.map(cut_trace).or(panicked))
+    }
 }
 
 /// Runs one fragment on this thread: all that a worker needs who got the fragment as bytes and the data

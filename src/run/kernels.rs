@@ -67,6 +67,54 @@ pub enum KernelError {
     /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,
+    /// Another one of these, and where it was raised.
+    #[error("{error}")]
+    Traced {
+        /// The error.
+        error: Box<KernelError>,
+        /// Several lines.
+        trace: String,
+    },
+}
+
+impl KernelError {
+    /// Adds where it was raised, as the engine can tell: a stack, or the operators at work. It comes to the driver as
+    /// [`TaskError::trace`](super::TaskError::trace), on every executor.
+    ///
+    /// ```
+    /// use leafhold::run::KernelError;
+    ///
+    /// let error = KernelError::Compute("division by zero".into()).with_trace("prices.rs, line 3");
+    /// assert_eq!(error.to_string(), "division by zero");
+    /// ```
+    pub fn with_trace(self, trace: impl Into<String>) -> Self {
+        KernelError::Traced { error: Box::new(self), trace: trace.into() }
+    }
+
+    /// The error, and where it was raised, if the engine said so.
+    pub fn split_trace(self) -> (KernelError, Option<String>) {
+        match self {
+            KernelError::Traced { error, trace } => {
+                // Whoever was nearer knows it better.
+                let (error, nearer) = error.split_trace();
+                (error, nearer.or(Some(trace)))
+            }
+            error => (error, None),
+        }
+    }
+
+    /// The kind of error, as reports name it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            KernelError::Compute(_) => "compute",
+            KernelError::Unsupported { .. } => "unsupported",
+            KernelError::Read { .. } => "read",
+            KernelError::Memory { .. } => "memory",
+            KernelError::Spill { .. } => "spill",
+            KernelError::Cancelled => "cancelled",
+            KernelError::Traced { error, .. } => error.kind(),
+        }
+    }
 }
 
 /// What a task may ask while it runs.

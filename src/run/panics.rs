@@ -19,17 +19,21 @@ pub(super) fn keep_panic_traces() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             if AT_WORK.get() {
-                let mut trace = format!("{panic}\n{}", Backtrace::force_capture());
-                if trace.len() > LONGEST {
-                    trace.truncate(trace.floor_char_boundary(LONGEST));
-                    trace.push_str("\n..");
-                }
-                TRACE.set(Some(trace));
+                TRACE.set(Some(cut_trace(format!("{panic}\n{}", Backtrace::force_capture()))));
             }
             before(panic);
         }));
     });
     AT_WORK.set(true);
+}
+
+/// A trace that is not longer than traces should be.
+pub(super) fn cut_trace(mut trace: String) -> String {
+    if trace.len() > LONGEST {
+        trace.truncate(trace.floor_char_boundary(LONGEST));
+        trace.push_str("\n..");
+    }
+    trace
 }
 
 /// The trace of the panic that was just caught on this thread, where traces are kept.

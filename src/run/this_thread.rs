@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::panics::{keep_panic_traces, panic_trace};
+use super::panics::keep_panic_traces;
 use super::store::SpillMeter;
 use super::work::WorkObservers;
 use super::{Attempt, Envelope, Kernels, Measured, Worker, WorkerLost, run_fragment};
@@ -23,9 +23,11 @@ impl Worker for ThisThread {
             started = attempt.clock.now();
             let result = run_fragment(&*self.kernels, attempt.fragment, inputs, &attempt.context);
             ended = attempt.clock.now();
-            // Before anybody else may panic on this thread.
-            trace = result.is_err().then(panic_trace).flatten();
-            result
+            result.map_err(|error| {
+                let (error, raised) = error.split_trace();
+                trace = raised;
+                error
+            })
         };
         let context = || attempt.work_context(self.name.clone(), None);
         let (result, observed) = self.observers.around(attempt.observers, context, work);

@@ -82,14 +82,17 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
         host: Some(NASTY[2].into()),
         started: Some(Duration::ZERO),
         ended: Duration::from_micros(3),
-        why: NASTY[3].to_owned(),
+        error: Arc::new(TaskError::new("panic", NASTY[3]).with_trace("tried in vain")),
         observed: [("cpu".into(), json!({"time_us": 1_500}))].into(),
     });
     report.tasks[bad].observed = [("cpu".into(), json!({"time_us": 12.5})), (NASTY[3].into(), json!(NASTY[1]))].into();
+    (report.peak_bytes, report.spilled_bytes) = (None, 7_000);
     let page = RunPage::new(&report).with_title(NASTY[1]);
     let path = file("failed.html", &page);
     let mut browser = Chromium::open(&path);
     assert_eq!(browser.eval("document.title"), NASTY[1]);
+    let outcome = browser.text("#outcome");
+    assert!(outcome.contains("of work, 7.0 kB to files;") && !outcome.contains("peak"), "{outcome}");
     browser.eval("document.getElementById('gantt').focus()");
     browser.press("e");
     browser.wait_for("document.querySelector('#details .error') !== null");
@@ -98,6 +101,7 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
     assert_eq!(shown, format!("compute: {}", NASTY[1]));
     assert_eq!(browser.eval("document.querySelector('#details pre').textContent"), trace);
     assert!(browser.text("#details").contains("Try 1 on local-7"));
+    assert_eq!(browser.eval("document.querySelectorAll('#details pre')[1].textContent"), "tried in vain");
     // What was observed of the try that counted, then of the one that did not.
     assert_eq!(detail(&mut browser, "cpu.time_us"), "13 us");
     assert_eq!(detail(&mut browser, NASTY[3]), NASTY[1]);

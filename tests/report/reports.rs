@@ -97,7 +97,7 @@ pub fn report(tasks: std::ops::Range<usize>) -> impl Strategy<Value = RunReport>
 }
 
 fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
-    let workers: Vec<Arc<str>> = (0..3).map(|at| format!("worker-{at} </script>").into()).collect();
+    let workers: Vec<Arc<str>> = (0..3).map(|at| format!("worker-{at}\u{1b}[2J </script>").into()).collect();
     let mut free = [Duration::ZERO; 3];
     let mut tasks: Vec<TaskEvent> = Vec::new();
     let mut producers: Vec<Vec<usize>> = Vec::new();
@@ -125,9 +125,9 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
         for number in 1..=if runs { draw.tries } else { 0 } {
             let started = (*at).max(ready);
             *at = started + Duration::from_nanos(draw.runs / 3);
-            let (worker, host, why) = (Some(worker.clone()), host.clone(), draw.error.message.clone());
+            let (worker, host, error) = (Some(worker.clone()), host.clone(), Arc::new(draw.error.clone()));
             let observed = draw.observed.clone();
-            attempts.push(TaskAttempt { number, worker, host, started: Some(started), ended: *at, why, observed });
+            attempts.push(TaskAttempt { number, worker, host, started: Some(started), ended: *at, error, observed });
         }
         let started = (*at).max(ready) + Duration::from_nanos(draw.waits);
         let ended = if runs { started + Duration::from_nanos(draw.runs) } else { ready };
@@ -173,7 +173,7 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
         wall,
         started: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         workers: 3,
-        peak_bytes: 12_345,
+        peak_bytes: Some(12_345),
         node_rows: [(0, 3), (7, 9)].into(),
         c_out: Some(3),
         tasks,

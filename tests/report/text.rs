@@ -54,19 +54,21 @@ fn a_report_is_a_table_with_path_retries_and_errors() {
     tasks[3].spilled_bytes = 5_000;
     tasks[2].attempts.push(TaskAttempt {
         number: 1,
-        worker: Some("worker-1".into()),
+        worker: Some("worker-1\u{1b}[2J".into()),
         host: None,
         started: None,
         ended: Duration::from_millis(20),
-        why: "the worker is gone (signal 9)".into(),
+        error: Arc::new(
+            TaskError::new("worker-lost", "the worker \u{1b}[1mis gone").with_trace("the last words\nof it"),
+        ),
         observed: Default::default(),
     });
     let mut report = RunReport {
         tasks,
         workers: 2,
         wall: Duration::from_millis(60),
-        peak_bytes: 3_000,
-        peak_ports: 2,
+        peak_bytes: Some(3_000),
+        peak_ports: Some(2),
         spilled_bytes: 7_000,
         ..Default::default()
     };
@@ -80,7 +82,9 @@ stage  tasks  states                         time  slowest  skew  queued  transf
 critical path: 7.0 ms of work, 4.0 ms queued
   at   12.0 ms     5.0 ms  stage 0 partition 1: read > filter
   at   22.0 ms     2.0 ms  stage 1 partition 0: hash-join
-try 1 of stage 1 partition 0 on worker-1: the worker is gone (signal 9)
+given-up (worker-lost): try 1 of stage 1 partition 0 on worker-1\\u{1b}[2J: the worker \\u{1b}[1mis gone
+    the last words
+    of it
 failed (ZeroDivisionError): stage 1 partition 0 on local-0: division by zero
   at row 3
     line 1

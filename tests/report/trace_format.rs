@@ -139,7 +139,8 @@ pub fn check_report(report: &RunReport) {
         if slice["cat"] == "given-up" {
             let attempt = event.attempts.iter().find(|attempt| attempt.number == number).unwrap();
             assert_eq!(observed(slice), attempt.observed);
-            assert_eq!(slice["why"], attempt.why);
+            assert_eq!(slice["error"], attempt.error.to_string());
+            assert_eq!(slice["trace"].as_str(), attempt.error.trace.as_deref());
             continue;
         }
         assert_eq!(number, event.attempt);

@@ -159,7 +159,7 @@ fn a_dead_worker_is_an_attempt_that_did_not_count() {
     assert_eq!((event.attempt, event.rows, event.worker.as_deref()), (2, 3, Some("tcp://h:81")));
     let [attempt] = &event.attempts[..] else { panic!("one attempt") };
     assert_eq!((attempt.number, attempt.started, attempt.ended), (1, Some(at(1)), at(4)));
-    assert!(attempt.why.contains("tcp://h:80 is gone: it was removed"), "{}", attempt.why);
+    assert!(attempt.error.message.contains("tcp://h:80 is gone: it was removed"), "{}", attempt.error);
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn a_limit_is_sent_with_the_sources_that_have_enough_and_the_rest_never_is() {
     assert_eq!((report.count(TaskState::Ok), report.count(TaskState::Skipped)), (4, 37));
     // What began says so.
     let [tried] = &report.tasks[3].attempts[..] else { panic!("{:?}", report.tasks[3]) };
-    assert_eq!((tried.number, tried.started, &*tried.why), (1, Some(at(1)), "the result is there"));
+    assert_eq!((tried.number, tried.started, &*tried.error.message), (1, Some(at(1)), "the result is there"));
 }
 
 #[test]

@@ -57,19 +57,21 @@ fn law_t2_threads_a_node_that_sleeps_two_seconds_is_recorded_with_that() {
 
 #[test]
 fn law_t3_threads_a_run_that_fails_returns_its_report() {
-    let mut scene = Scene::shuffle(&partitions_with([PANICS, 3]));
-    let error = scene.run(1, ExecutorOptions::default()).unwrap_err();
-    let failed: Vec<_> = error.report.tasks.iter().filter(|event| event.state == TaskState::Failed).collect();
-    let [failed] = failed.as_slice() else { panic!("{:?}", states(&error.report)) };
-    assert_eq!(failed.partition, 2);
-    let told = failed.error.as_ref().unwrap();
-    assert_eq!(told.kind, "panic");
-    assert!(told.trace.as_ref().unwrap().contains("behaviour.rs"), "{told:?}");
-    assert!(error.cause.to_string().ends_with(&told.message), "{told:?}");
-    // Everything that reads it, and nothing else, which the scene looks at.
-    assert!(error.report.count(TaskState::UpstreamFailed) >= 3, "{:?}", states(&error.report));
-    assert!(error.report.tasks.iter().all(|event| event.state != TaskState::Ok || event.rows > 0));
-    scene.assert_clean(&error.report);
+    for (row, kind) in [([PANICS, 3], "panic"), ([FAILS, 3], "compute")] {
+        let mut scene = Scene::shuffle(&partitions_with(row));
+        let error = scene.run(1, ExecutorOptions::default()).unwrap_err();
+        let failed: Vec<_> = error.report.tasks.iter().filter(|event| event.state == TaskState::Failed).collect();
+        let [failed] = failed.as_slice() else { panic!("{:?}", states(&error.report)) };
+        assert_eq!(failed.partition, 2);
+        let told = failed.error.as_ref().unwrap();
+        assert_eq!(told.kind, kind);
+        assert!(told.trace.as_ref().unwrap().contains("behaviour.rs"), "{told:?}");
+        assert!(error.cause.to_string().ends_with(&told.message), "{told:?}");
+        // Everything that reads it, and nothing else, which the scene looks at.
+        assert!(error.report.count(TaskState::UpstreamFailed) >= 3, "{:?}", states(&error.report));
+        assert!(error.report.tasks.iter().all(|event| event.state != TaskState::Ok || event.rows > 0));
+        scene.assert_clean(&error.report);
+    }
 }
 
 #[test]

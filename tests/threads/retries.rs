@@ -62,7 +62,7 @@ fn failures_are_tried_again_when_that_is_asked_for() {
                     assert_eq!((event.attempt, event.attempts.len()), (3, 2));
                     for (before, number) in event.attempts.iter().zip(1..) {
                         assert_eq!(before.number, number);
-                        assert!(before.why.ends_with(&format!("no luck, time {number}")), "{before:?}");
+                        assert!(before.error.message.ends_with(&format!("no luck, time {number}")), "{before:?}");
                         assert!(before.started.unwrap() <= before.ended && before.ended <= event.started.unwrap());
                     }
                 }
@@ -159,7 +159,7 @@ fn a_worker_that_goes_away_loses_its_attempt_and_another_one_follows() {
                 assert_eq!(rows(&outcome).len(), 24);
                 for event in outcome.report.tasks.iter().filter(|event| event.partition == 1) {
                     assert_eq!((event.attempt, event.attempts.len() as u32), (times + 1, times));
-                    assert!(event.attempts[0].why.contains("it went home"), "{event:?}");
+                    assert!(event.attempts[0].error.message.contains("it went home"), "{event:?}");
                     assert_eq!(event.attempts[0].started, None, "nobody heard that it had started");
                 }
                 let event = &outcome.report.tasks[0];

@@ -138,6 +138,7 @@ fn an_error_of_a_kernel_is_an_answer() {
     let envelope = task.run(&mut *worker, &[vec![FAILS, 7]]).unwrap();
     let expected = FragmentError::Kernel(KernelError::Compute("the kernel fails at 7".into()));
     assert_eq!(envelope.result.unwrap_err(), expected);
+    assert!(envelope.trace.unwrap().contains("behaviour.rs"));
     assert_eq!(rows(task.run(&mut *worker, &numbers(0..2))), swapped(0..2), "the worker goes on");
     assert_eq!(census.started().len(), 1);
 }
@@ -153,7 +154,7 @@ fn a_panic_of_a_kernel_is_an_answer_with_a_trace() {
     let trace = envelope.trace.unwrap();
     assert!(trace.contains("behaviour.rs") && trace.contains("the kernel panics at 7"), "{trace}");
     let envelope = task.run(&mut *worker, &[vec![FAILS, 7]]).unwrap();
-    assert_eq!(envelope.trace, None, "a trace is told once");
+    assert!(!envelope.trace.unwrap().contains("the kernel panics"), "a trace is told once");
     assert_eq!(census.started().len(), 1);
 }
 

@@ -1,5 +1,6 @@
 //! Kernels that do as the rows say.
 
+use std::backtrace::Backtrace;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,10 @@ impl Kernels for Behaving {
             let Some(how_much) = row.get(1).copied() else { continue };
             match row[0] {
                 PANICS => panic!("the kernel panics at {how_much}"),
-                FAILS => return Err(KernelError::Compute(format!("the kernel fails at {how_much}"))),
+                FAILS => {
+                    let error = KernelError::Compute(format!("the kernel fails at {how_much}"));
+                    return Err(error.with_trace(Backtrace::force_capture().to_string()));
+                }
                 SLEEPS => std::thread::sleep(Duration::from_millis(how_much as u64)),
                 WAITS => {
                     let until = Instant::now() + Duration::from_secs(60);

@@ -70,20 +70,25 @@ fn law_t2_worker_processes_a_node_that_sleeps_two_seconds_is_recorded_with_that(
 
 #[test]
 fn law_t3_worker_processes_a_run_that_fails_returns_its_report() {
-    let mut partitions = partitions();
-    partitions[5].push(vec![PANICS, 3]);
-    let mut scene = Scene::shuffle(&partitions);
-    let error = scene.run(ProcessExecutor::new(scene.census.workers("honest", 1))).unwrap_err();
-    let failed = error.report.tasks.iter().find(|event| event.state == TaskState::Failed).unwrap();
-    assert_eq!(failed.partition, 5);
-    let told = failed.error.as_ref().unwrap();
-    assert!(told.trace.as_ref().unwrap().contains("behaviour.rs"), "the remote trace: {told:?}");
-    // What ran before is told with its times and rows, what would have come after with its reason.
-    let states = states(&error.report);
-    assert!(states.contains(&(TaskState::Ok, 5)) && states.iter().any(|state| state.0 == TaskState::UpstreamFailed));
-    let ok = error.report.tasks.iter().find(|event| event.state == TaskState::Ok).unwrap();
-    assert!(ok.rows == 4 && ok.started.is_some() && ok.bytes_in > 0 && ok.bytes_out > 0);
-    scene.assert_clean(&error.report);
+    for (row, kind) in [([PANICS, 3], "panic"), ([FAILS, 3], "compute")] {
+        let mut partitions = partitions();
+        partitions[5].push(row.to_vec());
+        let mut scene = Scene::shuffle(&partitions);
+        let error = scene.run(ProcessExecutor::new(scene.census.workers("honest", 1))).unwrap_err();
+        let failed = error.report.tasks.iter().find(|event| event.state == TaskState::Failed).unwrap();
+        assert_eq!(failed.partition, 5);
+        let told = failed.error.as_ref().unwrap();
+        assert_eq!(told.kind, kind);
+        assert!(told.trace.as_ref().unwrap().contains("behaviour.rs"), "the remote trace: {told:?}");
+        // What ran before is told with its times and rows, what would have come after with its reason.
+        let states = states(&error.report);
+        assert!(
+            states.contains(&(TaskState::Ok, 5)) && states.iter().any(|state| state.0 == TaskState::UpstreamFailed)
+        );
+        let ok = error.report.tasks.iter().find(|event| event.state == TaskState::Ok).unwrap();
+        assert!(ok.rows == 4 && ok.started.is_some() && ok.bytes_in > 0 && ok.bytes_out > 0);
+        scene.assert_clean(&error.report);
+    }
 }
 
 #[test]

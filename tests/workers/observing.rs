@@ -49,8 +49,9 @@ fn law_t4_worker_processes_work_observers_see_every_attempt_in_its_process() {
             let outcome = |observed| testimony(observed).unwrap().1["outcome"].as_str().unwrap().to_owned();
             assert!(outcome(&failed.observed).ends_with(&failed.error.as_ref().unwrap().message));
             assert_eq!(outcome(&failed.attempts[0].observed), outcome(&failed.observed), "of the first try as well");
-            let traced = failed.error.as_ref().unwrap().trace.is_some();
-            assert_eq!(traced, row[0] == PANICS);
+            for error in [failed.error.as_ref().unwrap(), &failed.attempts[0].error] {
+                assert!(error.trace.as_ref().unwrap().contains("behaviour.rs"), "{error:?}");
+            }
         }
         scene.assert_clean(report);
     }

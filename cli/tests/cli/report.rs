@@ -73,7 +73,10 @@ fn a_run_that_fails_has_its_report_in_every_form() {
     let report = RunReport::from_json_lines(&place.read("r.jsonl")).unwrap();
     assert_eq!(report.count(TaskState::Failed), 1);
     let failed = report.tasks.iter().find(|event| event.state == TaskState::Failed).unwrap();
-    assert_eq!(failed.error.as_ref().unwrap().kind, "compute");
+    let error = failed.error.as_ref().unwrap();
+    assert_eq!(error.kind, "compute");
+    let trace = error.trace.as_ref().unwrap();
+    assert!(trace.contains("Divide by zero") && trace.contains("%0 = scan"), "{trace}");
     assert!(place.read("p.html").contains("ivide by zero"));
 }
 

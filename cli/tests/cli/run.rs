@@ -179,8 +179,9 @@ fn errors_of_tasks_cross_processes() {
         leafhold(&[&["run", "-c", query, "--table", &table, "--output", "csv"], how].concat())
     };
     let (threads, processes) = (run(&["--threads", "1"]), run(&["--isolate", "1"]));
-    processes.fails(1, &["Divide by zero", "1 failed"]);
-    threads.fails(1, &["Divide by zero", "1 failed"]);
+    let remote_trace = "\n    %0 = scan";
+    processes.fails(1, &["Divide by zero", "1 failed", remote_trace]);
+    threads.fails(1, &["Divide by zero", "1 failed", remote_trace]);
 }
 
 #[test]

@@ -227,6 +227,14 @@ fn errors_and_cancellation_are_told() {
     let run = |context: &TaskContext| DataFusionKernels.run(&fragment, vec![table(2, &left())], context).unwrap_err();
     let error = run(&TaskContext::default());
     assert!(error.to_string().to_lowercase().contains("divide by zero"), "{error}");
+    // Where it was raised: the operators at work, as the text of the task graph has them.
+    let (error, trace) = error.split_trace();
+    assert!(matches!(error, KernelError::Compute(_)), "{error:?}");
+    let lines: Vec<String> = trace.unwrap().lines().map(str::to_owned).collect();
+    let [said, .., read, project] = &lines[..] else { panic!("{lines:?}") };
+    assert!(said.contains("Arrow error: Divide by zero"), "{said}");
+    assert_eq!(read, &format!("%0 = input slot 0; {} rows so far", left().len()));
+    assert_eq!(project, "%1 = project %0: (c1 / 0); 0 rows so far");
     let cancelled = TaskContext::default();
     cancelled.cancelled.set();
     assert_eq!(run(&cancelled), KernelError::Cancelled);

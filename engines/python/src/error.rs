@@ -126,12 +126,27 @@ pub fn future_error(py: Python<'_>, error: &FutureError) -> PyErr {
     finish(future(py, error, error))
 }
 
-/// Why a fragment gave no rows.
-pub fn fragment(py: Python<'_>, label: &str, error: &FragmentError) -> PyErr {
+/// Why a fragment gave no rows. Where an error was raised is a note of the exception, so that its traceback has it: from
+/// Python 3.11 on, as there are none before.
+pub fn fragment(py: Python<'_>, label: &str, error: FragmentError) -> PyErr {
+    let (error, trace) = match error {
+        FragmentError::Kernel(error) => {
+            let (error, trace) = error.split_trace();
+            (FragmentError::Kernel(error), trace)
+        }
+        error => (error, None),
+    };
     if let FragmentError::Kernel(KernelError::Cancelled) = error {
         return Raise::new(py, "RunCancelledError", format!("{label}: it was told to stop")).into_error();
     }
-    Raise::new(py, "ComputeError", format!("{label}: {error}")).into_error()
+    let raised = Raise::new(py, "ComputeError", format!("{label}: {error}")).into_error();
+    if let Some(trace) = trace
+        && let Ok(add_note) = raised.value(py).getattr("add_note")
+        && let Err(error) = add_note.call1((trace,))
+    {
+        return error;
+    }
+    raised
 }
 
 /// Why something cannot be written, or read back.

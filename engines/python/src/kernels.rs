@@ -72,7 +72,7 @@ pub fn run_fragment<'py>(
     let started = started_ns.map_or(SystemTime::UNIX_EPOCH, |ns| SystemTime::UNIX_EPOCH + Duration::from_nanos(ns));
     let context = TaskContext { partition, started, cancelled: stop.get().0.clone(), ..TaskContext::default() };
     let output = py.detach(|| run::run_fragment(&DataFusionKernels, &fragment, slots, &context));
-    let output = output.map_err(|error| error::fragment(py, &fragment.label, &error))?;
+    let output = output.map_err(|error| error::fragment(py, &fragment.label, error))?;
     let table = |batches: &Vec<RecordBatch>| match batches.first() {
         Some(first) => arrow::table(py, &first.schema(), batches),
         None => Err(error::panicked("a port without a batch")),

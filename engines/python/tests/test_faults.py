@@ -109,7 +109,8 @@ def test_retries_are_attempts_that_did_not_count(client: Any, tmp_path: Path) ->
     report = watch.check(run)
     [tried] = [event for event in report if event.get("attempts")]
     assert (tried["state"], tried["attempt"]) == ("ok", 3)
-    assert all("now and then" in attempt["why"] for attempt in tried["attempts"])
+    for attempt in tried["attempts"]:
+        assert "now and then" in attempt["error"]["message"] and "Traceback" in attempt["error"]["trace"], attempt
 
 
 def test_retries_that_are_used_up(client: Any, tmp_path: Path) -> None:
@@ -138,7 +139,8 @@ def test_law_t1_a_worker_killed_in_the_middle_of_a_shuffle(tmp_path: Path) -> No
         [tried] = [event for event in report if event.get("attempts")]
         assert (tried["state"], tried["attempt"]) == ("ok", 2)
         [lost] = tried["attempts"]
-        assert "is gone" in lost["why"] and lost["worker"] != tried["worker"] and lost["started_us"] is not None
+        assert lost["error"]["kind"] == "worker-lost" and "is gone" in lost["error"]["message"]
+        assert lost["worker"] != tried["worker"] and lost["started_us"] is not None
         del run
 
 

@@ -70,12 +70,15 @@ fn a_run_that_fails_says_so_in_its_spans() {
         host: None,
         started: None,
         ended: Duration::from_micros(7),
-        why: "the worker is gone".into(),
+        error: TaskError::new("worker-lost", "the worker is gone").into(),
         observed: [("cpu".into(), json!({"time_us": 3}))].into(),
     });
     report.tasks[failed].observed = [("cpu".into(), json!({"time_us": 12.5})), ("ports".into(), json!([1, 2]))].into();
+    (report.peak_bytes, report.spilled_bytes) = (None, 7);
     let (run, tasks) = spans(&report);
     assert_eq!(run.status, Status::error("compute: division by zero"));
+    assert_eq!(attribute(&run, "leafhold.spilled_bytes"), Some(Value::I64(7)));
+    assert_eq!(attribute(&run, "leafhold.peak_bytes"), None);
     let span = &tasks[&failed];
     assert_eq!(span.status, Status::error("compute: division by zero"));
     let events: Vec<_> = span.events.iter().map(|event| &*event.name).collect();
@@ -84,6 +87,10 @@ fn a_run_that_fails_says_so_in_its_spans() {
     assert_eq!(attribute(span, "leafhold.observed.ports"), text("[1,2]"));
     let given_up = &span.events[0].attributes;
     assert!(given_up.contains(&KeyValue::new("leafhold.observed.cpu.time_us", 3)), "{given_up:?}");
+    let words = [("exception.type", "worker-lost"), ("exception.message", "the worker is gone")];
+    for (key, value) in words {
+        assert!(given_up.contains(&KeyValue::new(key, value)), "{given_up:?}");
+    }
     assert_eq!(span.events[0].timestamp, report.started + Duration::from_micros(7));
     let said: Vec<_> =
         span.events[1].attributes.iter().map(|said| (said.key.as_str(), said.value.to_string())).collect();

@@ -209,12 +209,13 @@ impl Ledger {
                 Effect::Again { task, attempt } => {
                     let entry = &mut self.entries[task];
                     let known = entry.current.take().unwrap_or_default();
-                    let pending = entry.pending.take().map(|pending| pending.why());
-                    let (ended, why) = pending.unwrap_or((now, "another execution took its place".to_owned()));
+                    let replaced = || (now, TaskError::new("replaced", "another execution took its place"));
+                    let (ended, error) = entry.pending.take().map_or_else(replaced, Pending::into_error);
+                    let error = Arc::new(error);
                     self.pending.remove(&task);
                     let Execution { id, worker, host, started, observed } = known;
                     entry.earlier.push(id);
-                    entry.attempts.push(TaskAttempt { number: attempt, worker, host, started, ended, why, observed });
+                    entry.attempts.push(TaskAttempt { number: attempt, worker, host, started, ended, error, observed });
                 }
                 Effect::Ended { task, state, attempt, .. } => {
                     let unsaid = || Closing { ended: now, ..Closing::default() };

@@ -69,11 +69,13 @@ pub(super) enum Pending {
 
 impl Pending {
     /// When it was over, and why it does not count.
-    pub(super) fn why(&self) -> (Duration, String) {
+    pub(super) fn into_error(self) -> (Duration, TaskError) {
         match self {
-            Pending::Lost { error, ended } => (*ended, error.message.clone()),
-            Pending::Failed { error, end } => (end.ended, error.to_string()),
-            Pending::Stopped { ended } => (*ended, "it was told to stop, and is wanted again".to_owned()),
+            Pending::Lost { error, ended } => (ended, error),
+            Pending::Failed { error, end } => (end.ended, error),
+            Pending::Stopped { ended } => {
+                (ended, TaskError::new("stopped", "it was told to stop, and is wanted again"))
+            }
         }
     }
 }

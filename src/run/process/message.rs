@@ -212,6 +212,8 @@ impl ErrorMessage {
             }
             FragmentError::Kernel(KernelError::Spill { reason }) => ErrorMessage::Spill { reason },
             FragmentError::Kernel(KernelError::Cancelled) => return None,
+            // The trace goes beside it.
+            FragmentError::Kernel(KernelError::Traced { error, .. }) => return ErrorMessage::of((*error).into()),
             FragmentError::Panic(message) => ErrorMessage::Panic { message },
             // The driver's word, and not a worker's.
             FragmentError::Observer(unknown) => ErrorMessage::Compute { message: unknown.to_string() },

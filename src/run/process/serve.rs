@@ -21,7 +21,6 @@ use super::outbox::Outbox;
 use crate::expr::wire::ReadContext;
 use crate::leaf::{ArrowStream, IpcError};
 use crate::lower::Fragment;
-use crate::run::panics::panic_trace;
 use crate::run::store::SpillMeter;
 use crate::run::work::{Observed, WorkObservers};
 use crate::run::{
@@ -196,9 +195,11 @@ impl<W: Write> Worker<'_, W> {
             ran.started = self.clock.elapsed();
             let output = run_fragment(self.kernels, &fragment, inputs, context);
             ran.ended = Some(self.clock.elapsed());
-            // Before anybody else may panic on this thread.
-            ran.trace = output.is_err().then(panic_trace).flatten();
-            output
+            output.map_err(|error| {
+                let (error, trace) = error.split_trace();
+                ran.trace = trace;
+                error
+            })
         };
         let output = match &task.observe {
             None => work(),
@@ -263,7 +264,7 @@ struct Written {
 struct Ran {
     started: Duration,
     ended: Option<Duration>,
-    /// Where it panicked.
+    /// Where its error was raised.
     trace: Option<String>,
     /// What observers say of it.
     observed: Observed,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::times;
+use super::{TaskError, times};
 use crate::run::work::Observed;
 
 /// A try of a task that did not count: another one followed it.
@@ -22,8 +22,9 @@ pub struct TaskAttempt {
     /// When it ended, or was given up.
     #[serde(rename = "ended_us", with = "times")]
     pub ended: Duration,
-    /// Why it did not count: `the worker is gone (signal 9)`.
-    pub why: String,
+    /// Why it did not count: what it raised, with its trace; that its worker is gone (`worker-lost`); or that it was stopped
+    /// (`stopped`) or followed by another one (`replaced`) with nothing wrong.
+    pub error: Arc<TaskError>,
     /// What [work-side observers](crate::run::work) say of it; nothing, if its worker died.
     #[serde(default, skip_serializing_if = "Observed::is_empty")]
     pub observed: Observed,

@@ -18,6 +18,7 @@ mod chrome;
 mod critical_path;
 mod error;
 mod event;
+mod failures;
 mod flows;
 mod json_lines;
 mod lanes;

@@ -27,10 +27,12 @@ pub struct RunReport {
     pub wall: Duration,
     /// How many workers there were.
     pub workers: usize,
-    /// The most ports of tasks that were kept for readers at one time.
-    pub peak_ports: usize,
-    /// The most bytes that they held at one time.
-    pub peak_bytes: u64,
+    /// The most ports of tasks that were kept for readers at one time; `None` where a cluster keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_ports: Option<usize>,
+    /// The most bytes that they held at one time; `None` where a cluster keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_bytes: Option<u64>,
     /// Bytes that found no room in memory, and went to files: rows between tasks, and what the operators of tasks wrote, in
     /// tries that did not count, too.
     #[serde(default, skip_serializing_if = "is_nothing")]
@@ -57,8 +59,8 @@ impl Default for RunReport {
             started: UNIX_EPOCH,
             wall: Duration::ZERO,
             workers: 0,
-            peak_ports: 0,
-            peak_bytes: 0,
+            peak_ports: None,
+            peak_bytes: None,
             spilled_bytes: 0,
             node_rows: BTreeMap::new(),
             c_out: None,

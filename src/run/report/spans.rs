@@ -6,7 +6,7 @@ use opentelemetry::{Context, KeyValue};
 use serde_json::Value;
 
 use super::observed::fields;
-use super::{RunReport, TaskEvent, TaskState};
+use super::{RunReport, TaskError, TaskEvent, TaskState};
 use crate::run::work::Observed;
 
 impl RunReport {
@@ -14,7 +14,8 @@ impl RunReport {
     /// span per planned task, with links to the tasks that it read as far as [`flows`](RunReport::flows) has them.
     ///
     /// Times are those of the run, not of this call; a task that never ran has a span of no length where that was known.
-    /// What work-side observers said stands in attributes such as `leafhold.observed.cpu.time_us`. Earlier tries are events, and an error is an `exception` event with type, message and remote trace. Spans are
+    /// What work-side observers said stands in attributes such as `leafhold.observed.cpu.time_us`. Earlier tries are events (`attempt given up`) and so is an error (`exception`), both with
+    /// its type, message and remote trace. Spans are
     /// named by what a task does; which one it is stands in its attributes. Needs the API crate alone: which exporter
     /// gets the spans is the tracer's matter. `examples/otel` is a program that does this.
     pub fn record_spans<T>(&self, tracer: &T, parent: &Context)
@@ -24,11 +25,7 @@ impl RunReport {
     {
         let mut run = SpanBuilder::from_name("leafhold.run")
             .with_start_time(self.started)
-            .with_attributes([
-                count("leafhold.tasks", self.tasks.len()),
-                count("leafhold.workers", self.workers),
-                amount("leafhold.peak_bytes", self.peak_bytes),
-            ])
+            .with_attributes(self.attributes())
             .start_with_context(tracer, parent);
         if let Some(cause) = self.tasks.iter().find_map(|event| event.error.as_ref()) {
             run.set_status(Status::error(cause.to_string()));
@@ -62,6 +59,13 @@ impl RunReport {
         below.span().end_with_timestamp(self.moment(self.wall));
     }
 
+    fn attributes(&self) -> Vec<KeyValue> {
+        let mut attributes = vec![count("leafhold.tasks", self.tasks.len()), count("leafhold.workers", self.workers)];
+        attributes.extend(self.peak_bytes.map(|bytes| amount("leafhold.peak_bytes", bytes)));
+        attributes.extend((self.spilled_bytes > 0).then(|| amount("leafhold.spilled_bytes", self.spilled_bytes)));
+        attributes
+    }
+
     fn moment(&self, since: Duration) -> SystemTime {
         // Only a report that somebody made up goes beyond the calendar.
         self.started.checked_add(since).unwrap_or(self.started)
@@ -69,18 +73,15 @@ impl RunReport {
 
     fn events(&self, event: &TaskEvent) -> Vec<Event> {
         let tries = event.attempts.iter().map(|attempt| {
-            let mut attributes =
-                vec![count("leafhold.attempt", attempt.number as usize), word("leafhold.why", &attempt.why)];
+            let mut attributes = exception(&attempt.error);
+            attributes.push(count("leafhold.attempt", attempt.number as usize));
             attributes.extend(attempt.worker.as_deref().map(|worker| word("leafhold.worker", worker)));
             attributes.extend(attempt.host.as_deref().map(|host| word("host.name", host)));
             attributes.extend(observations(&attempt.observed));
             Event::new("attempt given up", self.moment(attempt.ended), attributes, 0)
         });
-        let error = event.error.as_ref().map(|error| {
-            let mut attributes = vec![word("exception.type", &error.kind), word("exception.message", &error.message)];
-            attributes.extend(error.trace.as_deref().map(|trace| word("exception.stacktrace", trace)));
-            Event::new("exception", self.moment(event.ended), attributes, 0)
-        });
+        let error =
+            event.error.as_ref().map(|error| Event::new("exception", self.moment(event.ended), exception(error), 0));
         tries.chain(error).collect()
     }
 }
@@ -93,6 +94,12 @@ fn status(event: &TaskEvent) -> Option<Status> {
         (None, TaskState::Cancelled | TaskState::UpstreamFailed) => None,
         (None, state) => Some(Status::error(state.name())),
     }
+}
+
+fn exception(error: &TaskError) -> Vec<KeyValue> {
+    let mut attributes = vec![word("exception.type", &error.kind), word("exception.message", &error.message)];
+    attributes.extend(error.trace.as_deref().map(|trace| word("exception.stacktrace", trace)));
+    attributes
 }
 
 fn attributes(event: &TaskEvent) -> Vec<KeyValue> {

@@ -1,36 +1,36 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use indexmap::IndexMap;
-
 use super::observed::amount;
 use super::table::{Column, plain, table};
 use super::units::{bytes, time};
-use super::{RunReport, Summary, TaskError, TaskEvent};
+use super::{RunReport, Summary, TaskEvent};
 
 /// How many lines a list may have before its middle is left out.
 const LIST: usize = 20;
 
 impl RunReport {
-    /// The report for people: totals, a table by stage, what work-side observers said, the critical path, warnings, tries that did not count, and
-    /// every distinct error with its remote trace. Long lists are cut, and say so. Linear in the tasks.
+    /// The report for people: totals, a table by stage, what work-side observers said, the critical path, warnings, and
+    /// what went wrong: every distinct error with its remote trace, those of tries that did not count, too. Long lists are cut, and say so. Linear in the tasks.
     ///
     /// *Queued* is the time that tasks waited for a worker with everything there, *skew* how much longer the slowest
     /// task of a stage ran than the mean one. Columns that say nothing in this run are left out.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         let total = Summary::of(&self.tasks);
-        let _ = writeln!(
+        let _ = write!(
             text,
-            "{} tasks ({}) in {} on {} workers; {} of work, peak {} in {} ports",
+            "{} tasks ({}) in {} on {} workers; {} of work",
             total.tasks,
             total.states_text(),
             time(self.wall),
             self.workers,
             time(total.work),
-            bytes(self.peak_bytes),
-            self.peak_ports,
         );
+        if let (Some(peak), Some(ports)) = (self.peak_bytes, self.peak_ports) {
+            let _ = write!(text, ", peak {} in {ports} ports", bytes(peak));
+        }
+        text.push('\n');
         if self.spilled_bytes > 0 {
             let _ = writeln!(text, "{} went to files: the memory limit", bytes(self.spilled_bytes));
         }
@@ -40,8 +40,7 @@ impl RunReport {
         for warning in &self.warnings {
             let _ = writeln!(text, "warning: {}", plain(&warning.to_string()));
         }
-        self.write_retries(&mut text);
-        self.write_errors(&mut text);
+        write_list(&mut text, self.failures().into_iter());
         text
     }
 
@@ -132,46 +131,6 @@ impl RunReport {
         });
         write_list(text, lines);
     }
-
-    fn write_retries(&self, text: &mut String) {
-        let lines = self.tasks.iter().flat_map(|event| {
-            event.attempts.iter().map(move |attempt| {
-                let worker = attempt.worker.as_deref().unwrap_or("no worker");
-                let (number, why) = (attempt.number, plain(&attempt.why));
-                format!("try {number} of stage {} partition {} on {worker}: {why}\n", event.stage, event.partition)
-            })
-        });
-        let lines: Vec<_> = lines.collect();
-        write_list(text, lines.into_iter());
-    }
-
-    fn write_errors(&self, text: &mut String) {
-        // Tasks that fail for one reason stand together, under the first of them.
-        let mut errors: IndexMap<(&str, &TaskError), (&TaskEvent, usize)> = IndexMap::new();
-        for event in &self.tasks {
-            if let Some(error) = &event.error {
-                errors.entry((event.state.name(), error)).or_insert((event, 0)).1 += 1;
-            }
-        }
-        let blocks = errors.iter().map(|((state, error), (first, tasks))| {
-            let mut block =
-                format!("{state} ({}): stage {} partition {}", plain(&error.kind), first.stage, first.partition);
-            if let Some(worker) = &first.worker {
-                let _ = write!(block, " on {}", plain(worker));
-            }
-            if *tasks > 1 {
-                let _ = write!(block, " and {} more", tasks - 1);
-            }
-            let _ = write!(block, ": {}", indented(&error.message, "  "));
-            block.push('\n');
-            if let Some(trace) = &error.trace {
-                let _ = writeln!(block, "    {}", indented(trace, "    "));
-            }
-            block
-        });
-        let blocks: Vec<_> = blocks.collect();
-        write_list(text, blocks.into_iter());
-    }
 }
 
 /// Writes the first and the last of many.
@@ -195,9 +154,4 @@ fn cut(text: &str) -> String {
         Some((end, _)) => format!("{}..", &text[..end]),
         None => text.to_owned(),
     }
-}
-
-/// Lines after the first are set in; what a terminal would obey is shown instead.
-fn indented(text: &str, by: &str) -> String {
-    text.trim_end().lines().map(plain).collect::<Vec<_>>().join(&format!("\n{by}"))
 }

@@ -22,8 +22,8 @@ impl Schedule {
         report.started = started;
         report.wall = now;
         report.workers = workers;
-        report.peak_ports = self.store.peak_ports;
-        report.peak_bytes = self.store.peak_bytes;
+        report.peak_ports = Some(self.store.peak_ports);
+        report.peak_bytes = Some(self.store.peak_bytes);
         report.spilled_bytes = self.store.spilled_bytes;
         (report.node_rows, report.c_out) = std::mem::take(&mut self.node_rows).finish();
         self.link(&mut report);

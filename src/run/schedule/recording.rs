@@ -100,7 +100,7 @@ impl Schedule {
             host: ran.host.clone(),
             started: ran.started,
             ended: ran.ended,
-            why: ran.error.as_ref().map_or_else(String::new, |error| error.message.clone()),
+            error: ran.error.clone().unwrap_or_else(|| Arc::new(TaskError::new("stopped", "nobody said why"))),
             observed: std::mem::take(&mut ran.observed),
         });
     }

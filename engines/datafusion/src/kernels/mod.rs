@@ -19,6 +19,7 @@ pub(crate) mod shared;
 mod shared_sides;
 pub(crate) mod source;
 mod spill;
+mod trace;
 mod unnest;
 pub(crate) mod watch;
 mod window;
@@ -30,6 +31,7 @@ use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 
 use self::fragment::Operators;
 use self::spill::SpillFault;
+use self::trace::trace;
 use crate::files::FileError;
 
 /// Runs fragments on DataFusion's operators, each on the thread that calls.
@@ -52,16 +54,23 @@ impl Kernels for DataFusionKernels {
         if context.is_cancelled() {
             return Err(KernelError::Cancelled);
         }
-        compute(fragment, inputs, context).map_err(|error| match context.is_cancelled() {
+        let told = |error: &DataFusionError, rows: &[Option<u64>]| match context.is_cancelled() {
             true => KernelError::Cancelled,
-            false => kernel_error(error, fragment),
-        })
+            false => kernel_error(error, fragment).with_trace(trace(error, fragment, rows)),
+        };
+        let setting = watch::Setting::of(context);
+        let operators = Operators::new(fragment, inputs, context, &setting).map_err(|error| told(&error, &[]))?;
+        compute(fragment, &operators, context, &setting).map_err(|error| told(&error, &operators.rows()))
     }
 }
 
-fn compute(fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext) -> Result<TaskOutput, DataFusionError> {
-    let setting = watch::Setting::of(context);
-    let operators = Operators::new(fragment, inputs, context, &setting)?;
+/// Runs operators to their end.
+fn compute(
+    fragment: &Fragment,
+    operators: &Operators,
+    context: &TaskContext,
+    setting: &watch::Setting,
+) -> Result<TaskOutput, DataFusionError> {
     let root = operators.root()?;
     let promised = fragment.nodes.last().map_or_else(|| root.schema(), |node| node.schema.clone());
     let schema = output::outgoing(&promised, &root.schema());
@@ -83,8 +92,8 @@ fn compute(fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext) ->
     Ok(TaskOutput { ports, node_rows })
 }
 
-fn kernel_error(error: DataFusionError, fragment: &Fragment) -> KernelError {
-    if let Some(fault) = SpillFault::behind(&error) {
+fn kernel_error(error: &DataFusionError, fragment: &Fragment) -> KernelError {
+    if let Some(fault) = SpillFault::behind(error) {
         return KernelError::Spill { reason: fault.to_string() };
     }
     match error.find_root() {

@@ -10,7 +10,7 @@ use crate::operators::{assert_nothing_left, context, failing, fragments, run};
 /// The error of a task that had no place for its files, which names a way out.
 #[track_caller]
 fn spill(result: Result<leafhold::run::TaskOutput, KernelError>) -> String {
-    let error = result.unwrap_err();
+    let (error, _) = result.unwrap_err().split_trace();
     let KernelError::Spill { reason } = &error else { panic!("{error}") };
     let words = format!(
         "what is beyond the memory limit cannot be kept in temporary files: {reason}; raise the limit, or choose a spill folder \
@@ -64,7 +64,8 @@ fn a_task_that_fails_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::within(folder.path());
     let context = context(&disk);
-    let error = run(&failing(), &context).unwrap_err();
+    let (error, trace) = run(&failing(), &context).unwrap_err().split_trace();
+    assert!(trace.is_some_and(|trace| trace.contains("rows so far")));
     assert!(matches!(&error, KernelError::Compute(words) if words.contains("ivide by zero")), "{error}");
     assert!(disk.written() > 0, "it failed with rows in files");
     assert_nothing_left(&context, &disk, folder.path());

@@ -7,7 +7,7 @@ use super::counters::Count;
 use super::json_text::JsonText;
 use crate::run::report::Slice;
 use crate::run::work::Observed;
-use crate::run::{RunReport, TaskAttempt, TaskEvent};
+use crate::run::{RunReport, TaskAttempt, TaskError, TaskEvent};
 
 /// What the events of one thread begin with: the same for most that follow each other.
 pub(super) struct Heads {
@@ -85,7 +85,13 @@ impl JsonText<'_> {
         self.put(",\n{\"ph\":\"X\",\"name\":\"run\",\"cat\":\"run\"").place(place);
         self.put(",\"ts\":0,\"dur\":").micros(report.wall);
         self.put(",\"args\":{\"tasks\":").whole(report.tasks.len()).put(",\"workers\":").whole(report.workers);
-        self.put(",\"peak_bytes\":").whole(report.peak_bytes).put("}}");
+        if let Some(bytes) = report.peak_bytes {
+            self.put(",\"peak_bytes\":").whole(bytes);
+        }
+        if report.spilled_bytes > 0 {
+            self.put(",\"spilled_bytes\":").whole(report.spilled_bytes);
+        }
+        self.put("}}");
     }
 
     /// A try of a task.
@@ -147,19 +153,23 @@ impl JsonText<'_> {
             self.put(",\"critical\":true");
         }
         if let Some(error) = &event.error {
-            self.put(",\"error\":").json(&error.to_string());
-            if let Some(trace) = &error.trace {
-                self.put(",\"trace\":").json(trace);
-            }
+            self.error(error);
         }
         self.put("}}");
     }
 
     fn given_up(&mut self, event: &TaskEvent, attempt: &TaskAttempt) {
         self.which(event);
-        self.put(",\"why\":").json(&attempt.why);
         self.observed(&attempt.observed);
+        self.error(&attempt.error);
         self.put("}}");
+    }
+
+    fn error(&mut self, error: &TaskError) {
+        self.put(",\"error\":").json(&error.to_string());
+        if let Some(trace) = &error.trace {
+            self.put(",\"trace\":").json(trace);
+        }
     }
 
     /// Which task it is of its stage.

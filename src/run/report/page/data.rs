@@ -20,7 +20,8 @@ pub(super) struct Data<'a> {
     #[serde(with = "times")]
     work: Duration,
     workers: usize,
-    peak_bytes: u64,
+    peak_bytes: Option<u64>,
+    spilled_bytes: u64,
     stages: Vec<StageRow<'a>>,
     tasks: Columns,
     lanes: Vec<LaneColumns>,
@@ -122,6 +123,7 @@ impl<'a> Data<'a> {
             work: report.tasks.iter().map(|event| event.duration()).sum(),
             workers: report.workers,
             peak_bytes: report.peak_bytes,
+            spilled_bytes: report.spilled_bytes,
             stages: stages(report),
             lanes: lanes(report),
             errors: errors.into_iter().collect(),

@@ -29,6 +29,12 @@ function highlight(stage) {
   for (const row of document.querySelectorAll("#stages tbody tr")) row.classList.toggle("on", Number(row.dataset.stage) === stage);
 }
 
+/** An error in words, and where it was raised. */
+function wrong(error) {
+  const words = make("div", { class: "error" }, `${error.kind}: ${error.message}`);
+  return error.trace ? [words, make("pre", {}, error.trace)] : [words];
+}
+
 function details() {
   const place = $("details");
   if (selected < 0) return place.replaceChildren(make("p", { class: "dim" }, "No task is selected."));
@@ -62,14 +68,11 @@ function details() {
   if (readBy.has(task)) row(run.flows.complete ? "read by" : "kept waiting", ...some(readBy.get(task)));
   const parts = [make("h3", {}, `Task ${task}: ${label(task)}`), make("dl", {}, ...rows)];
   const error = run.errors[tasks.error[task]];
-  if (error) {
-    parts.push(make("h2", {}, "Error"), make("div", { class: "error" }, `${error.kind}: ${error.message}`));
-    if (error.trace) parts.push(make("pre", {}, error.trace));
-  }
+  if (error) parts.push(make("h2", {}, "Error"), ...wrong(error));
   for (const attempt of run.attempts[task] ?? []) {
     const where = attempt.worker ? ` on ${attempt.worker}` : "";
     const when = attempt.started_us === null ? "" : `, ${time(attempt.ended_us - attempt.started_us)}`;
-    parts.push(make("h2", {}, `Try ${attempt.number}${where}${when}`), make("div", { class: "error" }, attempt.why));
+    parts.push(make("h2", {}, `Try ${attempt.number}${where}${when}`), ...wrong(attempt.error));
     const said = observed(attempt.observed).flatMap(([path, value]) => [make("dt", {}, path), make("dd", {}, value)]);
     if (said.length > 0) parts.push(make("dl", {}, ...said));
   }

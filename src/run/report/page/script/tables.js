@@ -2,8 +2,10 @@
 
 function page() {
   const states = run.states.map((name, state) => [name, tasks.state.reduce((sum, is) => sum + (is === state), 0)]).filter(([, is]) => is);
+  const peak = run.peak_bytes === null ? "" : `, peak ${bytes(run.peak_bytes)}`;
+  const spilled = run.spilled_bytes > 0 ? `, ${bytes(run.spilled_bytes)} to files` : "";
   $("outcome").textContent = `${whole(count)} tasks (${states.map(([name, is]) => `${whole(is)} ${name}`).join(", ")}) in ${time(run.wall)}`
-    + ` on ${run.workers} workers; ${time(run.work)} of work, peak ${bytes(run.peak_bytes)}; ${new Date(run.started / 1e3).toISOString().replace("T", " ").slice(0, 19)} UTC`;
+    + ` on ${run.workers} workers; ${time(run.work)} of work${peak}${spilled}; ${new Date(run.started / 1e3).toISOString().replace("T", " ").slice(0, 19)} UTC`;
   // A head, a cell of each stage, and the class of words; columns that say nothing in this run are left out.
   const all = [
     ["stage", (stage) => stage.stage], ["tasks", (stage) => whole(stage.tasks)], ["states", (stage) => stage.states, "words"],
