@@ -112,16 +112,15 @@ impl ActiveRun {
         if std::mem::take(&mut after.stop) {
             self.cancelled.set();
         }
-        let dropped = catch_unwind(AssertUnwindSafe(|| {
-            after.held.clear();
-            after.rows.clear();
-            after.leaves.clear();
-            after.readers.clear();
-            after.stages.clear();
-            after.futures.clear();
-        }));
-        if let Err(panic) = dropped {
-            self.fail(RunCause::Worker(panic_text(&*panic)));
+        let mut panic = None;
+        drop_each(&mut after.held, &mut panic);
+        drop_each(&mut after.rows, &mut panic);
+        drop_each(&mut after.leaves, &mut panic);
+        drop_each(&mut after.readers, &mut panic);
+        drop_each(&mut after.stages, &mut panic);
+        drop_each(&mut after.futures, &mut panic);
+        if let Some(panic) = panic {
+            self.fail(RunCause::Worker(panic));
         }
         for event in &after.events[after.heard..] {
             self.observe(|observer| observer.on_event(event));
@@ -166,12 +165,17 @@ impl ActiveRun {
             self.publish(&schedule);
             return;
         }
+        drop(schedule);
+        // Before there is a result: a file may be foreign code, and panic.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.spill.close())) {
+            self.fail(RunCause::Worker(panic_text(&*panic)));
+        }
         let mut after = Aftermath::default();
+        let mut schedule = self.schedule.lock();
         schedule.finish(self.started, self.clock.now(), self.pool.threads(), &mut after);
         let result = schedule.result.take();
         drop(schedule);
         self.settle(&mut after);
-        self.spill.close();
         if let (Some(result), false) = (&result, self.observers.is_empty()) {
             let report = match result {
                 Ok(outcome) => &outcome.report,
@@ -223,6 +227,8 @@ impl ActiveRun {
         schedule.record(after);
         schedule.fail(0, RunCause::Worker(panic));
         schedule.broken = true;
+        // Those who stop for it were asked to.
+        schedule.cancel_asked = true;
         self.cancelled.set();
         schedule.hands -= 1;
         self.close_if_over(schedule);
@@ -283,6 +289,16 @@ impl ActiveRun {
             if catch_unwind(AssertUnwindSafe(|| call(&**observer))).is_err() {
                 tracing::error!("an observer of a run panicked");
             }
+        }
+    }
+}
+
+/// Drops all of them, each apart: foreign code may run as they go, and what one panic left here would wait for the next job
+/// of this thread. Keeps the words of the first panic.
+fn drop_each<T>(things: &mut Vec<T>, first: &mut Option<String>) {
+    for thing in things.drain(..) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(thing))) {
+            first.get_or_insert_with(|| panic_text(&*panic));
         }
     }
 }

@@ -8,16 +8,19 @@ use leafhold::leaf::{
     EngineId, FromDelayed, FutureError, FutureErrorKind, FutureHandle, FutureStatus, InstanceId, Leaf, LocalFuture,
     PartitionData, RemoteFuture, release,
 };
-use leafhold::lower::lower;
+use leafhold::lower::{TaskGraph, lower};
 use leafhold::optimize::Planner;
-use leafhold::run::{Executor, TaskState};
+use leafhold::run::{Run, TaskState};
 
 use crate::plans::{batch, numbers, two_columns};
+use crate::scene::Heard;
+use crate::upstream::assert_upstream_failed;
 
-/// Data that are there until somebody asks: the first answer is their size, and from then on they are gone.
+/// Data that are there until somebody asks: the first answer is their size, and from then on they are gone, or stay.
 struct Going {
     future: LocalFuture,
-    kind: FutureErrorKind,
+    /// How they go, if they do.
+    kind: Option<FutureErrorKind>,
     asked: Arc<AtomicUsize>,
     released: Arc<AtomicUsize>,
 }
@@ -28,10 +31,10 @@ impl RemoteFuture for Going {
     }
     fn status(&self) -> FutureStatus {
         match (self.asked.fetch_add(1, Ordering::SeqCst), self.kind) {
-            (0, _) => self.future.status(),
-            (_, FutureErrorKind::Failed) => FutureStatus::Failed,
-            (_, FutureErrorKind::Cancelled) => FutureStatus::Cancelled,
-            (_, FutureErrorKind::Lost) => FutureStatus::Lost,
+            (0, _) | (_, None) => self.future.status(),
+            (_, Some(FutureErrorKind::Failed)) => FutureStatus::Failed,
+            (_, Some(FutureErrorKind::Cancelled)) => FutureStatus::Cancelled,
+            (_, Some(FutureErrorKind::Lost)) => FutureStatus::Lost,
         }
     }
     fn engine(&self) -> EngineId {
@@ -44,12 +47,12 @@ impl RemoteFuture for Going {
         self.future.on_done(done);
     }
     fn data(&self) -> Result<PartitionData, FutureError> {
-        match self.asked.load(Ordering::SeqCst) {
-            0 => self.future.data(),
-            _ => Err(FutureError {
+        match (self.asked.load(Ordering::SeqCst), self.kind) {
+            (0, _) | (_, None) => self.future.data(),
+            (_, Some(kind)) => Err(FutureError {
                 key: self.key().to_owned(),
                 engine: self.engine(),
-                kind: self.kind,
+                kind,
                 message: "the engine's own words".to_owned(),
             }),
         }
@@ -61,21 +64,23 @@ impl RemoteFuture for Going {
 
 /// The second of two futures ends while the planner asks how large it is: nothing that reads it starts, the run says which
 /// it was, and both are let go once.
-pub fn data_that_go_while_they_are_planned(executor: &dyn Executor) {
+pub fn data_that_go_while_they_are_planned(submit: &dyn Fn(TaskGraph, Arc<Heard>) -> Run) {
     let ends = [
         (FutureErrorKind::Failed, "failed", TaskState::Failed),
         (FutureErrorKind::Cancelled, "was cancelled", TaskState::Failed),
         (FutureErrorKind::Lost, "was lost", TaskState::Lost),
     ];
     for (kind, verb, state) in ends {
-        let (asked, released) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let ready = |key: &str, rows: std::ops::Range<i64>| {
-            let (future, promise) = LocalFuture::pending(key);
-            promise.fulfil(vec![batch(&numbers(rows))]);
-            future
-        };
-        let going = Going { future: ready("bad", 2..4), kind, asked: asked.clone(), released: released.clone() };
-        let handles = vec![FutureHandle::new(ready("good", 0..2)), FutureHandle::new(going)];
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (good_released, bad_released) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let future =
+            |key: &str, rows: std::ops::Range<i64>, kind: Option<FutureErrorKind>, released: &Arc<AtomicUsize>| {
+                let (future, promise) = LocalFuture::pending(key);
+                promise.fulfil(vec![batch(&numbers(rows))]);
+                let asked = if kind.is_some() { asked.clone() } else { Arc::default() };
+                FutureHandle::new(Going { future, kind, asked, released: released.clone() })
+            };
+        let handles = vec![future("good", 0..2, None, &good_released), future("bad", 2..4, Some(kind), &bad_released)];
         let leaf = Leaf::FromDelayed(FromDelayed::new("t", two_columns(), handles).unwrap());
         let frame = Frame::from_leaf(leaf).unwrap().sort([col("a").asc()]).unwrap();
         assert_eq!(asked.load(Ordering::SeqCst), 0, "it is there when planning begins");
@@ -84,14 +89,20 @@ pub fn data_that_go_while_they_are_planned(executor: &dyn Executor) {
         let graph = lower(&plan).unwrap();
         drop((frame, plan));
         let tasks = graph.len();
-        let error = executor.submit(graph).wait().unwrap_err();
+        let heard = Arc::new(Heard::default());
+        let error = submit(graph, heard.clone()).wait().unwrap_err();
         let words = format!("leaf `t`, partition 1: future \"bad\" of engine local {verb}: the engine's own words");
         assert_eq!(error.to_string(), words);
-        let states: Vec<_> = error.report.tasks.iter().map(|event| event.state).collect();
-        assert_eq!((states.len(), states.iter().filter(|found| **found == state).count()), (tasks, 1), "{states:?}");
-        assert!(states.contains(&TaskState::UpstreamFailed), "{states:?}");
-        drop(error);
+        let each_once: Vec<usize> = (0..tasks).collect();
+        assert_eq!(error.report.tasks.iter().map(|event| event.task).collect::<Vec<_>>(), each_once, "law T1");
+        heard.assert_each_once(tasks);
+        let own: Vec<_> = error.report.tasks.iter().filter(|event| event.state == state).collect();
+        let [own] = own.as_slice() else { panic!("{:?}", error.report.tasks) };
+        assert!(own.partition == 1 && own.started.is_none() && own.attempt == 0, "{own:?}");
+        assert!(error.report.count(TaskState::UpstreamFailed) > 0, "{:?}", error.report.tasks);
+        assert_upstream_failed(&error.report);
         release::drain();
-        assert_eq!(released.load(Ordering::SeqCst), 1, "law L2");
+        let released = (good_released.load(Ordering::SeqCst), bad_released.load(Ordering::SeqCst));
+        assert_eq!(released, (1, 1), "law L2");
     }
 }

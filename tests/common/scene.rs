@@ -37,12 +37,41 @@ impl Observer for Heard {
     }
 }
 
+impl Heard {
+    /// Law T1: of so many tasks, each ended once.
+    pub fn assert_each_once(&self, tasks: usize) {
+        let mut ended = self.ended.lock().clone();
+        ended.sort_unstable();
+        assert_eq!(ended, (0..tasks).collect::<Vec<_>>(), "law T1, as observers hear it");
+        assert_eq!((self.submitted.lock().as_slice(), *self.finished.lock()), (&[tasks][..], 1));
+    }
+}
+
 /// Threads and open files of this process: what a run must give back. Only nextest gives every test a process of its
 /// own; elsewhere there is nothing to compare.
-fn belongings() -> Option<(usize, usize)> {
-    std::env::var_os("NEXTEST")?;
-    let count = |folder: &str| std::fs::read_dir(folder).ok().map(Iterator::count);
-    Some((count("/proc/self/task")?, count("/proc/self/fd")?))
+#[derive(Clone, Copy, Debug)]
+pub struct Belongings(Option<(usize, usize)>);
+
+impl Belongings {
+    pub fn now() -> Self {
+        // The thread that releases futures is there for good.
+        release::drain();
+        let count = |folder: &str| std::fs::read_dir(folder).ok().map(Iterator::count);
+        let both = || Some((count("/proc/self/task")?, count("/proc/self/fd")?));
+        Belongings(std::env::var_os("NEXTEST").and_then(|_| both()))
+    }
+
+    /// Asserts that no more is there than was.
+    pub fn assert_given_back(self) {
+        let Some(before) = self.0 else { return };
+        // A thread that was joined may still stand in the list for a moment.
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        let more = || Belongings::now().0.is_some_and(|now| now.0 > before.0 || now.1 > before.1);
+        while more() && std::time::Instant::now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert!(!more(), "threads and open files: {before:?} before, {:?} after", Belongings::now());
+    }
 }
 
 /// A run that will be.
@@ -51,17 +80,22 @@ pub struct Scene {
     pub heard: Arc<Heard>,
     pub tasks: usize,
     graph: Option<TaskGraph>,
-    belongings: Option<(usize, usize)>,
+    /// Nothing, where others run beside it: whoever began before all of them compares.
+    belongings: Option<Belongings>,
 }
 
 impl Scene {
     /// A scene of some plan, of which nothing else is kept.
     pub fn of(builder: Builder, root: &Node) -> Self {
-        // The thread that releases futures is there for good.
-        release::drain();
-        let (belongings, counts) = (belongings(), builder.counts.clone());
+        let (belongings, counts) = (Some(Belongings::now()), builder.counts.clone());
         let graph = lower(&builder.plan(root)).unwrap();
         Scene { counts, heard: Arc::default(), tasks: graph.len(), graph: Some(graph), belongings }
+    }
+
+    /// The same while other runs are under way, or their executor is to stay.
+    pub fn beside_others(mut self) -> Self {
+        self.belongings = None;
+        self
     }
 
     /// Futures of some partitions, hashed into three, gathered and sorted.
@@ -86,34 +120,34 @@ impl Scene {
     /// What holds of every run, once its executor is gone: every task ended once, what reads a failure, and nothing else, says
     /// so, every future was let go once, no thread and no open file is left.
     pub fn assert_clean(&self, report: &RunReport) {
+        self.assert_each_once(report);
+        assert_upstream_failed(report);
+        self.assert_nothing_left();
+    }
+
+    /// Every task ended once, by the report and by what observers heard; and the report can be drawn.
+    pub fn assert_each_once(&self, report: &RunReport) {
         let each_once: Vec<usize> = (0..self.tasks).collect();
         assert_eq!(report.tasks.iter().map(|event| event.task).collect::<Vec<_>>(), each_once, "law T1");
         self.assert_heard();
-        assert_upstream_failed(report);
         check_report(report);
-        self.assert_nothing_left();
     }
 
     /// The same as observers hear it.
     pub fn assert_heard(&self) {
-        let mut ended = self.heard.ended.lock().clone();
-        ended.sort_unstable();
-        assert_eq!(ended, (0..self.tasks).collect::<Vec<_>>(), "law T1, as observers hear it");
-        assert_eq!((self.heard.submitted.lock().as_slice(), *self.heard.finished.lock()), (&[self.tasks][..], 1));
+        self.heard.assert_each_once(self.tasks);
     }
 
     pub fn assert_nothing_left(&self) {
+        self.assert_let_go();
+        self.belongings.into_iter().for_each(Belongings::assert_given_back);
+    }
+
+    /// Every future was let go, once.
+    pub fn assert_let_go(&self) {
         assert_eq!(self.counts.live(), 0, "law L2: every future was let go");
         let (created, released) = (&self.counts.created, &self.counts.released);
         assert_eq!(created.load(Ordering::SeqCst), released.load(Ordering::SeqCst), "once");
-        let Some(before) = self.belongings else { return };
-        // A thread that was joined may still stand in the list for a moment.
-        let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
-        let more = || belongings().is_some_and(|now| now.0 > before.0 || now.1 > before.1);
-        while more() && std::time::Instant::now() < until {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        assert!(!more(), "threads and open files: {before:?} before, {:?} after", belongings());
     }
 }
 

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::behaviour::{FAILS, PANICS, SLEEPS};
 use crate::kernels::{RowKernels, rows_of};
 use crate::plans::{Builder, batch, numbers};
-use crate::scene::{Scene, partitions, partitions_with, rows, shuffled, states};
+use crate::scene::{Belongings, Scene, partitions, partitions_with, rows, shuffled, states};
 
 #[test]
 fn law_t1_threads_every_planned_task_has_one_terminal_event() {
@@ -153,8 +153,13 @@ fn law_l5_threads_a_future_that_gives_nothing_fails_the_run_whenever_it_happens(
 
 #[test]
 fn law_l5_threads_data_that_go_while_they_are_planned_fail_the_run() {
-    let kernels = Arc::new(crate::kernels::RowKernels::default());
-    crate::planning::data_that_go_while_they_are_planned(&leafhold::run::LocalExecutor::new(kernels, 2));
+    let belongings = Belongings::now();
+    let executor = LocalExecutor::new(Arc::new(RowKernels::default()), 2);
+    crate::planning::data_that_go_while_they_are_planned(&|graph, heard| {
+        executor.clone().with_observer(heard).submit(graph)
+    });
+    drop(executor);
+    belongings.assert_given_back();
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod kernels;
 mod laws;
 mod observing;
 mod on_threads;
+mod panics;
 #[path = "../common/planning.rs"]
 mod planning;
 #[path = "../tasks/plans.rs"]

@@ -90,23 +90,12 @@ fn failures_are_not_tried_again_unless_that_is_asked_for() {
     scene.assert_clean(&error.report);
 }
 
-/// What a worker of a test does at its first attempts of a task.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whim {
-    /// It is gone.
-    Leaves,
-    /// It panics, which no worker should.
-    Panics,
-}
-
-/// Workers that fail so many times at tasks of partition 1.
+/// Workers that go away so many times at tasks of partition 1.
 struct Moody {
-    whim: Whim,
     times: u32,
 }
 
 struct MoodyWorker {
-    whim: Whim,
     times: u32,
     name: Arc<str>,
 }
@@ -119,7 +108,7 @@ impl Workers for Moody {
         format!("moody-{slot}")
     }
     fn worker(&self, slot: usize) -> Box<dyn Worker> {
-        Box::new(MoodyWorker { whim: self.whim, times: self.times, name: self.name(slot).into() })
+        Box::new(MoodyWorker { times: self.times, name: self.name(slot).into() })
     }
 }
 
@@ -127,7 +116,6 @@ impl Worker for MoodyWorker {
     fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
         let started = attempt.clock.now();
         if attempt.context.partition == 1 && attempt.number <= self.times {
-            assert!(self.whim == Whim::Leaves, "a worker panics");
             let (worker, cause) = (self.name.clone(), "it went home".to_owned());
             return Err(WorkerLost { worker, host: None, cause, started: None, ended: attempt.clock.now() });
         }
@@ -152,7 +140,7 @@ impl Worker for MoodyWorker {
 fn a_worker_that_goes_away_loses_its_attempt_and_another_one_follows() {
     for (times, retries) in [(1, 1), (2, 3), (1, 0)] {
         let mut scene = Scene::shuffle(&partitions());
-        let executor = PoolExecutor::of(Moody { whim: Whim::Leaves, times }).with_retries(retries);
+        let executor = PoolExecutor::of(Moody { times }).with_retries(retries);
         match scene.run_on(executor) {
             Ok(outcome) => {
                 assert!(times <= retries);
@@ -177,18 +165,5 @@ fn a_worker_that_goes_away_loses_its_attempt_and_another_one_follows() {
                 scene.assert_clean(&error.report);
             }
         }
-    }
-}
-
-#[test]
-fn a_worker_that_panics_ends_the_run_and_the_pool_goes_on() {
-    let executor = PoolExecutor::of(Moody { whim: Whim::Panics, times: 1 });
-    for _ in 0..3 {
-        let mut scene = Scene::shuffle(&partitions());
-        let error = scene.run_on(executor.clone()).unwrap_err();
-        assert_eq!(error.cause, RunCause::Worker("a worker panics".to_owned()));
-        assert_eq!(error.report.tasks.len(), scene.tasks);
-        scene.assert_heard();
-        assert_eq!(scene.counts.live(), 0);
     }
 }

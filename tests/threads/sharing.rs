@@ -7,15 +7,15 @@ use std::time::Duration;
 use leafhold::lower::{Fragment, TaskGraph, lower};
 use leafhold::optimize::{Partitioning, Plan};
 use leafhold::run::{
-    Executor, KernelError, Kernels, LocalExecutor, Observer, RunReport, SlotData, TaskContext, TaskEvent, TaskOutput,
-    TaskState,
+    Executor, KernelError, Kernels, LocalExecutor, Observer, RunCause, RunReport, SlotData, TaskContext, TaskEvent,
+    TaskOutput, TaskState,
 };
 use parking_lot::Mutex;
 
 use crate::behaviour::{Behaving, FAILS};
 use crate::kernels::{Row, RowKernels};
 use crate::plans::{Builder, numbers};
-use crate::scene::{partitions, partitions_with, rows, shuffled, states};
+use crate::scene::{Belongings, Scene, partitions, partitions_with, rows, shuffled, states};
 
 fn plan(partitions: &[Vec<Row>]) -> Plan {
     let mut builder = Builder::default();
@@ -30,6 +30,23 @@ fn wide(tasks: i64) -> TaskGraph {
     let read = builder.values(&(0..tasks).map(|at| numbers(at..at + 1)).collect::<Vec<_>>());
     let project = builder.project(&read, &[1, 0]);
     lower(&builder.plan(&project)).unwrap()
+}
+
+/// The same over futures.
+fn wide_scene(tasks: i64) -> Scene {
+    let mut builder = Builder::default();
+    let read = builder.delayed(&(0..tasks).map(|at| numbers(at..at + 1)).collect::<Vec<_>>());
+    let project = builder.project(&read, &[1, 0]);
+    drop(read);
+    Scene::of(builder, &project).beside_others()
+}
+
+/// A shuffle of values: its rows may be those that another run holds.
+fn shuffle_of_values(partitions: &[Vec<Row>]) -> Scene {
+    let mut builder = Builder::default();
+    let read = builder.values(partitions);
+    let sorted = shuffled(&builder, &read);
+    Scene::of(builder, &sorted).beside_others()
 }
 
 /// Kernels that need a millisecond for each task.
@@ -63,23 +80,35 @@ impl Observer for Ends {
 
 #[test]
 fn a_short_run_is_not_starved_by_a_long_one_on_the_same_thread() {
+    let belongings = Belongings::now();
     let executor = LocalExecutor::new(Arc::new(Slow::default()), 1);
     let (ends, done) = (Arc::new(Mutex::default()), Arc::new(AtomicUsize::new(0)));
-    let observed = |name| executor.clone().with_observer(Arc::new(Ends(name, ends.clone(), done.clone())));
-    let long = observed("long").submit(wide(400));
+    let submit = |name, scene: &mut Scene| {
+        let executor = executor.clone().with_observer(Arc::new(Ends(name, ends.clone(), done.clone())));
+        executor.with_observer(scene.heard.clone()).submit(scene.graph())
+    };
+    let (mut short_scene, mut long_scene) = (wide_scene(20), wide_scene(400));
+    let long = submit("long", &mut long_scene);
     while done.load(Ordering::SeqCst) < 5 {
         std::thread::yield_now();
     }
-    let short = observed("short").submit(wide(20));
+    let short = submit("short", &mut short_scene);
     let (short, long) = (short.wait().unwrap(), long.wait().unwrap());
     assert_eq!(*ends.lock(), ["short", "long"]);
     assert!(short.report.wall < long.report.wall);
     // They took turns: the long one went on beside the short one.
     assert_eq!((short.report.count(TaskState::Ok), long.report.count(TaskState::Ok)), (20, 400));
+    for (scene, outcome, tasks) in [(&short_scene, &short, 20), (&long_scene, &long, 400)] {
+        assert_eq!(rows(outcome), numbers(0..tasks).iter().map(|row| vec![row[1], row[0]]).collect::<Vec<_>>());
+        scene.assert_clean(&outcome.report);
+    }
+    drop(executor);
+    belongings.assert_given_back();
 }
 
 #[test]
 fn many_runs_from_many_threads_share_the_threads_of_one_executor() {
+    let belongings = Belongings::now();
     let executor = LocalExecutor::new(Arc::new(Behaving::default()), 2);
     std::thread::scope(|scope| {
         for at in 0..8 {
@@ -87,16 +116,30 @@ fn many_runs_from_many_threads_share_the_threads_of_one_executor() {
             scope.spawn(move || {
                 for round in 0..10 {
                     let fails = (at + round) % 3 == 0;
-                    let rows = if fails { partitions_with([FAILS, at]) } else { partitions() };
-                    let result = executor.submit(lower(&plan(&rows)).unwrap()).wait();
+                    let partitions = if fails { partitions_with([FAILS, at]) } else { partitions() };
+                    let mut scene = match round % 2 {
+                        0 => Scene::shuffle(&partitions).beside_others(),
+                        _ => shuffle_of_values(&partitions),
+                    };
+                    let result = scene.run_on(executor.clone());
                     assert_eq!(result.is_err(), fails, "a run that fails harms no other one");
+                    match &result {
+                        Ok(outcome) => assert_eq!(rows(outcome), partitions.concat()),
+                        Err(error) => {
+                            let RunCause::Kernel { partition: 2, .. } = &error.cause else { panic!("{error}") };
+                            assert!(error.to_string().contains(&format!("the kernel fails at {at}")), "{error}");
+                        }
+                    }
                     let report = result.as_ref().map_or_else(|error| &error.report, |outcome| &outcome.report);
                     let workers = report.tasks.iter().filter_map(|event| event.worker.as_deref());
                     assert!(workers.into_iter().all(|name| ["local-0", "local-1"].contains(&name)));
+                    scene.assert_clean(report);
                 }
             });
         }
     });
+    drop(executor);
+    belongings.assert_given_back();
 }
 
 /// Kernels that run another graph on their own executor, and wait for it.

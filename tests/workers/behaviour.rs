@@ -1,6 +1,7 @@
 //! Kernels that do as the rows say.
 
 use std::backtrace::Backtrace;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,20 @@ pub const BOUNDS: i64 = -109;
 
 /// Has a temporary file of so many bytes until the task ends.
 pub const SPILLS: i64 = -110;
+
+/// Says under which number it has begun, to whoever counts the processes.
+pub const BEGINS: i64 = -111;
+
+/// Goes on when what has this number has begun.
+pub const FOLLOWS: i64 = -112;
+
+/// The folder in which worker processes say what tests want to know of them.
+pub const CENSUS: &str = "LEAFHOLD_TEST_CENSUS";
+
+/// Where a number that has begun is noted, with the process where it did.
+pub fn begun(census: impl AsRef<Path>, number: i64) -> PathBuf {
+    census.as_ref().join(format!("{number}.begun"))
+}
 
 /// How many tasks of a stage have asked.
 #[derive(Default)]
@@ -91,6 +106,19 @@ impl Kernels for Behaving {
                     let file = context.spill.create().map_err(unspilled)?;
                     file.write_at(&vec![7; how_much as usize], 0).map_err(unspilled)?;
                     files.push(file);
+                }
+                BEGINS | FOLLOWS => {
+                    let note = begun(std::env::var_os(CENSUS).expect("a worker process of a test"), how_much);
+                    let half = note.with_extension("begins");
+                    if row[0] == BEGINS {
+                        // Whoever sees it sees all of it.
+                        std::fs::write(&half, std::process::id().to_string()).unwrap();
+                        std::fs::rename(&half, &note).unwrap();
+                    }
+                    let until = Instant::now() + Duration::from_secs(60);
+                    while !note.exists() && Instant::now() < until {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
                 }
                 HOLDS => drop(std::hint::black_box(vec![1u8; (how_much as usize) << 20])),
                 _ => {}

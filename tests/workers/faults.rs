@@ -1,15 +1,15 @@
 //! What goes wrong while a run is under way. In every case: exactly one terminal event per planned task, the right answer
 //! or a named error, every future let go once, and no temporary file, thread, open file or process left.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use leafhold::run::process::{ProcessExecutor, ProcessWorkers};
-use leafhold::run::{Executor, Outcome, RunCause, RunError, TaskState};
+use leafhold::run::{Executor, Outcome, RunCause, RunError, TaskState, TemporaryFolder};
 
-use crate::behaviour::{ABORTS, EXITS, FAILS, HOLDS, PANICS, SLEEPS, WAITS};
+use crate::behaviour::{ABORTS, BEGINS, EXITS, FAILS, FOLLOWS, HOLDS, PANICS, SLEEPS, WAITS};
 use crate::kernels::Row;
 use crate::plans::{Builder, numbers};
-use crate::program::{Census, signal, stop};
+use crate::program::{Census, quick, signal, stop};
 use crate::scene::{Scene, partitions, rows, states};
 
 /// Numbers from a seed, the same everywhere.
@@ -199,9 +199,21 @@ fn a_lost_task_is_tried_elsewhere_if_anybody_there_has_nothing_to_do() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_task_that_outgrows_its_memory_takes_down_its_own_process_alone() {
-    let error = run_with([HOLDS, 4000], "honest-and-small", 0);
+    // The one begins when the other one has: each has a process.
+    let beside = vec![vec![BEGINS, 0], vec![WAITS, 0]];
+    let mut scene = Scene::shuffle(&[beside, vec![vec![FOLLOWS, 0], vec![HOLDS, 4000]], numbers(0..4)]);
+    let executor = ProcessExecutor::new(scene.census.workers("honest-and-small", 2));
+    let error = scene.run(executor.clone()).unwrap_err();
     let message = lost(&error);
     assert!(message.contains("SIGABRT") && message.contains("memory allocation of"), "{message}");
+    assert_eq!(error.report.count(TaskState::Lost), 1, "{:?}", states(&error.report));
+    let event = |partition: usize| error.report.tasks.iter().find(|event| event.partition == partition).unwrap();
+    assert_eq!((event(1).state, event(1).attempt), (TaskState::Lost, 1));
+    assert!(event(0).state == TaskState::Cancelled && event(0).started.is_some(), "{:?}", event(0));
+    assert_eq!(scene.census.started().len(), 2, "nobody had to be replaced");
+    assert_eq!(scene.census.left(), [scene.census.wait_for_begun(0)], "the other one waits for the next run");
+    drop(executor);
+    scene.assert_clean(&error.report);
 }
 
 #[test]
@@ -229,8 +241,8 @@ fn a_dropped_run_stops_its_tasks_and_keeps_its_workers() {
     let run = executor.submit(scene.graph());
     scene.census.wait_for(2);
     drop(run);
-    assert_eq!(scene.heard.ended.lock().len(), scene.tasks, "law T1");
-    assert_eq!(scene.counts.live(), 0);
+    scene.assert_heard();
+    scene.assert_let_go();
     assert_eq!(scene.census.left().len(), 2, "they wait for the next run");
     drop(executor);
     scene.assert_nothing_left();
@@ -240,11 +252,12 @@ fn a_dropped_run_stops_its_tasks_and_keeps_its_workers() {
 fn a_run_that_is_dropped_while_its_workers_start_leaves_nothing() {
     for pause in 0..20 {
         let mut scene = Scene::shuffle(&slow());
-        let executor = ProcessExecutor::new(scene.census.workers("honest", 2));
+        let executor = ProcessExecutor::new(scene.census.workers("honest", 2)).with_observer(scene.heard.clone());
         let run = executor.submit(scene.graph());
         drop(executor);
         std::thread::sleep(Duration::from_millis(pause));
         drop(run);
+        scene.assert_heard();
         scene.assert_nothing_left();
     }
 }
@@ -262,6 +275,48 @@ fn a_cancelled_run_says_so_of_every_task() {
     assert_eq!(states(&error.report), [(TaskState::Cancelled, scene.tasks)]);
     drop(executor);
     scene.assert_clean(&error.report);
+}
+
+#[test]
+fn a_cancelled_run_whose_task_does_not_stop_is_over_without_the_process_of_that_task() {
+    for dropped in [false, true] {
+        // Only the second one listens.
+        let deaf = vec![vec![BEGINS, 0], vec![SLEEPS, 120_000]];
+        let mut scene = Scene::shuffle(&[deaf, vec![vec![BEGINS, 1], vec![WAITS, 0]], numbers(0..4)]);
+        let executor = ProcessExecutor::new(scene.census.workers("honest", 2)).with_observer(scene.heard.clone());
+        let executor = executor.with_spill_target(TemporaryFolder::within(scene.census.temporary()));
+        let run = executor.submit(scene.graph());
+        let [deaf, other] = [0, 1].map(|number| scene.census.wait_for_begun(number));
+        assert_ne!(deaf, other);
+        let begun = Instant::now();
+        let report = match dropped {
+            true => {
+                drop(run);
+                None
+            }
+            false => {
+                run.cancel();
+                let error = run.wait().unwrap_err();
+                assert_eq!(error.cause, RunCause::Cancelled);
+                assert_eq!(states(&error.report), [(TaskState::Cancelled, scene.tasks)]);
+                for event in &error.report.tasks {
+                    assert_eq!((event.started.is_some(), event.attempts.len()), (event.attempt == 1, 0), "{event:?}");
+                }
+                let began: Vec<_> = error.report.tasks.iter().filter(|event| event.attempt == 1).collect();
+                assert_eq!(began.iter().map(|event| event.partition).collect::<Vec<_>>(), [0, 1]);
+                Some(error.report)
+            }
+        };
+        let took = begun.elapsed();
+        assert!(took >= quick().stop && took < Duration::from_secs(60), "it is given its time to stop: {took:?}");
+        scene.assert_heard();
+        scene.assert_let_go();
+        assert_eq!(scene.census.left(), [other], "who stopped waits for the next run");
+        assert_eq!(scene.census.started().len(), 2, "nobody is started for a run that is over");
+        drop(executor);
+        report.iter().for_each(|report| scene.assert_clean(report));
+        scene.assert_nothing_left();
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::behaviour::{EXITS, FAILS, PANICS, SLEEPS};
 use crate::kernels::rows_of;
 use crate::plans::{Builder, batch, numbers, two_columns};
 use crate::program::Census;
-use crate::scene::{Scene, partitions, rows, states};
+use crate::scene::{Belongings, Scene, partitions, rows, states};
 use crate::witness::testimony;
 
 #[test]
@@ -112,7 +112,7 @@ fn law_t4_worker_processes_observers_run_in_the_driver() {
 
 #[test]
 fn law_l5_worker_processes_a_future_that_fails_is_named_and_nothing_below_it_starts() {
-    for (kind, word) in [("fail", "failed"), ("cancel", "was cancelled"), ("lose", "was lost")] {
+    for (kind, word) in [("fail", "failed: disk full"), ("cancel", "was cancelled"), ("lose", "was lost")] {
         for moment in ["before lowering", "before the run", "during the run"] {
             let mut builder = Builder::default();
             let (read, mut promises) = builder.pending("orders", 3);
@@ -138,11 +138,15 @@ fn law_l5_worker_processes_a_future_that_fails_is_named_and_nothing_below_it_sta
                 end_at(moment);
             }
             let error = run.wait().unwrap_err();
-            for part in ["leaf `orders`", "partition 1", "\"orders-1\"", "engine local", word] {
-                assert!(error.to_string().contains(part), "{error} should name {part:?}");
+            let state = if kind == "lose" { TaskState::Lost } else { TaskState::Failed };
+            let own: Vec<_> = error.report.tasks.iter().filter(|event| event.state == state).collect();
+            let [own] = own.as_slice() else { panic!("{:?}", states(&error.report)) };
+            assert!(own.partition == 1 && own.started.is_none() && own.attempt == 0, "it never starts: {own:?}");
+            for text in [error.to_string(), own.error.as_ref().unwrap().message.clone()] {
+                for part in ["leaf `orders`", "partition 1", "\"orders-1\"", "engine local", word] {
+                    assert!(text.contains(part), "{text} should name {part:?}");
+                }
             }
-            let own = if kind == "lose" { TaskState::Lost } else { TaskState::Failed };
-            assert_eq!(error.report.count(own), 1);
             assert!(error.report.count(TaskState::UpstreamFailed) > 0);
             drop((promises, executor));
             scene.assert_clean(&error.report);
@@ -152,9 +156,14 @@ fn law_l5_worker_processes_a_future_that_fails_is_named_and_nothing_below_it_sta
 
 #[test]
 fn law_l5_worker_processes_data_that_go_while_they_are_planned_fail_the_run() {
-    let census = Census::new();
-    crate::planning::data_that_go_while_they_are_planned(&ProcessExecutor::new(census.workers("honest", 2)));
+    let (belongings, census) = (Belongings::now(), Census::new());
+    let executor = ProcessExecutor::new(census.workers("honest", 2));
+    crate::planning::data_that_go_while_they_are_planned(&|graph, heard| {
+        executor.clone().with_observer(heard).submit(graph)
+    });
+    drop(executor);
     census.assert_nobody_left();
+    belongings.assert_given_back();
 }
 
 #[test]

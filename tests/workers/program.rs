@@ -11,12 +11,11 @@ use leafhold::expr::wire::ReadContext;
 use leafhold::run::process::{ProcessOptions, ProcessWorkers, worker_process};
 use leafhold::run::work::WorkObservers;
 
-use crate::behaviour::Behaving;
+use crate::behaviour::{Behaving, CENSUS, begun};
 use crate::tamper::{Tampering, serve_tampered};
 use crate::witness::observers;
 
 const MODE: &str = "LEAFHOLD_TEST_WORKER";
-const CENSUS: &str = "LEAFHOLD_TEST_CENSUS";
 
 /// Not a test, but the worker: it does nothing unless a driver has started it.
 #[test]
@@ -125,6 +124,16 @@ impl Census {
         if cfg!(target_os = "linux") {
             assert_eq!(self.left(), Vec::<u32>::new(), "a worker process outlived its driver");
         }
+    }
+
+    /// Waits until a task says that it has begun under a number, and tells its process.
+    pub fn wait_for_begun(&self, number: i64) -> u32 {
+        let (note, until) = (begun(&self.folder, number), Instant::now() + Duration::from_secs(30));
+        while !note.exists() {
+            assert!(Instant::now() < until, "no task has begun under {number}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::fs::read_to_string(note).unwrap().parse().unwrap()
     }
 
     /// Waits until a worker has come, and tells its number.

@@ -9,7 +9,7 @@ use leafhold::run::{Outcome, RunError, RunReport, TemporaryFolder};
 use crate::kernels::Row;
 use crate::plans::{Builder, Node};
 use crate::program::Census;
-pub use crate::run_scene::{partitions, partitions_with, rows, states};
+pub use crate::run_scene::{Belongings, Heard, partitions, partitions_with, rows, states};
 
 /// A run that will be, and who knows of its processes.
 pub struct Scene {

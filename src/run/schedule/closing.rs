@@ -5,19 +5,15 @@ use smallvec::SmallVec;
 use super::event_log::EventLog;
 use super::{Aftermath, Schedule};
 use crate::leaf::PartitionData;
+use crate::run::lifecycle::Phase;
 use crate::run::store::{Held, Use};
 use crate::run::{Outcome, RunCause, RunError, RunReport, TaskState};
 
 impl Schedule {
     /// Closes the books of a run that is over, and makes the result.
     pub(in crate::run) fn finish(&mut self, started: SystemTime, now: Duration, workers: usize, after: &mut Aftermath) {
+        self.end_the_rest(now, after);
         let mut report = std::mem::take(&mut self.report);
-        // A graph that is none had no protocol: nothing of it ran.
-        for task in self.log.missing() {
-            let event = self.unstarted(task, TaskState::Cancelled, now);
-            after.events.extend(self.told.then(|| event.clone()));
-            self.log.record(event);
-        }
         report.tasks = std::mem::replace(&mut self.log, EventLog::new(0)).by_task();
         report.started = started;
         report.wall = now;
@@ -43,6 +39,28 @@ impl Schedule {
             after.futures.extend(awaited.handle.take());
             after.readers.extend(awaited.reader.take());
             after.rows.extend(awaited.rows.take());
+        }
+    }
+
+    /// Ends what the protocol has not: all tasks of a graph that is none, and those of a run that was broken off.
+    fn end_the_rest(&mut self, now: Duration, after: &mut Aftermath) {
+        let missing = self.log.missing();
+        let protocol = self.life.topology().tasks() == self.graph.len();
+        let mut failed = vec![false; if missing.is_empty() || !protocol { 0 } else { self.graph.len() }];
+        for task in 0..failed.len() {
+            failed[task] = match self.life.phase(task) {
+                Phase::Ended(state) => state.is_failure(),
+                _ => self.life.topology().producers(task).any(|producer| failed[producer]),
+            };
+        }
+        for task in missing {
+            let state = match failed.get(task) {
+                Some(true) => TaskState::UpstreamFailed,
+                _ => TaskState::Cancelled,
+            };
+            let event = self.unstarted(task, state, now);
+            after.events.extend(self.told.then(|| event.clone()));
+            self.log.record(event);
         }
     }
 
