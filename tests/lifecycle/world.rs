@@ -88,11 +88,17 @@ impl World {
     /// Sends a message; says whether it counted.
     pub fn send(&mut self, message: Message) -> bool {
         let before = self.life.clone();
+        let counted = self.tell(message);
+        assert!(counted || before == self.life, "{message:?} was ignored, and changed something");
+        counted
+    }
+
+    /// The same for whoever sees himself that what is ignored changes nothing.
+    pub fn tell(&mut self, message: Message) -> bool {
         let mut effects = Vec::new();
         let heard = self.life.receive(message, &mut effects);
         if heard.is_err() {
             assert_eq!(effects, [], "{message:?} was ignored");
-            assert!(before == self.life, "{message:?} was ignored, and changed something");
             return false;
         }
         if let Message::Resolved { future } = message {
@@ -102,7 +108,18 @@ impl World {
             assert_eq!(attempt, self.submitted[task], "an attempt that is not the current one counted");
             assert!(self.ended[task].is_none(), "an attempt counted after the end of its task");
         }
+        let live: Vec<usize> = match message {
+            Message::FutureFailed { future, .. } => self.live_readers(Resource::Future(future)),
+            _ => Vec::new(),
+        };
         self.witness(Some(message), &effects);
+        for reader in live {
+            let expected = match message {
+                Message::FutureFailed { lost: true, .. } => TaskState::Lost,
+                _ => TaskState::Failed,
+            };
+            assert_eq!(self.ended[reader], Some((expected, Side::Driver)), "task {reader}, by {message:?}");
+        }
         true
     }
 
@@ -204,6 +221,12 @@ impl World {
             }
         }
         assert_eq!(self.life.working(), 0);
+    }
+
+    /// Those who read something and have not ended.
+    fn live_readers(&self, read: Resource) -> Vec<usize> {
+        let readers = self.life.topology().readers(read).iter().map(|reader| *reader as usize);
+        readers.filter(|reader| self.ended[*reader].is_none()).collect()
     }
 
     fn made(&self, task: usize) -> bool {
