@@ -9,6 +9,10 @@ use process_wrap::std::{ChildWrapper, CommandWrap};
 /// How often somebody looks whether a process has ended.
 pub const TICK: Duration = Duration::from_millis(10);
 
+/// The same number on every Unix.
+#[cfg(unix)]
+const SIGTERM: i32 = 15;
+
 /// What came of one command.
 pub struct Group(Box<dyn ChildWrapper>);
 
@@ -36,7 +40,7 @@ impl Group {
     /// Asks all of it to end, so that test runners end the groups of their tests; and kills what is there after so long.
     pub fn end(&mut self, grace: Duration) {
         #[cfg(unix)]
-        let asked = self.0.signal(signal_hook::consts::SIGTERM).is_ok();
+        let asked = self.0.signal(SIGTERM).is_ok();
         #[cfg(not(unix))]
         let asked = false;
         let until = Instant::now() + grace;

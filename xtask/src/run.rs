@@ -50,11 +50,9 @@ pub fn run(root: &Path, steps: Vec<Step>) -> ExitCode {
 /// Set as soon as somebody wants us to end: a step does not hear of it by itself.
 fn interrupted() -> Arc<AtomicBool> {
     let interrupted = Arc::new(AtomicBool::new(false));
-    #[cfg(unix)]
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        if let Err(error) = signal_hook::flag::register(signal, interrupted.clone()) {
-            eprintln!("warning: signal {signal} will end this program, and not the step under way: {error}");
-        }
+    let heard = interrupted.clone();
+    if let Err(error) = ctrlc::set_handler(move || heard.store(true, Ordering::SeqCst)) {
+        eprintln!("warning: Ctrl-C will end this program, and not the step under way: {error}");
     }
     interrupted
 }
