@@ -227,8 +227,6 @@ impl ActiveRun {
         schedule.record(after);
         schedule.fail(0, RunCause::Worker(panic));
         schedule.broken = true;
-        // Those who stop for it were asked to.
-        schedule.cancel_asked = true;
         self.cancelled.set();
         schedule.hands -= 1;
         self.close_if_over(schedule);
