@@ -1,27 +1,34 @@
 //! Limits of memory, and Ctrl-C.
 
+#[cfg(unix)]
 use std::io::{BufRead, BufReader, Read};
+#[cfg(unix)]
 use std::process::Command;
 
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 use leafhold::run::{RunReport, TaskState};
 
+#[cfg(unix)]
+use crate::aftermath::{assert_all_released, report_of_each_task_once};
 #[cfg(target_os = "linux")]
 use crate::held_file::HeldFile;
+use crate::process::{TempFile, leafhold};
 #[cfg(target_os = "linux")]
-use crate::process::from;
-use crate::process::{TempFile, command, leafhold};
+use crate::process::{command, from};
 #[cfg(target_os = "linux")]
-use crate::workers::{children, has_thread, is_alive, signal, ticks, wait_for};
+use crate::workers::{children, has_open_file, has_thread, is_alive, signal, ticks, wait_for};
 
 /// Every pair of line items: more than anybody wants to wait for.
+#[cfg(unix)]
 const LONG: &str = "select max(a.l_quantity * b.l_tax + a.l_tax) as m from lineitem a, lineitem b";
 
 #[cfg(unix)]
 #[test]
 fn ctrl_c_cancels_the_run_and_prints_its_report() {
-    let mut child =
-        command(&["run", "-c", LONG, "--tpch", "0.02", "--threads", "2", "--output", "csv"]).spawn().unwrap();
+    let report = TempFile::new("cancelled.jsonl", "");
+    let form = format!("jsonl={}", report.path());
+    let args = ["run", "-c", LONG, "--tpch", "0.02", "--threads", "2", "--output", "csv", "--report", "table"];
+    let mut child = command(&[&args[..], &["--report", &form]].concat()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap());
     let mut before = String::new();
     while !before.contains("caps hit") {
@@ -36,6 +43,18 @@ fn ctrl_c_cancels_the_run_and_prints_its_report() {
     for words in ["cancelling; press Ctrl-C again", "cancelled", "tasks (", "the run was cancelled"] {
         assert!(after.contains(words), "no {words:?} in {after}");
     }
+    // Both sides read the same four.
+    assert_eq!(assert_all_released(&after), 4);
+    assert_cancelled(&report_of_each_task_once(report.path()));
+}
+
+/// Asserts that nothing failed and nothing was lost: what was not over was cancelled.
+#[cfg(unix)]
+#[track_caller]
+fn assert_cancelled(report: &RunReport) {
+    assert!(report.count(TaskState::Cancelled) > 0, "{report:?}");
+    let (ok, skipped) = (report.count(TaskState::Ok), report.count(TaskState::Skipped));
+    assert_eq!(ok + skipped + report.count(TaskState::Cancelled), report.tasks.len(), "{report:?}");
 }
 
 #[cfg(target_os = "linux")]
@@ -49,8 +68,7 @@ fn ctrl_c_cancels_the_run_of_explain_analyze_and_writes_its_report() {
     wait_for("a thread of the run", || has_thread(child.id(), "leafhold-0").then_some(()));
     signal("INT", &child.id().to_string());
     from(child.wait_with_output().unwrap()).fails(1, &["cancelling; press Ctrl-C again", "the run was cancelled"]);
-    let report = RunReport::from_json_lines(&std::fs::read_to_string(report.path()).unwrap()).unwrap();
-    assert!(report.count(TaskState::Cancelled) > 0, "{report:?}");
+    assert_cancelled(&report_of_each_task_once(report.path()));
 }
 
 #[cfg(target_os = "linux")]
@@ -97,11 +115,37 @@ fn ctrl_c_is_heard_by_the_driver_alone_and_no_worker_is_left() {
     // As a terminal does at Ctrl-C: to the whole group.
     signal("INT", &format!("-{}", child.id()));
     let said = from(child.wait_with_output().unwrap());
-    said.fails(1, &["cancelling; press Ctrl-C again", "the run was cancelled", "tasks ("]);
-    let report = RunReport::from_json_lines(&std::fs::read_to_string(report.path()).unwrap()).unwrap();
-    assert_eq!(report.count(TaskState::Lost), 0, "{report:?}");
+    let said = said.fails(1, &["cancelling; press Ctrl-C again", "the run was cancelled", "tasks ("]);
+    assert_eq!(assert_all_released(&said.err), 4);
+    let report = report_of_each_task_once(report.path());
+    assert_cancelled(&report);
     assert!(report.tasks.iter().any(|task| task.state == TaskState::Cancelled && task.started.is_some()), "{report:?}");
     wait_for("the end of every worker", || workers.iter().all(|worker| !is_alive(*worker)).then_some(()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_in_a_run_within_little_memory_leaves_no_file_and_no_process() {
+    for (how, processes) in [("--threads", 0), ("--isolate", 2)] {
+        let report = TempFile::new("spilled.jsonl", "");
+        let (form, folder) = (format!("jsonl={}", report.path()), report.0.with_file_name("files"));
+        std::fs::create_dir(&folder).unwrap();
+        let args = ["run", "-c", LONG, "--tpch", "0.02", how, "2", "--output", "csv", "--report", "table"];
+        let limit = ["--memory-limit", "100kB", "--spill-folder", folder.to_str().unwrap(), "--report", &form];
+        let child = command(&[&args[..], &limit].concat()).spawn().unwrap();
+        // Its files have no names, and are seen where they are open.
+        wait_for("rows in files", || has_open_file(child.id(), &folder).then_some(()));
+        let workers = wait_for("workers", || Some(children(child.id())).filter(|found| found.len() >= processes));
+        signal("INT", &child.id().to_string());
+        let said = from(child.wait_with_output().unwrap());
+        let said = said.fails(1, &["cancelling; press Ctrl-C again", "the run was cancelled", " went to files"]);
+        assert_eq!(assert_all_released(&said.err), 4, "{how}");
+        let report = report_of_each_task_once(report.path());
+        assert_cancelled(&report);
+        assert!(report.spilled_bytes > 0);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{how}");
+        wait_for("the end of every worker", || workers.iter().all(|worker| !is_alive(*worker)).then_some(()));
+    }
 }
 
 #[test]

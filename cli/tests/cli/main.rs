@@ -1,5 +1,6 @@
 //! The binary, as a user meets it.
 
+mod aftermath;
 mod errors;
 mod explain;
 #[cfg(target_os = "linux")]

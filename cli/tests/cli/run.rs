@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use crate::aftermath::assert_all_released;
 use crate::process::{TempFile, command, from, leafhold, with_input};
 
 const SALES: &str = "region,amount\nnorth,10\nsouth,20\nnorth,30\n";
@@ -12,16 +13,6 @@ fn sales() -> (TempFile, String) {
     let file = TempFile::new("sales.csv", SALES);
     let table = format!("sales={}", file.path());
     (file, table)
-}
-
-/// `futures: N created, N released`
-#[track_caller]
-fn assert_all_released(text: &str) -> u64 {
-    let last = text.lines().last().unwrap_or_default();
-    let numbers: Vec<u64> = last.split(|at: char| !at.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
-    assert!(last.starts_with("futures: ") && numbers.len() == 2, "{last:?}");
-    assert_eq!(numbers[0], numbers[1], "{last}");
-    numbers[0]
 }
 
 #[test]

@@ -27,6 +27,12 @@ pub fn has_thread(pid: u32, name: &str) -> bool {
         .any(|thread| read_to_string(thread.unwrap().path().join("comm")).is_ok_and(|found| found.trim_end() == name))
 }
 
+/// Whether a process has a file in this folder open, be it one without a name.
+pub fn has_open_file(pid: u32, folder: &std::path::Path) -> bool {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    files.into_iter().any(|file| std::fs::read_link(file.path()).is_ok_and(|target| target.starts_with(folder)))
+}
+
 /// What is said of a process, from its state on; nothing of one that is gone.
 fn stat(pid: u32) -> Option<Vec<String>> {
     let text = read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -14,12 +14,15 @@ use leafhold::run::work::WorkObservers;
 use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 use leafhold_datafusion::{DataFusionCodec, DataFusionKernels, EngineFunctions};
 
+use crate::aftermath::Census;
+
 const SOCKET: &str = "LEAFHOLD_TEST_SOCKET";
 
 /// Not a test, but the worker: it does nothing unless a driver has started it.
 #[test]
 fn worker_program() {
     let Some(socket) = std::env::var_os(SOCKET) else { return };
+    Census::within(Path::new(&socket).parent().unwrap()).enter();
     let context = ReadContext::new(&EngineFunctions).with_codec(&DataFusionCodec);
     worker_process(&Announced(socket.into()), &WorkObservers::none(), &context).unwrap();
     std::process::exit(0);

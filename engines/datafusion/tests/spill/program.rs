@@ -13,6 +13,7 @@ use leafhold::run::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
 use leafhold_datafusion::{DataFusionCodec, DataFusionKernels, EngineFunctions};
 use serde::{Deserialize, Serialize};
 
+use crate::aftermath::Census;
 use crate::disk::Disk;
 
 const WORDS: &str = "LEAFHOLD_TEST_SPILL";
@@ -22,6 +23,7 @@ const DIES: &str = "LEAFHOLD_TEST_SPILL_DIES";
 #[test]
 fn worker_program() {
     let Some(folder) = std::env::var_os(WORDS) else { return };
+    Census::within(Path::new(&folder).parent().unwrap()).enter();
     let context = ReadContext::new(&EngineFunctions).with_codec(&DataFusionCodec);
     worker_process(&Telling(folder.into()), &WorkObservers::none(), &context).unwrap();
     std::process::exit(0);

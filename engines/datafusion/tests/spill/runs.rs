@@ -8,19 +8,19 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Int64Array, RecordBatch};
 use leafhold::expr::{Expr, Frame, col, sum};
-use leafhold::leaf::{Leaf, Values};
 use leafhold::lower::{TaskGraph, lower};
 use leafhold::optimize::Planner;
 use leafhold::run::process::{ProcessExecutor, ProcessWorkers};
 use leafhold::run::{
-    Executor, ExecutorOptions, LocalExecutor, Outcome, RunCause, RunReport, TaskState, TemporaryFolder,
+    Executor, ExecutorOptions, LocalExecutor, Outcome, RunCause, RunError, RunReport, TaskState, TemporaryFolder,
 };
 use leafhold_datafusion::{DataFusionCodec, EngineFunctions};
 
+use crate::aftermath::{Census, Witness};
 use crate::operators::ROWS;
 use crate::program::{Telling, Told, command, command_that_dies, told};
 
-/// Folders of one run: what its kernels say, what the executor names for files, and what the processes' system does.
+/// Folders of some runs: what its kernels say, what the executor names for files, and what the processes' system does.
 struct Folders(tempfile::TempDir);
 
 impl Folders {
@@ -40,7 +40,10 @@ impl Folders {
         told(&self.path("words"))
     }
 
-    fn assert_empty(&self) {
+    /// Asserts that no file is left, and of the processes, of which there were so many at least, none.
+    #[track_caller]
+    fn assert_nothing_left(&self, processes: usize) {
+        Census::within(self.0.path()).assert_nobody_left(processes);
         for name in ["executor", "system"] {
             assert_eq!(std::fs::read_dir(self.path(name)).unwrap().count(), 0, "in the folder of the {name}");
         }
@@ -63,10 +66,10 @@ fn options(folder: &Path) -> ExecutorOptions {
 }
 
 /// Sums by number, sorted by number: each twice, in no order.
-fn graph() -> TaskGraph {
+fn graph(witness: &Arc<Witness>) -> TaskGraph {
     let numbers = Int64Array::from_iter_values((0..2 * ROWS).map(|at| (at * 7_919) % ROWS));
     let batch = RecordBatch::try_from_iter([("n", Arc::new(numbers) as _)]).unwrap();
-    let leaf = Leaf::Values(Values::new("numbers", batch.schema(), vec![vec![batch]]));
+    let leaf = witness.leaf("numbers", vec![vec![batch]]);
     let frame = Frame::new(Expr::leaf(leaf).unwrap(), Arc::new(EngineFunctions));
     let frame = frame.group_by(["n"]).aggregate([("sum", sum(col("n")))]).unwrap().sort([col("n").asc()]).unwrap();
     let planner = Planner::new(Arc::new(EngineFunctions)).with_target_partitions(1);
@@ -95,44 +98,70 @@ fn assert_counted(report: &RunReport, told: &[Told]) {
     assert!(report.spilled_bytes >= of_tasks.iter().sum());
 }
 
-fn assert_each_once(report: &RunReport, tasks: usize) {
-    assert_eq!(report.tasks.iter().map(|event| event.task).collect::<Vec<_>>(), (0..tasks).collect::<Vec<_>>());
+/// Runs the query on an executor within these options; of its plan nothing is kept.
+fn run(executor: &dyn Fn(ExecutorOptions) -> Box<dyn Executor>, options: ExecutorOptions) -> Ran {
+    let witness = Arc::new(Witness::default());
+    let result = executor(options.with_observer(witness.clone())).submit(graph(&witness)).wait();
+    Ran { witness, result }
+}
+
+/// How a run ended, and who saw it.
+struct Ran {
+    witness: Arc<Witness>,
+    result: Result<Outcome, Box<RunError>>,
+}
+
+impl Ran {
+    /// The report of a run that gave the right rows.
+    #[track_caller]
+    fn right(self) -> RunReport {
+        let outcome = self.result.unwrap();
+        assert_right(&outcome);
+        let report = outcome.report;
+        self.witness.assert_clean(&report);
+        report
+    }
+
+    /// The error of one that gave none.
+    #[track_caller]
+    fn wrong(self) -> Box<RunError> {
+        let error = self.result.unwrap_err();
+        self.witness.assert_clean(&error.report);
+        error
+    }
 }
 
 #[test]
 fn operators_use_the_files_of_the_executor_on_threads() {
     let folders = Folders::new();
     let executor = folders.threads();
-    let unlimited = executor.clone().with_options(options(&folders.path("executor")));
-    assert_right(&unlimited.submit(graph()).wait().unwrap());
+    let run = |options| run(&|options| Box::new(executor.clone().with_options(options)), options);
+    run(options(&folders.path("executor"))).right();
     assert!(folders.told().iter().all(|told| (told.limit, told.written) == (None, 0)), "{:?}", folders.told());
-    let limited = executor.with_options(options(&folders.path("executor")).with_memory_limit(1_000));
-    let outcome = limited.submit(graph()).wait().unwrap();
-    assert_right(&outcome);
+    let report = run(options(&folders.path("executor")).with_memory_limit(1_000)).right();
     let told = folders.told();
     assert!(told.iter().all(|told| told.limit == Some(1_000) && told.files == 0), "{told:?}");
     assert!(told.iter().any(|told| told.written > 8 * ROWS as u64), "{told:?}");
-    assert_counted(&outcome.report, &told);
-    drop((unlimited, limited));
-    folders.assert_empty();
+    assert_counted(&report, &told);
+    drop(executor);
+    folders.assert_nothing_left(0);
 }
 
 #[test]
 fn operators_of_a_worker_process_have_its_share_of_the_limit_and_use_files() {
     for (processes, share) in [(1, 1_000), (2, 500)] {
         let folders = Folders::new();
+        let executor = folders.processes(processes, command);
         // Rows of the driver go to the folder that is named, and those of its workers, too.
         let limited = options(&folders.path("executor")).with_memory_limit(1_000);
-        let executor = folders.processes(processes, command).with_options(limited);
-        let outcome = executor.submit(graph()).wait().unwrap();
-        assert_right(&outcome);
+        let report = run(&|options| Box::new(executor.clone().with_options(options)), limited).right();
         let told = folders.told();
-        assert_counted(&outcome.report, &told);
+        assert_counted(&report, &told);
         assert!(told.iter().all(|told| told.process != std::process::id()), "{told:?}");
         assert!(told.iter().all(|told| told.limit == Some(share) && told.files == 0), "{told:?}");
         assert!(told.iter().any(|told| told.written > 8 * ROWS as u64), "{told:?}");
         drop(executor);
-        folders.assert_empty();
+        folders.assert_nothing_left(1);
     }
 }
 
@@ -141,12 +170,15 @@ fn law_l2_worker_processes_files_of_operators_go_with_their_process() {
     let folders = Folders::new();
     // Those of the folder that the executor names, and those of the system's.
     for options in [options(&folders.path("executor")), ExecutorOptions::default()] {
-        let executor = folders.processes(1, command_that_dies).with_options(options.with_memory_limit(1_000));
-        let error = executor.submit(graph()).wait().unwrap_err();
+        let executor = folders.processes(1, command_that_dies);
+        let limited = options.with_memory_limit(1_000);
+        let error = run(&|options| Box::new(executor.clone().with_options(options)), limited).wrong();
         assert!(matches!(error.cause, RunCause::Lost { .. }), "{error}");
         assert!(error.to_string().contains("bytes are in a file"), "it died with rows in a file: {error}");
+        let count = |state| error.report.count(state);
+        assert_eq!((count(TaskState::Lost), count(TaskState::Failed)), (1, 0), "{:?}", error.report.tasks);
         drop(executor);
-        folders.assert_empty();
+        folders.assert_nothing_left(1);
     }
 }
 
@@ -166,21 +198,16 @@ fn a_folder_that_is_not_there_fails_the_task_that_needs_it_and_nothing_else() {
                 Box::new(move |options| Box::new(executor.clone().with_options(options)))
             }
         };
-        let (graph, again) = (graph(), graph());
-        let tasks = graph.len();
-        let error = executor(tight).submit(graph).wait().unwrap_err();
+        let error = run(&executor, tight).wrong();
         for words in ["cannot be kept in temporary files", "missing", "choose a spill folder"] {
             assert!(error.to_string().contains(words), "{error} should say {words:?}");
         }
         let failed: Vec<_> = error.report.tasks.iter().filter(|event| event.state == TaskState::Failed).collect();
-        assert_eq!(failed.len(), 1);
+        assert_eq!((failed.len(), error.report.count(TaskState::Lost)), (1, 0), "{:?}", error.report.tasks);
         assert_eq!(failed[0].error.as_ref().unwrap().kind, "spill");
-        assert_each_once(&error.report, tasks);
         // Whoever worked does the next run.
-        let outcome = executor(options).submit(again).wait().unwrap();
-        assert_right(&outcome);
-        assert_each_once(&outcome.report, tasks);
+        run(&executor, options).right();
         drop(executor);
-        folders.assert_empty();
+        folders.assert_nothing_left(processes.min(1));
     }
 }
