@@ -2,7 +2,7 @@ use arrow_schema::ArrowError;
 
 use super::work::UnknownObserver;
 use super::{KernelError, RunReport, SpillError, TaskError};
-use crate::leaf::{FutureError, FutureErrorKind, ReadError, inside};
+use crate::leaf::{FutureError, FutureErrorKind, Generation, ReadError, inside};
 use crate::lower::LowerError;
 
 /// What made a run fail.
@@ -15,6 +15,9 @@ pub enum RunCause {
         leaf: String,
         /// Which of its partitions.
         partition: usize,
+        /// The leaf's own future, whichever one in its value, or made in its place, is to blame: leaves may share a name, and
+        /// futures a key.
+        future: Generation,
         /// The keys of the futures in whose values it was found, outermost first; empty for the leaf's own.
         within: Vec<String>,
         /// The engine's word: key, engine and cause.

@@ -15,7 +15,7 @@ use crate::future::{Handle, failure};
 struct PyOrigin {
     expr: Option<Expr>,
     keep: Vec<FutureHandle>,
-    /// Called with the expression and a partition; gives the handle of a new future.
+    /// Called with the expression, a partition, and the future that has lost its rows; gives the handle of a new one.
     recover: Py<PyAny>,
 }
 
@@ -29,7 +29,7 @@ impl leaf::Origin for PyOrigin {
     fn recover(&self, partition: usize, lost: &FutureHandle) -> Result<FutureHandle, FutureError> {
         let recovered = Python::try_attach(|py| {
             let expr = self.expr.clone().map(PyExpr);
-            let handle = self.recover.call1(py, (expr, partition));
+            let handle = self.recover.call1(py, (expr, partition, Handle(lost.clone())));
             let handle = handle.and_then(|handle| Ok(handle.bind(py).cast::<Handle>()?.get().0.clone()));
             handle.map_err(|error| failure(py, &error, lost.engine(), lost.key()))
         });
@@ -57,7 +57,7 @@ pub struct Origin(pub Arc<dyn leaf::Origin>);
 
 #[pymethods]
 impl Origin {
-    /// `recover` is called with `expr` and a partition; `keep` live as long as this.
+    /// `recover` is called with `expr`, a partition and its lost future; `keep` live as long as this.
     #[new]
     fn new(expr: Option<Bound<'_, PyExpr>>, keep: Vec<Bound<'_, Handle>>, recover: Py<PyAny>) -> Self {
         let keep = keep.iter().map(|handle| handle.get().0.clone()).collect();

@@ -7,7 +7,8 @@ use leafhold::explain::PlanOutline;
 use leafhold::lower::TaskGraph;
 use leafhold::run::work::WorkObservers;
 use leafhold::run::{
-    Canceller, Executor, ExecutorOptions, LocalExecutor, Observer, Outcome, RunError, RunReport, Submitted, TaskEvent,
+    Canceller, Executor, ExecutorOptions, LocalExecutor, Observer, Outcome, RunCause, RunError, RunReport, Submitted,
+    TaskEvent,
 };
 use leafhold_datafusion::DataFusionKernels;
 use parking_lot::{Condvar, Mutex};
@@ -99,6 +100,17 @@ impl PyLocalRun {
             Some(Err(error)) => Err(error::run(py, &error.cause)),
             None => Err(error::panicked("a run was asked for its result before its end")),
         }
+    }
+
+    /// The generation of the leaf's future that gave no data, if that is why there are no rows.
+    fn broken(&self, py: Python<'_>) -> Option<String> {
+        py.detach(|| match &*self.ending.0.lock() {
+            Some(Err(error)) => match &error.cause {
+                RunCause::Future { future, .. } => Some(future.to_string()),
+                _ => None,
+            },
+            _ => None,
+        })
     }
 
     /// What happened; `None` before the end.

@@ -187,6 +187,22 @@ class Failing:
         return fail(self.text)
 
 
+class Once:
+    """A table that raises when it is read again."""
+
+    def __init__(self, part: int, folder: str) -> None:
+        self.part, self.folder = part, folder
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        from pathlib import Path
+
+        read = Path(self.folder) / f"read-{self.part}"
+        if read.exists():
+            return fail("it was read twice")
+        read.touch()
+        return arrow(self.part).__arrow_c_stream__(requested_schema)
+
+
 class Witness:
     """An observer of work that says where it was called, for what, and in which order."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import collect, rows
+from conftest import cancel, collect, rows
 from dask._task_spec import Task, TaskRef
-from distributed import Event, wait
-from tasks import after, numbers
+from distributed import CancelledError, Event, wait
+from tasks import after, fail, numbers
 
 import leafhold as lh
 from leafhold import _dask
@@ -139,3 +139,19 @@ def test_a_run_has_one_time(client: Any) -> None:
     leaf = lh.from_futures(client.map(numbers, range(4), pure=False))
     frame = lh.sql("select distinct now() as at from t", t=leaf)
     assert frame.compute(client).num_rows == 1
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_two_futures_of_one_key_have_causes_of_their_own(client: Any, swapped: bool) -> None:
+    old = client.submit(numbers, 0, key="same")
+    frames = [lh.from_futures([old], schema=numbers(0))]
+    cancel(client, old)
+    del old
+    new = client.submit(fail, "the new one", key="same")
+    frames.append(lh.from_futures([new], schema=numbers(0)))
+    wait(new)
+    first, second = reversed(frames) if swapped else frames
+    with pytest.raises(lh.FutureError) as caught:
+        lh.sql("select r.a from l right join r on l.k = r.k", l=first, r=second).compute()
+    causes = {lh.FutureCancelledError: CancelledError, lh.FutureFailedError: ZeroDivisionError}
+    assert isinstance(caught.value.__cause__, causes[type(caught.value)])

@@ -173,6 +173,30 @@ def test_a_future_that_fails_and_one_that_is_cancelled() -> None:
         frame.compute()
 
 
+@pytest.mark.parametrize("failing", ["a", "b", "ab"])
+@pytest.mark.parametrize("other", [KeyError, lh.PlanError])
+def test_leaves_of_one_name_have_causes_of_their_own(failing: str, other: type[Exception]) -> None:
+    raised, tables = {"a": ValueError("of a"), "b": other("of b")}, {}
+    for name, cause in raised.items():
+        future: Future = Future()
+        if name in failing:
+            future.set_exception(cause)
+        else:
+            future.set_result(arrow(0))
+        # Nobody says how the leaf is called, so it is called as the other one.
+        tables[name] = lh.from_futures([future], schema=arrow(0))
+    with pytest.raises(lh.LeafholdError) as caught:
+        lh.sql("select b.a from a right join b on a.k = b.k", **tables).compute()
+    error = caught.value
+    [blamed] = [name for name in failing if f"of {name}" in str(error)]
+    assert (error.leaf, error.partition) == ("futures", 0)
+    if isinstance(raised[blamed], lh.LeafholdError):
+        # Leafhold's own errors come as themselves.
+        assert type(error) is type(raised[blamed])
+    else:
+        assert type(error) is lh.FutureFailedError and error.__cause__ is raised[blamed]
+
+
 def _once_awaited(future: Future, call: Any, *args: Any) -> None:
     """Calls once somebody waits for the future, which is a run that is under way."""
     wait_until(lambda: future._done_callbacks)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import assert_empty, collect, rows, totals, wait_until
-from tasks import numbers
+from runs import lazy_frame
+from tasks import Once, numbers
 
 import leafhold as lh
 
@@ -58,6 +60,31 @@ def test_law_l1b_data_at_hand_that_had_gone_to_the_cluster(client: Any, monkeypa
     if client.who_has().get(key):
         _kill_holder(client, key)
     assert kept.compute(client).to_pydict() == {"s": [20]}
+
+
+def test_rows_that_cannot_be_made_again_have_the_cause_of_that(
+    client: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from leafhold import _cluster
+
+    monkeypatch.setattr(_cluster, "EMBEDDED", 0)
+    union = lh.sql(
+        "select sum(a) as s from (select a from t union all select a from u) as v",
+        t=lazy_frame(client, "cluster", [Once(0, str(tmp_path))]),
+        u=numbers(5),
+    )
+    kept = union.persist(client)
+    key = _key_of(kept)
+    [scattered] = [key for key in client.futures if key.endswith("-data")]
+    _kill_holder(client, scattered)
+    if client.who_has().get(key):
+        _kill_holder(client, key)
+    for executor in (client, "local"):
+        with pytest.raises(lh.LeafholdError, match="leaf `persisted`, partition 0.*read twice") as caught:
+            kept.compute(executor)
+        # Not that the rows were lost, which they were before.
+        error = caught.value
+        assert isinstance(error if executor == "local" else error.__cause__, lh.SchemaError), error.__cause__
 
 
 def test_law_l5_a_lost_leaf_that_nobody_can_make_again_is_named(client: Any) -> None:

@@ -30,6 +30,7 @@ pub(in crate::run) struct Awaited {
 pub(in crate::run) struct Place {
     leaf: Arc<str>,
     partition: usize,
+    future: Generation,
 }
 
 impl Awaited {
@@ -45,7 +46,7 @@ impl Awaited {
         };
         let awaited = Awaited {
             handle: Some(handle.clone()),
-            place: Place { leaf: name.clone(), partition: *partition },
+            place: Place { leaf: name.clone(), partition: *partition, future: handle.generation() },
             reader: Some(PartitionReader::new(handle.clone(), *partition, schema.clone(), reading.clone())),
             rows: None,
         };
@@ -59,7 +60,9 @@ impl Place {
         let (leaf, partition) = (self.leaf.to_string(), self.partition);
         let lost = matches!(&error, ReadError::Future { source, .. } if source.kind == FutureErrorKind::Lost);
         let cause = match error {
-            ReadError::Future { within, source } => RunCause::Future { leaf, partition, within, source },
+            ReadError::Future { within, source } => {
+                RunCause::Future { leaf, partition, future: self.future, within, source }
+            }
             ReadError::Schema { key, found, promised } => RunCause::Schema { leaf, partition, key, found, promised },
             source => RunCause::Value { leaf, partition, source },
         };

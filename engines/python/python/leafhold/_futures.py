@@ -40,11 +40,11 @@ class LiveFuture:
     instance: int | None
     #: What the computation raised, or one inside it, once that is known.
     cause: BaseException | None
-    #: The future in whose value this one was found.
+    #: The future in whose value this one was found, or in place of whose lost data it was made.
     outer: LiveFuture | None
 
     def blame(self, cause: BaseException) -> None:
-        """Remembers a cause, here and in every future that this one was found in.
+        """Remembers a cause, here and in every future that this one was found in, or made for.
 
         A cause must not have been raised through frames of the caller: these may hold what holds this.
         """

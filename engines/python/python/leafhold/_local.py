@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any
-
 import pyarrow as pa
 
 from . import _leafhold
-from ._futures import live_future
+from ._futures import LiveFuture, live_future
 from ._report import RunReport
 from ._run import Observers, Run, with_report
 from ._work import Watched, WorkObserver
@@ -16,21 +14,22 @@ from .errors import FutureError, LeafholdError
 
 
 class _Causes:
-    """What the computations of the leaves' futures raised: the native half has only words for it.
+    """What the computations of the leaves' futures raised, by their generations: the native half has only words for it,
+    leaves may share a name, and futures a key.
 
     It lets go of the futures when the run is over.
     """
 
     def __init__(self, expr: _leafhold.Expr, observers: Observers) -> None:
         self.observers = observers
-        self.futures: dict[tuple[str, int], Any] = {}
-        self.raised: dict[tuple[str, int], BaseException] = {}
-        for leaf, partition, handle in expr.futures():
-            self.futures[leaf, partition] = live_future(handle)
+        self.futures: dict[str, LiveFuture] = {
+            handle.generation: live_future(handle) for _, _, handle in expr.futures()
+        }
+        self.raised: dict[str, BaseException] = {}
 
     def on_finish(self, report: _leafhold.Report) -> None:
         futures, self.futures = self.futures, {}
-        self.raised = {place: future.cause for place, future in futures.items() if future.cause is not None}
+        self.raised = {which: future.cause for which, future in futures.items() if future.cause is not None}
         self.observers.on_finish(report)
 
 
@@ -72,7 +71,7 @@ class LocalRun(Run):
         try:
             return self._native.result()
         except FutureError as error:
-            cause = self._causes.raised.get((error.leaf, error.partition))
+            cause = self._causes.raised.get(self._native.broken())
             if isinstance(cause, LeafholdError):
                 failure = with_report(cause.again(error.leaf, error.partition), self._report())
                 raise failure from failure.__cause__

@@ -13,7 +13,7 @@ from . import _leafhold, _names, _worker
 from ._aliases import aliases
 from ._cluster import ClusterRun
 from ._dask import DaskFuture
-from ._futures import handle_of
+from ._futures import handle_of, live_future
 from ._tasks import task
 from .errors import FutureLostError
 
@@ -90,14 +90,14 @@ class Recovery:
     def __init__(self, client: distributed.Client) -> None:
         self.client = client
 
-    def __call__(self, expr: _leafhold.Expr, partition: int) -> _leafhold.FutureHandle:
+    def __call__(self, expr: _leafhold.Expr, partition: int, lost: _leafhold.FutureHandle) -> _leafhold.FutureHandle:
         run = ClusterRun(expr, self.client)
         try:
             run.submit()
-            return handle_of(DaskFuture(run.outputs[partition]))
+            return handle_of(DaskFuture(run.outputs[partition], live_future(lost)))
         finally:
             run.release()
 
 
-def _unrecoverable(expr: None, partition: int) -> _leafhold.FutureHandle:
+def _unrecoverable(expr: None, partition: int, lost: _leafhold.FutureHandle) -> _leafhold.FutureHandle:
     raise FutureLostError("the frame was persisted with recoverable=False")
