@@ -279,3 +279,14 @@ def after_event(event: str, raises: bool) -> Any:
 
     Event(event).wait(timeout=60)
     return fail("no data") if raises else numbers(1)
+
+
+def aside(event: str, value: Any) -> Any:
+    """Gives a value once an event is set, or raises it; until then, the worker has room for other tasks."""
+    from distributed import Event, secede
+
+    secede()
+    assert Event(event).wait(timeout=60)
+    if isinstance(value, BaseException):
+        raise value
+    return value

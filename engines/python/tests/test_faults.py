@@ -12,6 +12,7 @@ import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import leafhold as lh
@@ -367,6 +368,26 @@ def test_law_l5_a_future_that_is_lost(executor: str, when: str, tmp_path: Path) 
             del caught
         (tmp_path / "open").touch()
         del scattered, others, frame, run, happen, watch
+
+
+def test_what_a_leafs_future_may_be_to_blame_for() -> None:
+    from distributed import CancelledError, KilledWorker
+    from leafhold._cluster import is_of
+
+    failed, cancelled, lost = lh.FutureFailedError("f"), lh.FutureCancelledError("c"), lh.FutureLostError("l")
+    killed = [KilledWorker(key, SimpleNamespace(address="tcp://worker"), 1) for key in ("leaf", "task")]
+    own = lh.ComputeError("a task's own")
+    # What it raised is what its readers raise, as another object of perhaps other words.
+    failed.__cause__ = ValueError(object())
+    assert is_of(ValueError(object()), failed) and not is_of(KeyError("other"), failed)
+    assert not is_of(own, failed) and not is_of(killed[0], failed)
+    failed.__cause__ = killed[0]
+    assert is_of(killed[0], failed) and not is_of(killed[1], failed)
+    failed.__cause__ = lh.ComputeError("the leaf's")
+    assert is_of(lh.ComputeError("the leaf's"), failed) and not is_of(own, failed)
+    assert is_of(CancelledError("task"), cancelled) and not is_of(own, cancelled) and not is_of(killed[0], cancelled)
+    # The worker that a task killed may have had the data.
+    assert is_of(CancelledError("task"), lost) and is_of(killed[0], lost) and not is_of(own, lost)
 
 
 def _after_file(name: str) -> Any:

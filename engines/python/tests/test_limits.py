@@ -8,8 +8,8 @@ from typing import Any
 import leafhold as lh
 import pytest
 from conftest import collect, wait_until
-from runs import BOTH, Watch, executor_of, in_state, lazy_frame, reads
-from tasks import Gated, Slow, Waiting, after_event, arrow, numbers, same
+from runs import BOTH, Watch, executor_of, in_state, lazy_frame, small_cluster
+from tasks import Deadly, Failing, Gated, Slow, Waiting, arrow, aside, numbers, same
 
 LIMITS = [
     ("select a + 1 as a from t limit 3", [1, 11, 2]),
@@ -66,20 +66,78 @@ def test_a_limit_on_a_cluster_does_not_wait_for_what_it_does_not_need(client: An
     (tmp_path / "open").touch()
 
 
-def test_a_future_that_no_limit_needs_may_fail(client: Any, tmp_path: Path) -> None:
-    from distributed import Event, wait
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys of leaves' futures of which a run on a cluster has heard, and has dealt with that."""
+    from leafhold._driver import Driver
 
-    event = Event(f"gate-{tmp_path}", client=client)
-    good = client.map(same, [arrow(0), *[Gated(1, str(tmp_path))] * 9], pure=False)
-    bad = client.submit(after_event, event.name, True, pure=False)
-    run = lh.sql("select a from t limit 3", t=lh.from_futures([*good, bad], schema=arrow(0))).run(client)
-    wait_until(lambda: reads(tmp_path))
-    (tmp_path / "open").touch()
-    assert run.result(timeout=60)["a"].to_pylist() == [0, 10, 1]
-    event.set()
-    wait(bad)
-    assert run.report.is_ok
-    event.clear()
+    keys: list[str] = []
+    on_leaf = Driver._on_leaf
+
+    def note(self: Driver, generation: str) -> None:
+        on_leaf(self, generation)
+        keys.append(self.cluster.leaves()[generation][2].key)
+
+    monkeypatch.setattr(Driver, "_on_leaf", note)
+    return keys
+
+
+def _limit_beside_what_comes_late(client: Any, folder: Path, late: Any) -> tuple[Any, Any, Any, lh.Frame]:
+    """A future that fails although no limit needs it, what makes it fail, what makes the value `late` come, and a frame over
+    all of it."""
+    from distributed import Event
+
+    [fail_now, go_on] = [Event(f"{name}-{folder}", client=client) for name in ("fail", "go-on")]
+    good = client.map(same, [arrow(part) for part in range(9)], pure=False)
+    bad = client.submit(aside, fail_now.name, ZeroDivisionError("not needed"), pure=False)
+    tables = {
+        "t": lh.from_futures([*good, bad], schema=arrow(0), name="t"),
+        "u": lh.from_futures([client.submit(aside, go_on.name, late, pure=False)], schema=arrow(0), name="u"),
+    }
+    frame = lh.sql("select a from (select a from t limit 3) as l union all select a from u", **tables)
+    return bad, fail_now, go_on, frame
+
+
+def _fail_what_is_skipped(watch: Watch, bad: Any, fail_now: Any, heard: list[str]) -> None:
+    """Once the limit has its rows, the future fails, and the run hears of it, which goes on."""
+    wait_until(lambda: any((event["state"], event["partition"]) == ("skipped", 9) for event in watch.events))
+    assert bad.status == "pending"
+    fail_now.set()
+    wait_until(lambda: bad.key in heard)
+    assert not watch.finished
+
+
+def test_a_future_that_no_limit_needs_may_fail(client: Any, tmp_path: Path, heard: list[str]) -> None:
+    bad, fail_now, go_on, frame = _limit_beside_what_comes_late(client, tmp_path, arrow(20))
+    watch = Watch()
+    run = watch.run(frame, client)
+    _fail_what_is_skipped(watch, bad, fail_now, heard)
+    go_on.set()
+    assert sorted(run.result(timeout=60)["a"].to_pylist()) == [0, 1, 10, 20, 30]
+    assert watch.check(run).is_ok
+    fail_now.clear()
+    go_on.clear()
+
+
+@pytest.mark.parametrize("how", ["kills its worker", "raises"])
+def test_a_future_that_no_limit_needs_is_not_to_blame(how: str, tmp_path: Path, heard: list[str]) -> None:
+    late, error, words, state = {
+        "kills its worker": (Deadly(0), lh.WorkerError, "workers died", "lost"),
+        "raises": (Failing("by itself"), lh.SchemaError, "by itself", "failed"),
+    }[how]
+    with small_cluster(allowed_failures=0) as client:
+        bad, fail_now, go_on, frame = _limit_beside_what_comes_late(client, tmp_path, late)
+        watch = Watch()
+        run = watch.run(frame, client)
+        _fail_what_is_skipped(watch, bad, fail_now, heard)
+        go_on.set()
+        with pytest.raises(error, match=words) as caught:
+            run.result(timeout=60)
+        report = watch.check(run)
+        assert caught.value.report == report
+        [culprit] = in_state(report, "failed") + in_state(report, "lost")
+        assert culprit["state"] == state and words in culprit["error"]["message"]
+        del run, caught, bad, frame
 
 
 def test_rows_of_a_limit_that_the_client_has_are_cached(client: Any) -> None:

@@ -20,7 +20,9 @@ from ._tasks import task as call
 from ._work import Watch, WorkObserver
 from .errors import (
     ForeignFutureError,
+    FutureCancelledError,
     FutureError,
+    FutureFailedError,
     FutureLostError,
     LeafholdError,
     PlanError,
@@ -273,7 +275,7 @@ class ClusterRun:
             return error.again()
         for read, future in self.reads:
             problem = future.problem()
-            if problem is not None:
+            if problem is not None and is_of(error, problem):
                 return problem.again(read.leaf, read.partition)
         if not is_open(self.client):
             return FutureLostError(f"the client was closed meanwhile: {words(error)}", engine=None)
@@ -292,6 +294,19 @@ class ClusterRun:
             future.release()
         self.scattered, self.recovered, self.reads, self._leaves, self._tasks = [], [], [], {}, []
         self.graph = None
+
+
+def is_of(error: BaseException | None, problem: FutureError) -> bool:
+    """Whether it may be a leaf's future that made a task give no rows: Dask gives the error of one that failed to all that
+    read it. Of another error, a future which nobody has to read any more is innocent."""
+    own = isinstance(error, (LeafholdError, distributed.KilledWorker))
+    if isinstance(problem, FutureFailedError):
+        # Only of these it is known that the same error has the same words in each of its copies.
+        return type(problem.__cause__) is type(error) and (not own or words(problem.__cause__) == words(error))
+    if isinstance(problem, FutureCancelledError):
+        return not own
+    # Whoever killed the worker that had the data may have killed a task there.
+    return not isinstance(error, LeafholdError)
 
 
 def _readers(tasks: list[dict[str, Any]]) -> dict[int, list[int]]:

@@ -21,7 +21,7 @@ import distributed
 import pyarrow as pa
 
 from . import _leafhold
-from ._cluster import ClusterRun
+from ._cluster import ClusterRun, is_of
 from ._dask import is_open, settle
 from ._events import events_of
 from ._report import RunReport
@@ -234,8 +234,10 @@ class Driver:
         if problem is None:
             self.ledger.future(handle, None, False, self._now())
             return
-        # Law L5: nobody has to wait until it reaches an output. What no limit needs is nobody's loss.
-        if self._no_data(handle, problem.again(read.leaf, read.partition)) or self.ledger.is_stopping:
+        # Law L5: nobody has to wait until it reaches an output. What no limit needs is nobody's loss. Of a task that made the
+        # run stop an output is about to say why; that its data are lost is the better word.
+        stopped = self.ledger.is_stopping and isinstance(problem, FutureLostError)
+        if self._no_data(handle, problem.again(read.leaf, read.partition)) or stopped:
             self.error = self.error or problem.again(read.leaf, read.partition)
 
     def _no_data(self, handle: _leafhold.FutureHandle, error: LeafholdError) -> bool:
@@ -264,7 +266,8 @@ class Driver:
         if self.error is not None or not is_open(self.client):
             return
         for generation, (_, _, future) in self.cluster.leaves().items():
-            if future.problem() is not None:
+            problem = future.problem()
+            if problem is not None and is_of(error, problem):
                 self._on_leaf(generation)
         self.error = self.error or self.cluster.explain(error)
         killed = isinstance(error, distributed.KilledWorker)
