@@ -162,7 +162,9 @@ def lazy_frame(client: Any, executor: str, values: list[Any], name: str = "t") -
 
 
 @contextlib.contextmanager
-def small_cluster(workers: int = 2, memory_limit: Any = "auto", **config: Any) -> Iterator[Any]:
+def small_cluster(
+    workers: int = 2, threads: int = 1, memory_limit: Any = "auto", **config: Any
+) -> Iterator[Any]:
     """A client of a cluster of a test's own, on which nothing of Leafhold's is left at the end."""
     import dask.config
     from distributed import Client, LocalCluster
@@ -170,7 +172,11 @@ def small_cluster(workers: int = 2, memory_limit: Any = "auto", **config: Any) -
     with (
         dask.config.set({f"distributed.scheduler.{name.replace('_', '-')}": value for name, value in config.items()}),
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=memory_limit
+            n_workers=workers,
+            threads_per_worker=threads,
+            processes=True,
+            dashboard_address=":0",
+            memory_limit=memory_limit,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):

@@ -21,7 +21,7 @@ import pytest
 import trace_format
 from conftest import TOTALS, collect, rows, totals, wait_until
 from runs import BOTH, STATES, WANTED, Watch, executor_of, in_state, lazy_frame, reads, slow_future, small_cluster
-from tasks import Failing, Gated, Large, Slow, Waiting, arrow, numbers
+from tasks import Failing, Gated, Large, Slow, Waiting, Witness, arrow, numbers
 
 
 @BOTH
@@ -116,6 +116,24 @@ def test_law_t2_times_of_other_clocks_are_placed_by_the_shortest_delay() -> None
     own = {"protocol": PROTOCOL, "clock": clock(), "key": "k", "sent": time.monotonic_ns()}
     events._task((0.0, own))
     assert events.offsets[clock()] == 0, "the clock of this machine needs no estimate"
+
+
+def test_threads_of_a_worker_are_told_apart(tmp_path: Path) -> None:
+    with small_cluster(workers=1, threads=2) as client:
+        watch = Watch()
+        values = [Gated(part, str(tmp_path)) for part in range(2)]
+        frame = lh.sql("select a + 1 as a from t", t=lazy_frame(client, "cluster", values))
+        run = watch.run(frame, client, work_observers={"w": Witness()})
+        wait_until(lambda: len(reads(tmp_path)) == 2)
+        (tmp_path / "open").touch()
+        run.result(timeout=60)
+        report = watch.check(run)
+        [address] = client.scheduler_info()["workers"]
+        assert {event["worker"] for event in report} == {address, f"{address}/1"}
+        for event in report:
+            assert event["observed"]["w"]["context"]["worker"] == event["worker"]
+        assert "on 1 workers" in report.to_text()
+        del run, frame
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells")

@@ -215,7 +215,7 @@ class Driver:
         offset = self.offsets.get(word["clock"])
         if offset is None:
             offset = self.offsets[word["clock"]] = events_of(self.client).offsets[word["clock"]]
-        word = dict(word)
+        word = word | {"worker": word["thread"]}
         for time_of in ("started", "ended"):
             if time_of in word:
                 word[time_of] = max(0, word[time_of] + offset - self.began)

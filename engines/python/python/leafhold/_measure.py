@@ -28,7 +28,7 @@ from .errors import RunCancelledError
 TOPIC = "leafhold-tasks"
 
 #: The version of what they tell.
-PROTOCOL = 3
+PROTOCOL = 4
 
 #: The most characters of a remote trace: its end says most.
 TRACE = 16_384
@@ -77,7 +77,8 @@ class Execution:
                 "protocol": PROTOCOL,
                 "key": self.key,
                 "id": f"{_SESSION}-{os.getpid()}-{next(_numbers)}",
-                "worker": f"{address}/{lane}" if lane else address,
+                # Not as `worker`: Dask's scheduler writes its own word there.
+                "thread": f"{address}/{lane}" if lane else address,
                 "address": address,
                 "host": _HOST,
                 "clock": _CLOCK,
@@ -136,7 +137,7 @@ class Execution:
             return
         packed, token, label, stage = self._wanted
         context = {"task": token, "label": label, "stage": stage, "partition": self._partition}
-        self._watching = Watch(packed, context | {"worker": self.word["worker"], "host": _HOST})
+        self._watching = Watch(packed, context | {"worker": self.word["thread"], "host": _HOST})
 
     def _say(self, what: str, **more: Any) -> None:
         word = self.word | more | {"what": what, "started": self.started, "sent": time.monotonic_ns()}

@@ -46,10 +46,11 @@ class RunReport:
         """The events, by task. Each is a dict as in :meth:`to_jsonl`.
 
         ``task``, ``stage``, ``partition``, ``label``; ``state`` (``ok``, ``failed``, ``upstream-failed``, ``cancelled``,
-        ``lost``, ``cached``, ``skipped``); ``worker``, ``host``, ``attempt`` and earlier ``attempts``; times in
-        microseconds from the start of the run, taken where the task ran (``submitted_us``, ``ready_us``, ``started_us``,
-        ``ended_us``, ``transfer_us``); ``rows``, ``bytes_in``, ``bytes_out``; ``error`` with ``kind``, ``message`` and,
-        as text, the remote ``trace``. What does not apply may be missing.
+        ``lost``, ``cached``, ``skipped``); ``worker`` (on a cluster its address, and behind it the number of the thread, but
+        of its first one), ``host``, ``attempt`` and earlier ``attempts``; times in microseconds from the start of the run,
+        taken where the task ran (``submitted_us``, ``ready_us``, ``started_us``, ``ended_us``, ``transfer_us``); ``rows``,
+        ``bytes_in``, ``bytes_out``; ``error`` with ``kind``, ``message`` and, as text, the remote ``trace``. What does not
+        apply may be missing.
 
         ``observed`` has what the run's ``work_observers`` said of it, by name; attempts that did not count have theirs.
 
