@@ -29,9 +29,13 @@ def executor_of(client: Any, executor: str) -> Any:
 class Watch:
     """Observers that remember what they were told."""
 
-    def __init__(self, planned: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self, planned: Callable[[], Any] | None = None, besides: Callable[[Any], Any] | None = None
+    ) -> None:
         #: What happens when the run is planned, and nothing was sent yet.
         self.planned = planned
+        #: What each observer does with what it was told, when it has noted it.
+        self.besides = besides
         self.submitted: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.finished: list[lh.RunReport] = []
@@ -55,6 +59,8 @@ class Watch:
         def note(word: Any) -> None:
             self.threads.add(os.getpid())
             notes.append(word)
+            if self.besides is not None:
+                self.besides(word)
 
         return note
 

@@ -246,6 +246,19 @@ class Angry:
         return {"set": {1}}
 
 
+class Unreadable:
+    """An observer of work that can be sent to a worker, and not be read there."""
+
+    def __reduce__(self) -> Any:
+        return fail, ("it cannot be read back",)
+
+    def on_start(self, context: dict[str, Any]) -> None:
+        raise AssertionError("nobody has read it back")
+
+    def on_end(self, context: dict[str, Any], outcome: dict[str, Any]) -> Any:
+        raise AssertionError("nobody has read it back")
+
+
 class Deadly:
     """A table whose readers die, once it is known that they began."""
 

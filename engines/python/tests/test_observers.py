@@ -11,7 +11,7 @@ import leafhold as lh
 import pytest
 from conftest import collect, rows, totals
 from runs import BOTH, WANTED, Watch, executor_of, in_state, lazy_frame
-from tasks import Angry, Failing, Witness, arrow, numbers, same
+from tasks import Angry, Failing, Unreadable, Witness, arrow, numbers, same
 
 
 @BOTH
@@ -20,17 +20,21 @@ def test_law_t4_observers_that_raise_harm_nobody(client: Any, executor: str) -> 
         raise RuntimeError("angry")
 
     frame = totals(lh.from_futures(client.map(numbers, range(3), pure=False)))
-    run = frame.run(executor_of(client, executor), on_submit=angry, on_event=angry, on_finish=angry)
+    watch = Watch(besides=angry)
+    run = watch.run(frame, executor_of(client, executor))
     assert rows(run.result()) == WANTED
+    assert watch.check(run).is_ok
 
 
 @BOTH
 def test_law_t4_observers_may_use_the_client(client: Any, executor: str) -> None:
     seen: list[Any] = []
     frame = totals(lh.from_futures(client.map(numbers, range(3), pure=False)))
-    run = frame.run(executor_of(client, executor), on_event=lambda event: seen.append(client.submit(same, 1).result()))
+    watch = Watch(besides=lambda word: seen.append(client.submit(same, 1).result()))
+    run = watch.run(frame, executor_of(client, executor))
     assert rows(run.result()) == WANTED
-    assert seen == len(run.report) * [1]
+    # Those that hear of the beginning and of the end, too.
+    assert seen == (len(watch.check(run)) + 2) * [1]
 
 
 @BOTH
@@ -64,12 +68,12 @@ def test_law_t4_observers_of_work_are_called_where_the_task_runs(client: Any, ex
 @BOTH
 def test_law_t4_observers_of_work_hear_of_failures(client: Any, executor: str) -> None:
     lazy = lh.from_futures(client.map(numbers, range(2), pure=False), name="t")
-    run = lh.sql("select 1 / (a - 10) as b from t", t=lazy).run(
-        executor_of(client, executor), work_observers={"w": Witness()}
-    )
+    watch = Watch()
+    frame = lh.sql("select 1 / (a - 10) as b from t", t=lazy)
+    run = watch.run(frame, executor_of(client, executor), work_observers={"w": Witness()})
     with pytest.raises(lh.ComputeError):
         run.result()
-    [failed] = in_state(run.report, "failed")
+    [failed] = in_state(watch.check(run), "failed")
     outcome = failed["observed"]["w"]["outcome"]
     assert (outcome["state"], outcome["rows"]) == ("failed", None) and "ivide by zero" in outcome["error"]
 
@@ -78,9 +82,10 @@ def test_law_t4_observers_of_work_see_every_attempt(client: Any, tmp_path: Path)
     frame = lh.sql(
         "select sum(a) as s from t", t=lazy_frame(client, "cluster", [Failing("now and then", str(tmp_path), 2)])
     )
-    run = frame.run(client, retries=2, work_observers={"w": Witness()})
+    watch = Watch()
+    run = watch.run(frame, client, retries=2, work_observers={"w": Witness()})
     assert run.result().to_pydict() == {"s": [10]}
-    [tried] = [event for event in run.report if event.get("attempts")]
+    [tried] = [event for event in watch.check(run) if event.get("attempts")]
     states = [attempt["observed"]["w"]["outcome"]["state"] for attempt in tried["attempts"]]
     assert [*states, tried["observed"]["w"]["outcome"]["state"]] == ["failed", "failed", "ok"]
 
@@ -89,11 +94,27 @@ def test_law_t4_observers_of_work_see_every_attempt(client: Any, tmp_path: Path)
 @pytest.mark.parametrize("when", ["start", "end", "in what it says"])
 def test_law_t4_observers_of_work_that_raise_harm_nobody(client: Any, executor: str, when: str) -> None:
     frame = totals(lh.from_futures(client.map(numbers, range(3), pure=False)))
-    run = frame.run(executor_of(client, executor), work_observers={"angry": Angry(when), "calm": Witness()})
+    watch = Watch()
+    observers = {"angry": Angry(when), "calm": Witness()}
+    run = watch.run(frame, executor_of(client, executor), work_observers=observers)
     assert rows(run.result()) == WANTED
-    for event in in_state(run.report, "ok"):
+    report = watch.check(run)
+    assert report.is_ok
+    for event in in_state(report, "ok"):
         wrong = event["observed"]["angry"]["error"]
         assert ("TypeError" if when == "in what it says" else "RuntimeError: angry") in wrong
+        assert event["observed"]["calm"]["outcome"]["state"] == "ok"
+
+
+def test_law_t4_observers_of_work_that_cannot_be_read_back_harm_nobody(client: Any) -> None:
+    frame = totals(lh.from_futures(client.map(numbers, range(3), pure=False)))
+    watch = Watch()
+    run = watch.run(frame, client, work_observers={"gone": Unreadable(), "calm": Witness()})
+    assert rows(run.result()) == WANTED
+    report = watch.check(run)
+    assert report.is_ok
+    for event in in_state(report, "ok"):
+        assert event["observed"]["gone"] == {"error": "it raised ZeroDivisionError: it cannot be read back"}
         assert event["observed"]["calm"]["outcome"]["state"] == "ok"
 
 
@@ -101,9 +122,12 @@ def test_law_t4_observers_of_work_watch_work_that_the_cluster_has(client: Any) -
     frame = totals(lh.from_futures(client.map(numbers, range(3), pure=False)))
     kept = frame.persist(client)
     assert rows(kept.compute(client)) == WANTED
-    report = frame.run(client, work_observers={"w": Witness()}).report
+    watch = Watch()
+    run = watch.run(frame, client, work_observers={"w": Witness()})
+    assert rows(run.result()) == WANTED
+    report = watch.check(run)
     assert in_state(report, "ok") and not in_state(report, "cached")
-    del kept, frame
+    del kept, frame, run
     collect()
 
 
