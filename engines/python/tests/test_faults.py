@@ -115,6 +115,11 @@ def test_retries_are_attempts_that_did_not_count(client: Any, tmp_path: Path) ->
     assert (tried["state"], tried["attempt"]) == ("ok", 3)
     for attempt in tried["attempts"]:
         assert "now and then" in attempt["error"]["message"] and "Traceback" in attempt["error"]["trace"], attempt
+    # Everything that is said of a task has a column.
+    table = report.to_pandas()
+    assert {name.removesuffix("_us") for event in report for name in event} <= {"task", *table.columns}
+    assert table["attempts"].tolist() == [event.get("attempts", []) for event in report]
+    assert table["attempts"].str.len().sum() == 2
 
 
 def test_retries_that_are_used_up(client: Any, tmp_path: Path) -> None:

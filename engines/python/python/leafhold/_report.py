@@ -130,14 +130,16 @@ class RunReport:
 
     def to_pandas(self) -> pd.DataFrame:
         """A row per task, by task: times as ``Timedelta`` from the start of the run, with ``duration`` and ``queued``;
-        the error in columns ``error``, ``message`` and ``trace``."""
+        the error in columns ``error``, ``message`` and ``trace``. ``attempts`` has the list of the earlier ones, dicts as in
+        :attr:`events`, empty where there were none: ``["attempts"].str.len()`` counts them, ``.explode("attempts")`` gives
+        each a row."""
         import pandas as pd
 
         rows = []
         for event in self.events:
             error = event.get("error") or {}
             row = {name: event.get(name) for name in ("task", "stage", "partition", "label", "state", "worker", "host")}
-            row |= {"attempt": event["attempt"]}
+            row |= {"attempt": event["attempt"], "attempts": event.get("attempts", [])}
             row |= {name: event.get(f"{name}_us") for name in _TIMES}
             row |= {name: event.get(name) for name in ("rows", "bytes_in", "bytes_out", "peak_memory", "observed")}
             row |= {"spilled_bytes": event.get("spilled_bytes", 0)}
