@@ -1,5 +1,6 @@
 //! Reports of runs, as Python's `RunReport` reads them.
 
+use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
 use leafhold::explain::{Actuals, PlanOutline};
@@ -86,6 +87,40 @@ impl PyReport {
     #[getter]
     fn workers(&self) -> usize {
         self.report.workers
+    }
+
+    /// The most ports that were kept for readers at one time, where that was measured.
+    #[getter]
+    fn peak_ports(&self) -> Option<usize> {
+        self.report.peak_ports
+    }
+
+    /// The most bytes that they held at one time, where that was measured.
+    #[getter]
+    fn peak_bytes(&self) -> Option<u64> {
+        self.report.peak_bytes
+    }
+
+    #[getter]
+    fn spilled_bytes(&self) -> u64 {
+        self.report.spilled_bytes
+    }
+
+    /// The stages, each as JSON, by number.
+    fn stages(&self) -> PyResult<Vec<String>> {
+        let stages = self.report.stages.iter().map(serde_json::to_string).collect::<Result<_, _>>();
+        stages.map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// Whether every edge is known, and the edges: producer and consumer.
+    fn flows(&self) -> (bool, Vec<(u32, u32)>) {
+        (self.report.flows.complete, self.report.flows.pairs.clone())
+    }
+
+    /// Rows by node of the plan.
+    #[getter]
+    fn node_rows(&self) -> BTreeMap<usize, u64> {
+        self.report.node_rows.clone()
     }
 
     #[getter]

@@ -301,6 +301,30 @@ def test_law_f1_traces_of_runs_that_go_well(client: Any, executor: str) -> None:
     assert checked.arrows
 
 
+@BOTH
+def test_what_is_said_of_a_run_has_a_property_each(client: Any, executor: str) -> None:
+    watch = Watch()
+    run = watch.run(totals(lh.from_futures(client.map(numbers, range(3), pure=False))), executor_of(client, executor))
+    assert rows(run.result()) == WANTED
+    report = watch.check(run)
+    said = json.loads(report.to_jsonl().partition("\n")[0])
+    assert report.stages == said["stages"] == watch.submitted[0]["stages"]
+    assert report.flows["complete"] and [list(pair) for pair in report.flows["pairs"]] == said["flows"]["pairs"] != []
+    assert report.node_rows == {int(node): count for node, count in said["node_rows"].items()} != {}
+    for name in ("workers", "peak_ports", "peak_bytes", "critical_path", "c_out"):
+        assert getattr(report, name) == said.get(name), name
+    assert report.spilled_bytes == 0
+    # What rows between tasks took is known where they are.
+    if executor == "cluster":
+        assert report.workers == len({"/".join(event["worker"].split("/")[:3]) for event in in_state(report, "ok")})
+        assert report.peak_ports is None and report.peak_bytes is None
+    else:
+        assert report.workers == os.cpu_count() and report.peak_bytes > report.peak_ports > 0
+    # Nothing is left that only JSON lines say.
+    names = said.keys() - {"leafhold_report", "tasks"}
+    assert all(hasattr(report, name.removesuffix("_unix_us").removesuffix("_us")) for name in names)
+
+
 def test_reports_that_are_none() -> None:
     for bad in ("", "{}", "[]", "nonsense"):
         with pytest.raises(ValueError):
@@ -336,6 +360,8 @@ def test_a_memory_limit_here() -> None:
     frame = lh.sql(TOTALS, t=table)
     run = frame.run(memory_limit=1 << 16, threads=2)
     assert rows(run.result()) == rows(frame.compute()) and run.report.is_ok
+    # Rows between tasks and what operators wrote: no less than the latter.
+    assert run.report.spilled_bytes >= sum(event.get("spilled_bytes", 0) for event in run.report)
 
 
 # ---- the book alone -----------------------------------------------------------------------------------------------

@@ -85,6 +85,53 @@ class RunReport:
         return datetime.fromtimestamp(self._native.started, timezone.utc)
 
     @property
+    def workers(self) -> int:
+        """How many workers there were: threads here, and on a cluster those that ran something."""
+        return self._native.workers
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """The stages, by number: ``stage``, ``label``, how many ``tasks``, and the ``nodes`` of the plan that it computes."""
+        return [json.loads(stage) for stage in self._native.stages()]
+
+    @property
+    def flows(self) -> dict[str, Any]:
+        """Which task read which: ``pairs`` of producer and consumer, and whether they are ``complete``. Of more than 10,000,
+        there is one per task, from the input that came last.
+
+        >>> import leafhold as lh, pyarrow as pa
+        >>> query = "select k, count(*) as n from (select k from t union all select k from t) as u group by k"
+        >>> report = lh.sql(query, t=pa.table({"k": [1, 2]})).run().report
+        >>> report.flows["complete"], all(reader < len(report) for _, reader in report.flows["pairs"])
+        (True, True)
+        """
+        complete, pairs = self._native.flows()
+        return {"complete": complete, "pairs": pairs}
+
+    @property
+    def peak_ports(self) -> int | None:
+        """The most ports of tasks whose rows were kept for readers at one time; ``None`` where nobody counts them: what is
+        kept on a cluster is Dask's affair."""
+        return self._native.peak_ports
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most bytes that these rows had at one time; ``None`` where nobody counts them."""
+        return self._native.peak_bytes
+
+    @property
+    def spilled_bytes(self) -> int:
+        """Bytes that found no room under a ``memory_limit`` and went to files: rows between tasks, and what the operators of
+        tasks wrote, in tries that did not count, too. What the workers of a cluster do with theirs is not counted."""
+        return self._native.spilled_bytes
+
+    @property
+    def node_rows(self) -> dict[int, int]:
+        """Actual rows that a node of the plan gave, over all its tasks, by its number in :attr:`stages`; without those that
+        were not counted."""
+        return self._native.node_rows
+
+    @property
     def critical_path(self) -> list[int]:
         """The tasks, first to last, that the end of the run waited for."""
         return self._native.critical_path
