@@ -22,12 +22,12 @@ fn a_task_that_raised_an_error_is_tried_again() {
         assert_eq!((code, err.as_str()), (Some(0), ""), "{how}: {}", tail(&out));
         let rows = "| region | total |\n+--------+-------+\n| north  |    40 |\n| south  |    20 |\n";
         assert!(out.contains(rows), "{how}: {}", tail(&out));
-        let first = format!("try 1 of stage 0 partition 0 on {worker}: ");
+        let first = format!("given-up (read): try 1 of stage 0 partition 0 on {worker}");
         let tried = out.lines().find(|line| line.starts_with(&first)).unwrap_or_else(|| panic!("{}", tail(&out)));
         assert!(tried.contains("sales.csv"), "{tried}");
         let (code, out, err) = run("0");
         assert_eq!(code, Some(1), "{how}: {}", tail(&out));
-        assert!(err.contains("sales.csv") && out.contains("1 failed") && !out.contains("\ntry "), "{how}: {err}");
+        assert!(err.contains("sales.csv") && out.contains("1 failed") && !out.contains("\ngiven-up "), "{how}: {err}");
     }
 }
 
@@ -46,7 +46,7 @@ fn a_task_whose_worker_was_killed_is_tried_again() {
     let (code, out, err) = run("2");
     assert_eq!((code, err.as_str()), (Some(0), ""), "{}", tail(&out));
     assert!(out.contains("| north  |    40 |\n"), "{}", tail(&out));
-    let first = "try 1 of stage 0 partition 0 on process-0: ";
+    let first = "given-up (worker-lost): try 1 of stage 0 partition 0 on process-0";
     let tried = out.lines().find(|line| line.starts_with(first)).unwrap_or_else(|| panic!("{}", tail(&out)));
     assert!(tried.contains("is gone"), "{tried}");
     let (code, out, err) = run("0");

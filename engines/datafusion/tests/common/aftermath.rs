@@ -40,7 +40,7 @@ impl Witness {
     pub fn leaf(self: &Arc<Self>, name: &str, partitions: Vec<Vec<RecordBatch>>) -> Leaf {
         let schema = partitions[0][0].schema();
         let future = |(at, batches): (usize, Vec<RecordBatch>)| {
-            let (future, promise) = LocalFuture::pending(&format!("{name}-{at}"));
+            let (future, promise) = LocalFuture::pending(format!("{name}-{at}"));
             promise.fulfil(batches);
             self.created.fetch_add(1, Ordering::SeqCst);
             FutureHandle::new(Counted(future, self.clone()))
