@@ -1,7 +1,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -68,23 +68,25 @@ impl ActiveRun {
         job
     }
 
-    /// Does a job; and gives the next one of this run, if there is one, to the slot that stays with it.
+    /// Does a job; and gives the next one of this run, if there is one, to the slot that stays with it. `begun` says when
+    /// the slot began with it, and then when it was done: one reading of the clock serves both, and the report.
     pub(super) fn perform(
         self: &Arc<Self>,
         job: Job,
+        begun: &mut Duration,
         worker: &mut dyn Worker,
         after: &mut Aftermath,
         stay: Option<usize>,
     ) -> Option<Job> {
-        let begun = self.clock.now();
-        let next = match job {
-            Job::Cancel => self.locked(after, stay, |schedule, after| schedule.cancel(self.clock.now(), after)),
+        let (next, done) = match job {
+            Job::Cancel => self.timed(after, stay, |schedule, now, after| schedule.cancel(now, after)),
             Job::Arrival(index, reader, place) => self.receive(index, reader, place, after, stay),
-            Job::Attempt(assignment) => self.execute(assignment, worker, begun, after, stay),
+            Job::Attempt(assignment) => self.execute(assignment, worker, *begun, after, stay),
         };
-        self.work.fetch_add((self.clock.now() - begun).as_nanos() as u64, Ordering::Relaxed);
+        self.work.fetch_add(done.saturating_sub(*begun).as_nanos() as u64, Ordering::Relaxed);
+        *begun = done.max(*begun);
         if next.is_none() {
-            self.let_go(after);
+            self.let_go();
         }
         next
     }
@@ -97,7 +99,6 @@ impl ActiveRun {
         change: impl FnOnce(&mut Schedule, &mut Aftermath),
     ) -> Option<Job> {
         let mut schedule = self.schedule.lock();
-        schedule.record(after);
         change(&mut schedule, after);
         let next = stay.and_then(|slot| schedule.take(slot, |working| self.pool.others_rest(working)));
         self.publish(&schedule);
@@ -105,6 +106,21 @@ impl ActiveRun {
         self.settle(after);
         self.wake();
         next
+    }
+
+    /// The same for what happens when the lock is there; gives when that was, too.
+    fn timed(
+        &self,
+        after: &mut Aftermath,
+        stay: Option<usize>,
+        change: impl FnOnce(&mut Schedule, Duration, &mut Aftermath),
+    ) -> (Option<Job>, Duration) {
+        let mut now = Duration::ZERO;
+        let next = self.locked(after, stay, |schedule, after| {
+            now = self.clock.now();
+            change(schedule, now, after);
+        });
+        (next, now)
     }
 
     /// Lets go of what is not needed any more, before anybody hears of it.
@@ -122,10 +138,9 @@ impl ActiveRun {
         if let Some(panic) = panic {
             self.fail(RunCause::Worker(panic));
         }
-        for event in &after.events[after.heard..] {
-            self.observe(|observer| observer.on_event(event));
+        for event in after.events.drain(..) {
+            self.observe(|observer| observer.on_event(&event));
         }
-        after.heard = after.events.len();
     }
 
     /// The run fails for a reason that lies outside of its tasks.
@@ -152,9 +167,8 @@ impl ActiveRun {
     }
 
     /// Whoever had a hand in the run has none any more; the last one closes the books.
-    fn let_go(&self, after: &mut Aftermath) {
+    fn let_go(&self) {
         let mut schedule = self.schedule.lock();
-        schedule.record(after);
         schedule.hands -= 1;
         self.close_if_over(schedule);
     }
@@ -206,7 +220,7 @@ impl ActiveRun {
                 schedule.cancel(self.clock.now(), &mut after);
                 drop(schedule);
                 self.settle(&mut after);
-                self.let_go(&mut after);
+                self.let_go();
             } else if schedule.is_over() && schedule.hands == 0 && !schedule.closing {
                 self.close_if_over(schedule);
             } else {
@@ -224,7 +238,6 @@ impl ActiveRun {
     pub(super) fn break_off(&self, panic: String, after: &mut Aftermath) {
         self.settle(after);
         let mut schedule = self.schedule.lock();
-        schedule.record(after);
         schedule.fail(0, RunCause::Worker(panic));
         schedule.broken = true;
         self.cancelled.set();
@@ -253,13 +266,13 @@ impl ActiveRun {
         place: Place,
         after: &mut Aftermath,
         stay: Option<usize>,
-    ) -> Option<Job> {
+    ) -> (Option<Job>, Duration) {
         let step = catch_unwind(AssertUnwindSafe(|| reader.advance()));
         let result = match step {
             Ok(ReadStep::Waits(next)) => {
                 self.schedule.lock().awaited[index].reader = Some(reader);
                 self.await_done(index, &next);
-                return self.locked(after, stay, |_, _| ());
+                return self.timed(after, stay, |_, _, _| ());
             }
             Ok(ReadStep::Done(Ok(delivered))) => Ok((Rows::new(delivered.data), delivered.adopted)),
             Ok(ReadStep::Done(Err(error))) => Err(place.failure(error)),
@@ -267,7 +280,7 @@ impl ActiveRun {
         };
         // From here on, the last task that reads the future lets it go.
         drop(reader);
-        self.locked(after, stay, |schedule, after| schedule.arrive(index, result, self.clock.now(), after))
+        self.timed(after, stay, |schedule, now, after| schedule.arrive(index, result, now, after))
     }
 
     /// Asks a future to say when it is done. Its callback knows the run weakly: a future that never comes

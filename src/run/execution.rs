@@ -16,7 +16,7 @@ struct Place {
 }
 
 impl ActiveRun {
-    /// Has a worker run an attempt that was taken at `started`, and takes in what it says.
+    /// Has a worker run an attempt that was taken at `started`, and takes in what it says. Gives when it ended, too.
     pub(super) fn execute(
         &self,
         assignment: Assignment,
@@ -24,7 +24,7 @@ impl ActiveRun {
         started: Duration,
         after: &mut Aftermath,
         stay: Option<usize>,
-    ) -> Option<Job> {
+    ) -> (Option<Job>, Duration) {
         let (task, number, slot, is_output) =
             (assignment.task, assignment.number, assignment.slot, assignment.is_output);
         let (fragment, stage, partition) = (assignment.fragment.clone(), assignment.stage, assignment.partition);
@@ -38,14 +38,16 @@ impl ActiveRun {
                 (Ran { worker: Some(driver), started, ended, ..Ran::default() }, place().unspilled(unread))
             }
         };
-        self.locked(after, stay, |schedule, after| {
+        let ended = ran.ended;
+        let next = self.locked(after, stay, |schedule, after| {
             if let Finished::Ok(ports, _) = &finished
                 && schedule.is_reusable(task)
             {
                 self.pool.reuse.remember(schedule.graph[task].token, in_memory(ports));
             }
             schedule.complete(task, number, Ran { slot, ..ran }, finished, after);
-        })
+        });
+        (next, ended)
     }
 
     /// Has the worker run it; what was spilled of its inputs is read back before. Gives the bytes of its inputs, too.

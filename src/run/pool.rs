@@ -92,7 +92,6 @@ impl WorkerPool {
         });
         run.observe(|observer| observer.on_submit(&submitted));
         run.settle(&mut after);
-        run.schedule.lock().record(&mut after);
         // Before a worker starts: it must find no handle in our hands when it lets go of a future.
         awaited.into_iter().enumerate().for_each(|(index, handle)| run.await_done(index, &handle));
         if let Err(unknown) = self.shared.workers.observers().check(&options.work_observers, "this executor") {
@@ -203,11 +202,11 @@ impl Shared {
         let mut worker = self.workers.worker(slot);
         let mut after = Aftermath::default();
         while let Some((run, job)) = self.next_job(slot, until, &mut *worker) {
-            let mut next = Some(job);
+            let (mut next, mut begun) = (Some(job), run.clock.now());
             while let Some(job) = next {
                 let alone = self.active.load(Ordering::Relaxed) <= 1 && until.is_none();
                 let stay = alone.then_some(slot);
-                let done = AssertUnwindSafe(|| run.perform(job, &mut *worker, &mut after, stay));
+                let done = AssertUnwindSafe(|| run.perform(job, &mut begun, &mut *worker, &mut after, stay));
                 next = catch_unwind(done).unwrap_or_else(|panic| {
                     run.break_off(panic_text(&*panic), &mut after);
                     None

@@ -155,7 +155,7 @@ fn large() -> RunReport {
     let stage =
         |stage: usize| Stage { stage, label: format!("stage {stage}").into(), tasks: TASKS / 10, nodes: Vec::new() };
     let stages = (0..10).map(stage).collect();
-    let mut report = RunReport { tasks, stages, wall: at(TASKS), workers: 16, ..RunReport::default() };
+    let mut report = RunReport { tasks: tasks.into(), stages, wall: at(TASKS), workers: 16, ..RunReport::default() };
     report.link(|task| task.checked_sub(16).into_iter());
     report
 }

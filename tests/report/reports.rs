@@ -176,7 +176,7 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
         peak_bytes: Some(12_345),
         node_rows: [(0, 3), (7, 9)].into(),
         c_out: Some(3),
-        tasks,
+        tasks: tasks.into(),
         ..RunReport::default()
     };
     report.link(|task| producers[task].iter().copied());

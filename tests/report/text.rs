@@ -64,7 +64,7 @@ fn a_report_is_a_table_with_path_retries_and_errors() {
         observed: Default::default(),
     });
     let mut report = RunReport {
-        tasks,
+        tasks: tasks.into(),
         workers: 2,
         wall: Duration::from_millis(60),
         peak_bytes: Some(3_000),
@@ -101,7 +101,7 @@ fn what_observers_say_is_a_table_by_field_and_stage() {
     tasks[1].observed = [cpu(500.0)].into();
     tasks[2].observed = [cpu(250.0), ("ports".into(), json!([3, 4])), ("skew".into(), json!(1.25))].into();
     tasks[3].observed = [("cpu".into(), json!({"error": "it panicked: no\nluck"}))].into();
-    let text = RunReport { tasks, ..Default::default() }.to_text();
+    let text = RunReport { tasks: tasks.into(), ..Default::default() }.to_text();
     let expected = "\
 observed     stage  tasks   total  largest  first
 cpu.error        1      1       -        -  it panicked: no\\nluck
@@ -115,7 +115,7 @@ skew             1      1    1.25     1.25  -
     // Whoever has another name for every task sees that the middle is left out.
     let mut tasks: Vec<_> = (0..100).map(|task| TaskEvent { stage: 0, task, ..event(0, TaskState::Ok) }).collect();
     tasks.iter_mut().for_each(|event| event.observed = [(format!("at-{}", event.task).into(), json!(1))].into());
-    let text = RunReport { tasks, ..Default::default() }.to_text();
+    let text = RunReport { tasks: tasks.into(), ..Default::default() }.to_text();
     assert!(text.contains("  .. 81 more ..\n"), "{text}");
 }
 

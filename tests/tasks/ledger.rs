@@ -74,7 +74,7 @@ fn a_run_in_order_is_told_as_it_was() {
     }
     assert!(ledger.is_over());
     let (events, report) = close(ledger);
-    assert_eq!(events, report.tasks);
+    assert_eq!(events, *report.tasks);
     assert!(report.is_ok());
     for (task, event) in report.tasks.iter().enumerate() {
         assert_eq!((event.state, event.attempt, event.rows, event.bytes_in), (TaskState::Ok, 1, 3, 8));
@@ -339,7 +339,7 @@ proptest! {
         let (last, report) = close(ledger);
         events.extend(last);
         events.sort_by_key(|event| event.task);
-        prop_assert_eq!(&events, &report.tasks);
+        prop_assert_eq!(&events[..], &*report.tasks);
         prop_assert_eq!(events.len(), graph.len());
         for (task, event) in report.tasks.iter().enumerate() {
             prop_assert_eq!(event.task, task);

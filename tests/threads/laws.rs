@@ -41,7 +41,7 @@ fn law_t2_threads_a_node_that_sleeps_two_seconds_is_recorded_with_that() {
         let mut scene = Scene::of(builder, &project);
         drop((read, project));
         let outcome = scene.run(1, ExecutorOptions::default()).unwrap();
-        let [event] = outcome.report.tasks.as_slice() else { panic!("{:?}", outcome.report.tasks) };
+        let [event] = &*outcome.report.tasks else { panic!("{:?}", outcome.report.tasks) };
         let started = event.started.unwrap();
         assert!(event.ready.unwrap() <= started && event.ended <= outcome.report.wall, "{event:?}");
         assert_eq!((event.worker.as_deref(), event.attempt), (Some("local-0"), 1));

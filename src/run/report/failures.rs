@@ -5,11 +5,12 @@ use std::fmt::Write;
 use indexmap::IndexMap;
 
 use super::table::plain;
-use super::{RunReport, TaskError, TaskEvent};
+use super::recorded_event::RecordedEvent;
+use super::{RunReport, TaskError};
 
 /// The first of those that went wrong for one reason, and how many there are.
 struct Failure<'a> {
-    event: &'a TaskEvent,
+    event: RecordedEvent<'a>,
     worker: Option<&'a str>,
     /// Which try, of those that did not count.
     attempt: Option<u32>,
@@ -21,17 +22,19 @@ impl RunReport {
     pub(super) fn failures(&self) -> Vec<String> {
         // What went wrong for one reason stands together, under the first of it.
         let mut failures: IndexMap<(&str, &TaskError), Failure<'_>> = IndexMap::new();
-        for event in &self.tasks {
-            for attempt in &event.attempts {
+        let records = self.tasks.records();
+        for event in records.all() {
+            for attempt in event.attempts() {
                 let (worker, number) = (attempt.worker.as_deref(), Some(attempt.number));
                 let first = || Failure { event, worker, attempt: number, count: 0 };
                 failures.entry(("given-up", &attempt.error)).or_insert_with(first).count += 1;
             }
         }
-        for event in &self.tasks {
-            if let Some(error) = &event.error {
-                let first = || Failure { event, worker: event.worker.as_deref(), attempt: None, count: 0 };
-                failures.entry((event.state.name(), error)).or_insert_with(first).count += 1;
+        for event in records.all() {
+            if let Some(error) = event.error() {
+                let worker = event.more.and_then(|event| event.worker.as_deref());
+                let first = || Failure { event, worker, attempt: None, count: 0 };
+                failures.entry((event.record.state.name(), error)).or_insert_with(first).count += 1;
             }
         }
         failures.iter().map(|((state, error), failure)| failure.to_text(state, error)).collect()
@@ -44,7 +47,7 @@ impl Failure<'_> {
         if let Some(attempt) = self.attempt {
             let _ = write!(text, "try {attempt} of ");
         }
-        let _ = write!(text, "stage {} partition {}", self.event.stage, self.event.partition);
+        let _ = write!(text, "stage {} partition {}", self.event.stage(), self.event.partition());
         if let Some(worker) = self.worker {
             let _ = write!(text, " on {}", plain(worker));
         }

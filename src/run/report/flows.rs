@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::TaskEvent;
 use super::critical_path::latest;
+use super::records::Records;
 
 /// Which task read which: all of it for small graphs, and for large ones what each task waited for longest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,13 +17,13 @@ impl Flows {
     pub const COMPLETE_UP_TO: usize = 10_000;
 
     /// The flows between the tasks of a graph. `producers` gives what a task reads, in ascending order and each once.
-    pub fn new<I: Iterator<Item = usize>>(events: &[TaskEvent], producers: impl Fn(usize) -> I) -> Self {
+    pub(super) fn new<I: Iterator<Item = usize>>(records: &Records, producers: impl Fn(usize) -> I) -> Self {
         let mut pairs = Vec::new();
-        for consumer in 0..events.len() {
+        for consumer in 0..records.len() {
             pairs.extend(producers(consumer).map(|producer| (producer as u32, consumer as u32)));
             if pairs.len() > Flows::COMPLETE_UP_TO {
-                let last = |task: usize| latest(events, producers(task)).map(|input| (input as u32, task as u32));
-                return Flows { complete: false, pairs: (0..events.len()).filter_map(last).collect() };
+                let last = |task: usize| latest(records, producers(task)).map(|input| (input as u32, task as u32));
+                return Flows { complete: false, pairs: (0..records.len()).filter_map(last).collect() };
             }
         }
         Flows { complete: true, pairs }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::shares::write_shares;
-use super::{RunReport, TaskEvent};
+use super::{RunReport, TaskEvent, TaskEvents};
 
 /// The version of the format that is written, and the only one that is read.
 const VERSION: u64 = 1;
@@ -53,7 +53,7 @@ impl RunReport {
     /// What `out` says; a part of the report may have been written.
     pub fn write_json_lines(&self, mut out: impl Write) -> io::Result<()> {
         let run = RunReport {
-            tasks: Vec::new(),
+            tasks: TaskEvents::default(),
             stages: self.stages.clone(),
             flows: self.flows.clone(),
             node_rows: self.node_rows.clone(),

@@ -1,7 +1,6 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-use rustc_hash::FxHashMap;
 
 use super::RunReport;
 
@@ -44,70 +43,31 @@ impl Lane {
 impl RunReport {
     /// What each worker did, by host and worker. Takes the time of sorting the tasks.
     pub fn lanes(&self) -> Vec<Lane> {
-        let mut slices = SlicesByWorker::default();
-        for (task, event) in self.tasks.iter().enumerate() {
-            for (at, attempt) in event.attempts.iter().enumerate() {
-                if let Some(started) = attempt.started {
-                    let slice = Slice { task, attempt: Some(at), started, ended: attempt.ended };
-                    slices.add(&attempt.host, &attempt.worker, slice);
+        let records = self.tasks.records();
+        let mut slices: Vec<Vec<Slice>> = vec![Vec::new(); records.workers.all().len()];
+        for event in records.all() {
+            let (task, record) = (event.task, event.record);
+            for (at, attempt) in event.attempts().iter().enumerate() {
+                let worker = records.workers.find(&attempt.worker, &attempt.host);
+                if let (Some(started), Some(worker)) = (attempt.started, worker) {
+                    slices[worker as usize].push(Slice { task, attempt: Some(at), started, ended: attempt.ended });
                 }
             }
-            if let Some(started) = event.started {
-                let slice = Slice { task, attempt: None, started, ended: event.ended };
-                slices.add(&event.host, &event.worker, slice);
+            if let Some(started) = record.started() {
+                slices[record.worker as usize].push(Slice { task, attempt: None, started, ended: record.ended() });
             }
         }
-        let mut workers: Vec<(Worker, Vec<Slice>)> = slices.workers.into_iter().zip(slices.slices).collect();
-        // Shorter names first, so that `local-2` comes before `local-10`.
-        workers.sort_unstable_by_key(|((host, worker), _)| (*host, worker.len(), *worker));
-        workers.into_iter().flat_map(|((host, worker), slices)| divide(host, worker, slices)).collect()
-    }
-}
-
-/// A worker's host and name.
-type Worker<'a> = (Option<&'a str>, &'a str);
-
-#[derive(Default)]
-struct SlicesByWorker<'a> {
-    workers: Vec<Worker<'a>>,
-    slices: Vec<Vec<Slice>>,
-    places: FxHashMap<Worker<'a>, usize>,
-    /// The workers of the last slices, the last one first.
-    last: [Option<LastWorker<'a>>; 2],
-}
-
-/// A worker by the texts that events share, and its place.
-type LastWorker<'a> = (&'a Option<Arc<str>>, &'a Option<Arc<str>>, usize);
-
-/// Whether both are the same text, not only equal ones.
-fn same(one: &Option<Arc<str>>, other: &Option<Arc<str>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        (one, other) => one.is_none() && other.is_none(),
-    }
-}
-
-impl<'a> SlicesByWorker<'a> {
-    fn add(&mut self, host: &'a Option<Arc<str>>, worker: &'a Option<Arc<str>>, slice: Slice) {
-        // Tasks that follow each other ran mostly on few workers: these are not looked up by their texts each time.
-        let mut last = self.last.iter().flatten();
-        let place = match last.find(|(its_host, its_worker, _)| same(its_worker, worker) && same(its_host, host)) {
-            Some((_, _, place)) => *place,
-            None => {
-                let place = self.place((host.as_deref(), worker.as_deref().unwrap_or("unknown")));
-                self.last = [Some((host, worker, place)), self.last[0]];
-                place
+        // Whoever has no name is one with those who are called so.
+        let mut workers: BTreeMap<(Option<&str>, usize, &str), Vec<Slice>> = BTreeMap::new();
+        for ((worker, host), slices) in records.workers.all().iter().zip(slices) {
+            if !slices.is_empty() {
+                // Shorter names first, so that `local-2` comes before `local-10`.
+                let worker = worker.as_deref().unwrap_or("unknown");
+                let its = workers.entry((host.as_deref(), worker.len(), worker)).or_default();
+                if its.is_empty() { *its = slices } else { its.extend(slices) }
             }
-        };
-        self.slices[place].push(slice);
-    }
-
-    fn place(&mut self, worker: Worker<'a>) -> usize {
-        *self.places.entry(worker).or_insert_with(|| {
-            self.workers.push(worker);
-            self.slices.push(Vec::new());
-            self.slices.len() - 1
-        })
+        }
+        workers.into_iter().flat_map(|((host, _, worker), slices)| divide(host, worker, slices)).collect()
     }
 }
 

@@ -3,7 +3,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Flows, Stage, TaskEvent, TaskState, times};
+use super::critical_path::critical_path;
+use super::{Flows, Stage, TaskEvents, TaskState, times};
 use crate::run::RunWarning;
 
 /// What happened in a run: exactly one event per planned task, whether it ran or not (law T1).
@@ -12,7 +13,7 @@ use crate::run::RunWarning;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
     /// One event per planned task, by task.
-    pub tasks: Vec<TaskEvent>,
+    pub tasks: TaskEvents,
     /// The stages, by number.
     #[serde(default)]
     pub stages: Vec<Stage>,
@@ -53,7 +54,7 @@ impl Default for RunReport {
     /// The report of a run without tasks, at the start of the calendar.
     fn default() -> Self {
         RunReport {
-            tasks: Vec::new(),
+            tasks: TaskEvents::default(),
             stages: Vec::new(),
             flows: Flows::default(),
             started: UNIX_EPOCH,
@@ -77,18 +78,19 @@ pub(super) fn is_nothing(bytes: &u64) -> bool {
 impl RunReport {
     /// How many tasks ended in a state.
     pub fn count(&self, state: TaskState) -> usize {
-        self.tasks.iter().filter(|event| event.state == state).count()
+        self.tasks.records().iter().filter(|record| record.state == state).count()
     }
 
     /// Whether every task has its rows.
     pub fn is_ok(&self) -> bool {
-        self.tasks.iter().all(|event| event.state.has_rows())
+        self.tasks.records().iter().all(|record| record.state.has_rows())
     }
 
     /// Fills in what follows from the events and from what each task reads: [`flows`](RunReport::flows) and
     /// [`critical_path`](RunReport::critical_path). `producers` gives what a task reads, in ascending order and each once.
     pub fn link<I: Iterator<Item = usize>>(&mut self, producers: impl Fn(usize) -> I) {
-        self.flows = Flows::new(&self.tasks, &producers);
-        self.critical_path = super::critical_path(&self.tasks, &producers);
+        let records = self.tasks.records();
+        self.flows = Flows::new(&records, &producers);
+        self.critical_path = critical_path(&records, &producers);
     }
 }

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::record::Record;
+use super::recorded_event::RecordedEvent;
 use super::{RunReport, TaskEvent, TaskState};
 
 /// What the tasks of a stage, or of a run, amount to.
@@ -37,24 +39,28 @@ impl Summary {
     /// The sum over some events.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a TaskEvent>) -> Self {
         let mut summary = Summary::default();
-        events.into_iter().for_each(|event| summary.add(event));
+        for event in events {
+            let (task, record) = (event.task, &Record::of(event));
+            summary.add(RecordedEvent { task, record, label: &event.label, more: Some(event) });
+        }
         summary
     }
 
-    fn add(&mut self, event: &TaskEvent) {
+    fn add(&mut self, event: RecordedEvent<'_>) {
+        let record = event.record;
         self.tasks += 1;
-        self.states[event.state as usize] += 1;
-        self.ran += usize::from(event.started.is_some());
-        self.work += event.duration();
-        self.slowest = self.slowest.max(event.duration());
-        self.queued += event.queued();
-        self.transfer += event.transfer;
-        self.retries += event.attempts.len();
+        self.states[record.state as usize] += 1;
+        self.ran += usize::from(record.started().is_some());
+        self.work += record.duration();
+        self.slowest = self.slowest.max(record.duration());
+        self.queued += record.queued();
+        self.transfer += event.transfer();
+        self.retries += event.attempts().len();
         // Reports also come from elsewhere: a sum must not overflow.
-        self.rows = self.rows.saturating_add(event.rows);
-        self.bytes = self.bytes.saturating_add(event.bytes_out);
-        self.peak_memory = self.peak_memory.max(event.peak_memory);
-        self.spilled_bytes = self.spilled_bytes.saturating_add(event.spilled_bytes);
+        self.rows = self.rows.saturating_add(record.rows);
+        self.bytes = self.bytes.saturating_add(record.bytes_out);
+        self.peak_memory = self.peak_memory.max(event.peak_memory());
+        self.spilled_bytes = self.spilled_bytes.saturating_add(event.spilled_bytes());
     }
 
     /// How much longer the slowest task ran than the mean of those that ran: 1.0 is even. `None` where nothing took
@@ -73,11 +79,18 @@ impl Summary {
 }
 
 impl RunReport {
+    /// What all tasks amount to.
+    pub(super) fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        self.tasks.records().all().for_each(|event| summary.add(event));
+        summary
+    }
+
     /// What each stage amounts to, by number, with its label.
     pub fn summaries(&self) -> BTreeMap<usize, (Arc<str>, Summary)> {
         let mut stages: BTreeMap<usize, (Arc<str>, Summary)> = BTreeMap::new();
-        for event in &self.tasks {
-            stages.entry(event.stage).or_insert_with(|| (event.label.clone(), Summary::default())).1.add(event);
+        for event in self.tasks.records().all() {
+            stages.entry(event.stage()).or_insert_with(|| (event.label.into(), Summary::default())).1.add(event);
         }
         stages
     }

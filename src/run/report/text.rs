@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::observed::amount;
 use super::table::{Column, plain, table};
 use super::units::{bytes, time};
-use super::{RunReport, Summary, TaskEvent};
+use super::{RunReport, TaskEvent};
 
 /// How many lines a list may have before its middle is left out.
 const LIST: usize = 20;
@@ -17,7 +17,7 @@ impl RunReport {
     /// task of a stage ran than the mean one. Columns that say nothing in this run are left out.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
-        let total = Summary::of(&self.tasks);
+        let total = self.summary();
         let _ = write!(
             text,
             "{} tasks ({}) in {} on {} workers; {} of work",
@@ -116,7 +116,9 @@ impl RunReport {
     }
 
     fn write_critical_path(&self, text: &mut String) {
-        let steps: Vec<&TaskEvent> = self.critical_path.iter().filter_map(|task| self.tasks.get(*task)).collect();
+        let records = self.tasks.records();
+        let path = self.critical_path.iter().filter(|task| **task < records.len());
+        let steps: Vec<TaskEvent> = path.map(|task| records.event(*task)).collect();
         if steps.is_empty() {
             return;
         }

@@ -12,10 +12,8 @@ pub(in crate::run) struct Aftermath {
     pub(in crate::run) readers: Vec<PartitionReader>,
     pub(in crate::run) stages: Vec<StageState>,
     pub(in crate::run) leaves: Vec<Leaf>,
-    /// Events that observers are to hear of, and that are recorded when they have: see [`Schedule::record`].
+    /// What observers are to hear of.
     pub(in crate::run) events: Vec<TaskEvent>,
-    /// How many of them they have heard of.
-    pub(in crate::run) heard: usize,
     /// Whoever runs a task should stop.
     pub(in crate::run) stop: bool,
 }

@@ -2,7 +2,6 @@ use std::time::{Duration, SystemTime};
 
 use smallvec::SmallVec;
 
-use super::event_log::EventLog;
 use super::{Aftermath, Schedule};
 use crate::leaf::PartitionData;
 use crate::run::lifecycle::Phase;
@@ -14,7 +13,7 @@ impl Schedule {
     pub(in crate::run) fn finish(&mut self, started: SystemTime, now: Duration, workers: usize, after: &mut Aftermath) {
         self.end_the_rest(now, after);
         let mut report = std::mem::take(&mut self.report);
-        report.tasks = std::mem::replace(&mut self.log, EventLog::new(0)).by_task();
+        report.tasks = self.log.take();
         report.started = started;
         report.wall = now;
         report.workers = workers;
@@ -58,9 +57,7 @@ impl Schedule {
                 Some(true) => TaskState::UpstreamFailed,
                 _ => TaskState::Cancelled,
             };
-            let event = self.unstarted(task, state, now);
-            after.events.extend(self.told.then(|| event.clone()));
-            self.log.record(event);
+            self.end(task, state, 0, now, None, after);
         }
     }
 

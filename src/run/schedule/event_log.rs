@@ -1,25 +1,51 @@
-use crate::run::TaskEvent;
+use std::time::Duration;
 
-/// The events of a run in the order in which tasks end, one of each: a first word counts.
-///
-/// An event is a few hundred bytes. Each is written once, and moved at most once more when the run ends.
+use crate::run::TaskEvent;
+use crate::run::report::TaskEvents;
+use crate::run::report::record::Record;
+use crate::run::report::records::Records;
+use crate::run::report::worker_names::WorkerNames;
+
+/// The events of a run, one of each task: a first word counts.
 pub(super) struct EventLog {
-    events: Vec<TaskEvent>,
+    records: Records,
     /// Tasks that have one.
     recorded: Vec<bool>,
 }
 
 impl EventLog {
-    /// A log of so many tasks.
-    pub(super) fn new(tasks: usize) -> Self {
-        EventLog { events: Vec::with_capacity(tasks), recorded: vec![false; tasks] }
+    /// A log of planned tasks.
+    pub(super) fn new(records: Records) -> Self {
+        EventLog { recorded: vec![false; records.len()], records }
     }
 
-    pub(super) fn record(&mut self, event: TaskEvent) {
-        let Some(recorded) = self.recorded.get_mut(event.task) else { return };
-        if !std::mem::replace(recorded, true) {
-            self.events.push(event);
+    /// A task has everything that it needs.
+    pub(super) fn ready(&mut self, task: usize, now: Duration) {
+        if let Some(record) = self.records.get_mut(task) {
+            record.set_ready(Some(now));
         }
+    }
+
+    /// The record of a task that ends now, to be filled in; none of one that has ended before.
+    pub(super) fn end(&mut self, task: usize) -> Option<&mut Record> {
+        let recorded = self.recorded.get_mut(task)?;
+        if std::mem::replace(recorded, true) { None } else { self.records.get_mut(task) }
+    }
+
+    /// Adds what the record of a task has no room for.
+    pub(super) fn add(&mut self, task: usize, more: impl FnOnce(&mut TaskEvent)) {
+        let mut event = self.event(task);
+        more(&mut event);
+        self.records.keep_whole(task, event);
+    }
+
+    /// The event of a task that has ended.
+    pub(super) fn event(&self, task: usize) -> TaskEvent {
+        self.records.event(task)
+    }
+
+    pub(super) fn workers(&mut self) -> &mut WorkerNames {
+        &mut self.records.workers
     }
 
     /// The tasks without an event.
@@ -27,73 +53,44 @@ impl EventLog {
         (0..self.recorded.len()).filter(|task| !self.recorded[*task]).collect()
     }
 
-    /// All events by task. Every task has one.
-    pub(super) fn by_task(mut self) -> Vec<TaskEvent> {
+    /// All events. Every task has one.
+    pub(super) fn take(&mut self) -> TaskEvents {
         debug_assert!(self.recorded.iter().all(|recorded| *recorded), "every task has ended");
-        // Tasks end nearly in order, so most events are in their places; a swap puts one of the others there.
-        for place in 0..self.events.len() {
-            while self.events[place].task != place && self.events[place].task < self.events.len() {
-                let task = self.events[place].task;
-                self.events.swap(place, task);
-            }
-        }
-        self.events
+        self.recorded = Vec::new();
+        TaskEvents::recorded(std::mem::take(&mut self.records))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::run::TaskState;
-
-    fn event(task: usize, ended: u64) -> TaskEvent {
-        TaskEvent {
-            task,
-            stage: 0,
-            partition: task,
-            label: "".into(),
-            state: TaskState::Ok,
-            worker: None,
-            host: None,
-            attempt: 1,
-            attempts: Vec::new(),
-            submitted: Duration::ZERO,
-            ready: None,
-            started: None,
-            ended: Duration::from_nanos(ended),
-            transfer: Duration::ZERO,
-            rows: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            peak_memory: None,
-            spilled_bytes: 0,
-            observed: Default::default(),
-            error: None,
-        }
-    }
 
     proptest! {
         #[test]
         fn law_t1_of_each_task_the_first_event_counts_and_all_stand_by_task(
             order in Just((0..40).collect::<Vec<usize>>()).prop_shuffle(), again in prop::collection::vec(0..45usize, 0..20)
         ) {
-            let mut log = EventLog::new(order.len());
+            let planned = (0..order.len()).map(|task| Record::planned(0, task));
+            let mut log = EventLog::new(Records::planned(planned, vec!["scan".into()]));
+            let end = |log: &mut EventLog, task: usize, at: u64| match log.end(task) {
+                Some(record) => record.set_ran(None, Duration::from_nanos(at)),
+                None => (),
+            };
             prop_assert_eq!(log.missing().len(), order.len());
             for (at, task) in order.iter().enumerate() {
-                log.record(event(*task, at as u64));
+                end(&mut log, *task, at as u64);
                 again.get(at).into_iter().for_each(|other| if order[..at].contains(other) || *other >= 40 {
-                    log.record(event(*other, 99));
+                    end(&mut log, *other, 99);
                 });
             }
             prop_assert_eq!(log.missing(), Vec::<usize>::new());
-            let events = log.by_task();
+            let events = log.take();
             prop_assert_eq!(events.iter().map(|event| event.task).collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
             for (at, task) in order.iter().enumerate() {
                 prop_assert_eq!(events[*task].ended, Duration::from_nanos(at as u64));
+                prop_assert_eq!((events[*task].partition, &*events[*task].label), (*task, "scan"));
             }
         }
     }

@@ -72,7 +72,6 @@ pub(super) struct Schedule {
     /// Futures that the result has to keep.
     adopted: Vec<FutureHandle>,
     ready: ReadyQueue,
-    ready_at: Vec<Option<Duration>>,
     /// Futures that are done, and whose data nobody has looked at.
     pub(super) arrived: Vec<usize>,
     pub(super) cancel_asked: bool,
@@ -81,8 +80,6 @@ pub(super) struct Schedule {
     attempts: HashMap<usize, Vec<TaskAttempt>>,
     /// The slot that lost a task last.
     lost_at: FxHashMap<usize, usize>,
-    /// What the tasks of a stage do.
-    labels: Vec<Arc<str>>,
     /// The first failure, by task.
     failure: Option<(usize, RunCause)>,
     pub(super) report: RunReport,
@@ -317,7 +314,7 @@ impl Schedule {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Ready { task } => {
-                    self.ready_at[task] = Some(now);
+                    self.log.ready(task, now);
                     self.make_ready(task);
                 }
                 Effect::Again { task, attempt } => self.note_attempt(task, attempt, ran.as_mut()),

@@ -5,7 +5,7 @@ use super::{Aftermath, Schedule};
 use crate::run::report::TaskAttempt;
 use crate::run::store::Held;
 use crate::run::work::Observed;
-use crate::run::{RunCause, TaskError, TaskEvent, TaskState};
+use crate::run::{RunCause, TaskError, TaskState};
 
 /// What is known of an attempt that is over.
 #[derive(Default)]
@@ -40,6 +40,17 @@ pub(in crate::run) enum Finished {
     Lost(RunCause),
 }
 
+impl Ran {
+    /// Whether it says more of its task than a record has room for.
+    fn has_more(&self) -> bool {
+        self.error.is_some()
+            || self.peak_memory.is_some()
+            || self.spilled_bytes > 0
+            || !self.transfer.is_zero()
+            || !self.observed.is_empty()
+    }
+}
+
 impl Schedule {
     /// Records the one event of a task. An attempt is behind it, if it ran, was lost, or its future failed.
     pub(super) fn end(
@@ -51,45 +62,57 @@ impl Schedule {
         ran: Option<&mut Ran>,
         after: &mut Aftermath,
     ) {
-        let mut event = self.unstarted(task, state, now);
-        event.attempt = attempt;
-        if let Some(attempts) = self.attempts.remove(&task) {
-            event.attempts = attempts;
-        }
-        match (state, ran) {
-            (TaskState::Ok | TaskState::Failed | TaskState::Lost | TaskState::Cancelled, Some(ran))
-                if ran.worker.is_some() && attempt > 0 =>
-            {
-                event.worker = ran.worker.take();
-                event.host = ran.host.take();
-                event.started = ran.started;
-                event.transfer = ran.transfer;
-                event.peak_memory = ran.peak_memory;
-                event.spilled_bytes = ran.spilled_bytes;
-                event.observed = std::mem::take(&mut ran.observed);
-                event.rows = ran.rows;
-                event.bytes_in = ran.bytes_in;
-                event.bytes_out = ran.bytes_out;
-                event.error = ran.error.take();
+        use TaskState::{Cached, Cancelled, Failed, Lost, Ok};
+        // An attempt is of one task: of the others that end with it nobody is the worker.
+        let worker = match &ran {
+            Some(ran) if matches!(state, Ok | Failed | Lost | Cancelled) && attempt > 0 => ran.worker.as_ref(),
+            _ => None,
+        };
+        let ran_itself = worker.is_some();
+        let worker = match &ran {
+            Some(ran) if ran_itself => self.log.workers().number(&ran.worker, &ran.host),
+            _ => 0,
+        };
+        let Some(record) = self.log.end(task) else { return };
+        record.state = state;
+        record.set_attempt(attempt);
+        record.set_ran(None, now);
+        let mut more = Ran::default();
+        match ran {
+            Some(ran) if ran_itself => {
+                record.worker = worker;
+                record.set_ran(ran.started, now);
+                record.rows = ran.rows;
+                record.bytes_in = ran.bytes_in;
+                record.bytes_out = ran.bytes_out;
+                ran.worker = None;
+                if ran.has_more() {
+                    more = std::mem::take(ran);
+                }
             }
-            (TaskState::Failed | TaskState::Lost, Some(ran)) => event.error = ran.error.clone(),
-            (TaskState::Cached, Some(ran)) => {
-                event.rows = ran.rows;
-                event.bytes_out = ran.bytes_out;
+            Some(ran) if matches!(state, Failed | Lost) => more.error = ran.error.clone(),
+            Some(ran) if state == Cached => {
+                record.rows = ran.rows;
+                record.bytes_out = ran.bytes_out;
                 self.node_rows.unknown(&self.graph[task].fragment);
             }
             _ => {}
         }
-        match self.told {
-            true => after.events.push(event),
-            false => self.log.record(event),
+        let attempts = self.attempts.remove(&task).unwrap_or_default();
+        if record.more || more.has_more() || !attempts.is_empty() {
+            self.log.add(task, |event| {
+                event.attempt = attempt;
+                event.attempts = attempts;
+                event.transfer = more.transfer;
+                event.peak_memory = more.peak_memory;
+                event.spilled_bytes = more.spilled_bytes;
+                event.observed = more.observed;
+                event.error = more.error;
+            });
         }
-    }
-
-    /// Records the events of which observers have heard. Whoever has some has a hand in the run.
-    pub(in crate::run) fn record(&mut self, after: &mut Aftermath) {
-        after.heard = 0;
-        after.events.drain(..).for_each(|event| self.log.record(event));
+        if self.told {
+            after.events.push(self.log.event(task));
+        }
     }
 
     pub(super) fn note_attempt(&mut self, task: usize, number: u32, ran: Option<&mut Ran>) {
@@ -103,33 +126,5 @@ impl Schedule {
             error: ran.error.clone().unwrap_or_else(|| Arc::new(TaskError::new("stopped", "nobody said why"))),
             observed: std::mem::take(&mut ran.observed),
         });
-    }
-
-    /// The event of a task that never started.
-    pub(super) fn unstarted(&self, task: usize, state: TaskState, now: Duration) -> TaskEvent {
-        let node = &self.graph[task];
-        TaskEvent {
-            task,
-            stage: node.stage,
-            partition: node.partition,
-            label: self.labels[node.stage].clone(),
-            state,
-            worker: None,
-            host: None,
-            attempt: 0,
-            attempts: Vec::new(),
-            submitted: Duration::ZERO,
-            ready: self.ready_at[task],
-            started: None,
-            ended: now,
-            transfer: Duration::ZERO,
-            rows: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            peak_memory: None,
-            spilled_bytes: 0,
-            observed: Observed::new(),
-            error: None,
-        }
     }
 }

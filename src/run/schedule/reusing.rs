@@ -33,7 +33,7 @@ impl Schedule {
     /// Which tasks give the same rows whenever their tokens are the same: those that call nothing volatile, and read
     /// nothing that does.
     fn reusable_tasks(&self) -> Vec<bool> {
-        let mut by_stage: Vec<Option<bool>> = vec![None; self.labels.len()];
+        let mut by_stage: Vec<Option<bool>> = vec![None; self.report.stages.last().map_or(0, |last| last.stage + 1)];
         let mut reusable = Vec::with_capacity(self.graph.len());
         for id in self.graph.ids() {
             let task = self.graph.task(id);

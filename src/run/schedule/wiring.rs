@@ -11,6 +11,8 @@ use crate::lower::{Input, LeafInput, TaskDag, TaskGraph};
 use crate::run::enough::enough_of;
 use crate::run::lifecycle::{Lifecycle, Resource, Topology, TopologyError};
 use crate::run::node_rows::NodeRows;
+use crate::run::report::record::Record;
+use crate::run::report::records::Records;
 use crate::run::report::stages_of;
 use crate::run::reuse::Reuse;
 use crate::run::store::Store;
@@ -35,7 +37,7 @@ impl Schedule {
             Ok(topology) => (topology, None),
             Err(error) => (Topology::default(), Some(error)),
         };
-        let tasks = graph.len();
+        let planned = graph.tasks().map(|task| Record::planned(task.stage, task.partition));
         let mut schedule = Schedule {
             store: Store::new(topology.all_ports(), memory.clone()),
             life: Lifecycle::new(topology, options.retries),
@@ -46,13 +48,11 @@ impl Schedule {
             awaited: wiring.awaited,
             adopted: Vec::new(),
             ready: ReadyQueue::default(),
-            ready_at: vec![None; tasks],
             arrived: Vec::new(),
             cancel_asked: false,
-            log: EventLog::new(tasks),
+            log: EventLog::new(Records::planned(planned, labels)),
             attempts: HashMap::new(),
             lost_at: Default::default(),
-            labels,
             failure: None,
             report: RunReport { stages, ..RunReport::default() },
             node_rows: NodeRows::default(),

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -6,8 +5,9 @@ use serde_json::Value;
 use super::counters::Count;
 use super::json_text::JsonText;
 use crate::run::report::Slice;
+use crate::run::report::recorded_event::RecordedEvent;
 use crate::run::work::Observed;
-use crate::run::{RunReport, TaskAttempt, TaskError, TaskEvent};
+use crate::run::{RunReport, TaskAttempt, TaskError};
 
 /// What the events of one thread begin with: the same for most that follow each other.
 pub(super) struct Heads {
@@ -18,7 +18,7 @@ pub(super) struct Heads {
 
 #[derive(Default)]
 struct Head {
-    label: Arc<str>,
+    label: String,
     state: &'static str,
     stage: usize,
     attempt: u32,
@@ -39,22 +39,22 @@ impl Heads {
         Heads { phase: "\"i\",\"s\":\"t\"", thread, last: Head::default() }
     }
 
-    fn of(&mut self, event: &TaskEvent, attempt: Option<&TaskAttempt>) -> &Head {
-        let state = attempt.map_or(event.state.name(), |_| "given-up");
-        let number = attempt.map_or(event.attempt, |attempt| attempt.number);
+    fn of(&mut self, event: RecordedEvent<'_>, attempt: Option<&TaskAttempt>) -> &Head {
+        let state = attempt.map_or(event.record.state.name(), |_| "given-up");
+        let number = attempt.map_or_else(|| event.attempt(), |attempt| attempt.number);
         let last = &self.last;
-        let same = last.state == state && last.stage == event.stage && last.attempt == number;
+        let same = last.state == state && last.stage == event.stage() && last.attempt == number;
         if !same || last.label != event.label {
             self.last = self.head(event, state, number);
         }
         &self.last
     }
 
-    fn head(&self, event: &TaskEvent, state: &'static str, attempt: u32) -> Head {
-        let (phase, Thread { pid, tid }, stage) = (self.phase, self.thread, event.stage);
+    fn head(&self, event: RecordedEvent<'_>, state: &'static str, attempt: u32) -> Head {
+        let (phase, Thread { pid, tid }, stage) = (self.phase, self.thread, event.stage());
         let name = Value::from(event.name());
         Head {
-            label: event.label.clone(),
+            label: event.label.to_owned(),
             state,
             stage,
             attempt,
@@ -95,8 +95,8 @@ impl JsonText<'_> {
     }
 
     /// A try of a task.
-    pub(super) fn slice(&mut self, heads: &mut Heads, event: &TaskEvent, slice: &Slice, critical: bool) {
-        let attempt = slice.attempt.map(|at| &event.attempts[at]);
+    pub(super) fn slice(&mut self, heads: &mut Heads, event: RecordedEvent<'_>, slice: &Slice, critical: bool) {
+        let attempt = slice.attempt.map(|at| &event.attempts()[at]);
         let head = heads.of(event, attempt);
         self.put(&head.begin)
             .micros(slice.started)
@@ -110,9 +110,9 @@ impl JsonText<'_> {
     }
 
     /// A task that never ran.
-    pub(super) fn never_ran(&mut self, heads: &mut Heads, event: &TaskEvent) {
+    pub(super) fn never_ran(&mut self, heads: &mut Heads, event: RecordedEvent<'_>) {
         let head = heads.of(event, None);
-        self.put(&head.begin).micros(event.ended).put(&head.args).task(event, false);
+        self.put(&head.begin).micros(event.record.ended()).put(&head.args).task(event, false);
     }
 
     /// How many tasks run, and how many wait for a worker.
@@ -134,31 +134,32 @@ impl JsonText<'_> {
     }
 
     /// What is known of a task beyond its time; its state is the category. What is nothing is left out.
-    fn task(&mut self, event: &TaskEvent, critical: bool) {
+    fn task(&mut self, event: RecordedEvent<'_>, critical: bool) {
+        let record = event.record;
         self.which(event);
-        self.put(",\"queued_us\":").micros(event.queued());
-        if !event.transfer.is_zero() {
-            self.put(",\"transfer_us\":").micros(event.transfer);
+        self.put(",\"queued_us\":").micros(record.queued());
+        if !event.transfer().is_zero() {
+            self.put(",\"transfer_us\":").micros(event.transfer());
         }
-        self.put(",\"rows\":").whole(event.rows);
-        self.put(",\"bytes_in\":").whole(event.bytes_in).put(",\"bytes_out\":").whole(event.bytes_out);
-        if let Some(bytes) = event.peak_memory {
+        self.put(",\"rows\":").whole(record.rows);
+        self.put(",\"bytes_in\":").whole(record.bytes_in).put(",\"bytes_out\":").whole(record.bytes_out);
+        if let Some(bytes) = event.peak_memory() {
             self.put(",\"peak_memory\":").whole(bytes);
         }
-        if event.spilled_bytes > 0 {
-            self.put(",\"spilled_bytes\":").whole(event.spilled_bytes);
+        if event.spilled_bytes() > 0 {
+            self.put(",\"spilled_bytes\":").whole(event.spilled_bytes());
         }
-        self.observed(&event.observed);
+        event.observed().into_iter().for_each(|observed| self.observed(observed));
         if critical {
             self.put(",\"critical\":true");
         }
-        if let Some(error) = &event.error {
+        if let Some(error) = event.error() {
             self.error(error);
         }
         self.put("}}");
     }
 
-    fn given_up(&mut self, event: &TaskEvent, attempt: &TaskAttempt) {
+    fn given_up(&mut self, event: RecordedEvent<'_>, attempt: &TaskAttempt) {
         self.which(event);
         self.observed(&attempt.observed);
         self.error(&attempt.error);
@@ -173,8 +174,8 @@ impl JsonText<'_> {
     }
 
     /// Which task it is of its stage.
-    fn which(&mut self, event: &TaskEvent) -> &mut Self {
-        self.whole(event.task).put(",\"partition\":").whole(event.partition)
+    fn which(&mut self, event: RecordedEvent<'_>) -> &mut Self {
+        self.whole(event.task).put(",\"partition\":").whole(event.partition())
     }
 
     fn observed(&mut self, observed: &Observed) {

@@ -7,6 +7,7 @@ use super::json_text::JsonText;
 use super::mark::{Mark, What};
 use crate::run::RunReport;
 use crate::run::report::Lane;
+use crate::run::report::records::Records;
 use crate::run::report::shares::{both, write_shares};
 
 /// The process that stands for the driver; those of the workers' hosts follow.
@@ -33,8 +34,9 @@ impl RunReport {
     /// # Errors
     /// What `out` says; a part of the trace may have been written.
     pub fn write_chrome_trace(&self, mut out: impl Write) -> io::Result<()> {
+        let records = self.tasks.records();
         // Of many tasks, reading them is what takes time.
-        let (lanes, (counts, never_ran)) = both(self.tasks.len(), || self.lanes(), || self.count_ran());
+        let (lanes, (counts, never_ran)) = both(self.tasks.len(), || self.lanes(), || self.count_ran(&records));
         let threads = threads(&lanes);
         let mut begin = Vec::new();
         self.begin(&lanes, &threads, !never_ran.is_empty(), &mut JsonText(&mut begin));
@@ -63,9 +65,9 @@ impl RunReport {
                     What::Slice { lane, slice } => {
                         let slice = &lanes[lane as usize].slices[slice as usize];
                         let task = *task as usize;
-                        text.slice(&mut slices[lane as usize], &self.tasks[task], slice, critical[task]);
+                        text.slice(&mut slices[lane as usize], records.recorded(task), slice, critical[task]);
                     }
-                    What::NeverRan => text.never_ran(&mut instants, &self.tasks[*task as usize]),
+                    What::NeverRan => text.never_ran(&mut instants, records.recorded(*task as usize)),
                     What::Count { count } => text.count(NO_THREAD, counts[count as usize]),
                     What::Arrives { arrow, lane } => text.arrow(threads[lane as usize], *at, arrow, false),
                     What::Leaves { arrow, lane } => text.arrow(threads[lane as usize], *at, arrow, true),
@@ -112,17 +114,17 @@ impl RunReport {
     }
 
     /// How many tasks ran and waited, over time; and those that never ran.
-    fn count_ran(&self) -> (Vec<Count>, Vec<Mark>) {
+    fn count_ran(&self, records: &Records) -> (Vec<Count>, Vec<Mark>) {
         let mut counters = Counters::until(self.wall);
         let mut never_ran = Vec::new();
-        for (task, event) in (0..).zip(&self.tasks) {
-            match event.started {
+        for (task, record) in (0..).zip(records.iter()) {
+            match record.started() {
                 Some(started) => counters.add(Ran {
-                    ready: event.ready.unwrap_or(started).min(started),
+                    ready: record.ready().unwrap_or(started).min(started),
                     started,
-                    ended: event.ended.max(started),
+                    ended: record.ended().max(started),
                 }),
-                None => never_ran.push(Mark { at: event.ended, task, what: What::NeverRan }),
+                None => never_ran.push(Mark { at: record.ended(), task, what: What::NeverRan }),
             }
         }
         (counters.counts().collect(), never_ran)

@@ -1,0 +1,121 @@
+use std::time::Duration;
+
+use super::{TaskEvent, TaskState};
+
+/// In the place of a time where there is none.
+const NEVER: u64 = u64::MAX;
+
+/// What every event says, in a cache line: a run of a hundred thousand tasks writes one for each while others wait. Times
+/// are nanoseconds from the start of the run.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::run) struct Record {
+    ready: u64,
+    started: u64,
+    ended: u64,
+    pub(in crate::run) rows: u64,
+    pub(in crate::run) bytes_in: u64,
+    pub(in crate::run) bytes_out: u64,
+    pub(in crate::run) stage: u32,
+    pub(in crate::run) partition: u32,
+    /// Who ran it: a number of [`Workers`](super::worker_names::WorkerNames).
+    pub(in crate::run) worker: u32,
+    pub(in crate::run) attempt: u16,
+    pub(in crate::run) state: TaskState,
+    /// Whether the event says more than this.
+    pub(in crate::run) more: bool,
+}
+
+impl Record {
+    /// Of a task that nothing is known of. Numbers beyond 32 bits, which no graph has, are cut to these.
+    pub(in crate::run) fn planned(stage: usize, partition: usize) -> Self {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Record {
+            ready: NEVER,
+            started: NEVER,
+            ended: 0,
+            rows: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            stage: number(stage),
+            partition: number(partition),
+            worker: 0,
+            attempt: 0,
+            state: TaskState::Cancelled,
+            more: false,
+        }
+    }
+
+    /// What an event says of its task, but for who ran it.
+    pub(super) fn of(event: &TaskEvent) -> Self {
+        let mut record = Record::planned(event.stage, event.partition);
+        record.set_ready(event.ready);
+        record.set_ran(event.started, event.ended);
+        record.rows = event.rows;
+        record.bytes_in = event.bytes_in;
+        record.bytes_out = event.bytes_out;
+        record.set_attempt(event.attempt);
+        record.state = event.state;
+        record
+    }
+
+    pub(in crate::run) fn ready(&self) -> Option<Duration> {
+        time(self.ready)
+    }
+
+    pub(in crate::run) fn started(&self) -> Option<Duration> {
+        time(self.started)
+    }
+
+    pub(in crate::run) fn ended(&self) -> Duration {
+        Duration::from_nanos(self.ended)
+    }
+
+    /// How long it ran: see [`TaskEvent::duration`].
+    pub(super) fn duration(&self) -> Duration {
+        match self.started == NEVER {
+            true => Duration::ZERO,
+            false => Duration::from_nanos(self.ended.saturating_sub(self.started)),
+        }
+    }
+
+    /// How long it waited for a worker: see [`TaskEvent::queued`].
+    pub(super) fn queued(&self) -> Duration {
+        match self.ready == NEVER || self.started == NEVER {
+            true => Duration::ZERO,
+            false => Duration::from_nanos(self.started.saturating_sub(self.ready)),
+        }
+    }
+
+    pub(in crate::run) fn set_ready(&mut self, at: Option<Duration>) {
+        self.ready = at.map_or(NEVER, nanos);
+    }
+
+    pub(in crate::run) fn set_ran(&mut self, started: Option<Duration>, ended: Duration) {
+        self.started = started.map_or(NEVER, nanos);
+        self.ended = nanos(ended);
+    }
+
+    /// A number that is too large here needs a whole event.
+    pub(in crate::run) fn set_attempt(&mut self, attempt: u32) {
+        self.attempt = u16::try_from(attempt).unwrap_or(u16::MAX);
+        self.more |= u32::from(self.attempt) != attempt;
+    }
+}
+
+fn time(nanos: u64) -> Option<Duration> {
+    (nanos != NEVER).then(|| Duration::from_nanos(nanos))
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).map_or(NEVER - 1, |nanos| nanos.min(NEVER - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_a_cache_line() {
+        assert_eq!(size_of::<Record>(), 64);
+    }
+}
