@@ -26,28 +26,26 @@ pub(in crate::run) struct Record {
 }
 
 impl Record {
-    /// Of a task that nothing is known of. Numbers beyond 32 bits, which no graph has, are cut to these.
-    pub(in crate::run) fn planned(stage: usize, partition: usize) -> Self {
-        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Record {
-            ready: NEVER,
-            started: NEVER,
-            ended: 0,
-            rows: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            stage: number(stage),
-            partition: number(partition),
-            worker: 0,
-            attempt: 0,
-            state: TaskState::Cancelled,
-            more: false,
-        }
-    }
+    /// Of a task that nothing is known of.
+    pub(in crate::run) const PLANNED: Record = Record {
+        ready: NEVER,
+        started: NEVER,
+        ended: 0,
+        rows: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        stage: 0,
+        partition: 0,
+        worker: 0,
+        attempt: 0,
+        state: TaskState::Cancelled,
+        more: false,
+    };
 
     /// What an event says of its task, but for who ran it.
     pub(super) fn of(event: &TaskEvent) -> Self {
-        let mut record = Record::planned(event.stage, event.partition);
+        let mut record = Record::PLANNED;
+        record.set_place(event.stage, event.partition);
         record.set_ready(event.ready);
         record.set_ran(event.started, event.ended);
         record.rows = event.rows;
@@ -84,6 +82,12 @@ impl Record {
             true => Duration::ZERO,
             false => Duration::from_nanos(self.started.saturating_sub(self.ready)),
         }
+    }
+
+    /// Numbers beyond 32 bits, which no graph has, are cut to these.
+    pub(in crate::run) fn set_place(&mut self, stage: usize, partition: usize) {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        (self.stage, self.partition) = (number(stage), number(partition));
     }
 
     pub(in crate::run) fn set_ready(&mut self, at: Option<Duration>) {

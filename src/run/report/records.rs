@@ -21,9 +21,9 @@ pub(in crate::run) struct Records {
 }
 
 impl Records {
-    /// Records of planned tasks, by task. `labels` says what those of a stage do.
-    pub(in crate::run) fn planned(tasks: impl Iterator<Item = Record>, labels: Vec<Arc<str>>) -> Self {
-        Records { records: tasks.collect(), labels, ..Records::default() }
+    /// Records of planned tasks. `labels` says what those of a stage do.
+    pub(in crate::run) fn planned(tasks: usize, labels: Vec<Arc<str>>) -> Self {
+        Records { records: vec![Record::PLANNED; tasks], labels, ..Records::default() }
     }
 
     /// Records of events.

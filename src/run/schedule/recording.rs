@@ -73,11 +73,13 @@ impl Schedule {
             Some(ran) if ran_itself => self.log.workers().number(&ran.worker, &ran.host),
             _ => 0,
         };
+        let node = &self.graph[task];
         let Some(record) = self.log.end(task) else { return };
+        record.set_place(node.stage, node.partition);
         record.state = state;
         record.set_attempt(attempt);
         record.set_ran(None, now);
-        let mut more = Ran::default();
+        let mut more = None;
         match ran {
             Some(ran) if ran_itself => {
                 record.worker = worker;
@@ -87,10 +89,12 @@ impl Schedule {
                 record.bytes_out = ran.bytes_out;
                 ran.worker = None;
                 if ran.has_more() {
-                    more = std::mem::take(ran);
+                    more = Some(std::mem::take(ran));
                 }
             }
-            Some(ran) if matches!(state, Failed | Lost) => more.error = ran.error.clone(),
+            Some(ran) if matches!(state, Failed | Lost) => {
+                more = Some(Ran { error: ran.error.clone(), ..Ran::default() });
+            }
             Some(ran) if state == Cached => {
                 record.rows = ran.rows;
                 record.bytes_out = ran.bytes_out;
@@ -98,11 +102,12 @@ impl Schedule {
             }
             _ => {}
         }
-        let attempts = self.attempts.remove(&task).unwrap_or_default();
-        if record.more || more.has_more() || !attempts.is_empty() {
+        let attempts = if self.attempts.is_empty() { None } else { self.attempts.remove(&task) };
+        if record.more || more.is_some() || attempts.is_some() {
+            let more = more.unwrap_or_default();
             self.log.add(task, |event| {
                 event.attempt = attempt;
-                event.attempts = attempts;
+                event.attempts = attempts.unwrap_or_default();
                 event.transfer = more.transfer;
                 event.peak_memory = more.peak_memory;
                 event.spilled_bytes = more.spilled_bytes;

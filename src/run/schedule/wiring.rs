@@ -11,7 +11,6 @@ use crate::lower::{Input, LeafInput, TaskDag, TaskGraph};
 use crate::run::enough::enough_of;
 use crate::run::lifecycle::{Lifecycle, Resource, Topology, TopologyError};
 use crate::run::node_rows::NodeRows;
-use crate::run::report::record::Record;
 use crate::run::report::records::Records;
 use crate::run::report::stages_of;
 use crate::run::reuse::Reuse;
@@ -37,7 +36,6 @@ impl Schedule {
             Ok(topology) => (topology, None),
             Err(error) => (Topology::default(), Some(error)),
         };
-        let planned = graph.tasks().map(|task| Record::planned(task.stage, task.partition));
         let mut schedule = Schedule {
             store: Store::new(topology.all_ports(), memory.clone()),
             life: Lifecycle::new(topology, options.retries),
@@ -50,7 +48,7 @@ impl Schedule {
             ready: ReadyQueue::default(),
             arrived: Vec::new(),
             cancel_asked: false,
-            log: EventLog::new(Records::planned(planned, labels)),
+            log: EventLog::new(Records::planned(graph.len(), labels)),
             attempts: HashMap::new(),
             lost_at: Default::default(),
             failure: None,
