@@ -81,7 +81,7 @@ impl ActiveRun {
         let (next, done) = match job {
             Job::Cancel => self.timed(after, stay, |schedule, now, after| schedule.cancel(now, after)),
             Job::Arrival(index, reader, place) => self.receive(index, reader, place, after, stay),
-            Job::Attempt(assignment) => self.execute(assignment, worker, *begun, after, stay),
+            Job::Attempt(assignment) => self.execute(assignment, worker, after, stay),
         };
         self.work.fetch_add(done.saturating_sub(*begun).as_nanos() as u64, Ordering::Relaxed);
         *begun = done.max(*begun);

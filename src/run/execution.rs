@@ -16,25 +16,26 @@ struct Place {
 }
 
 impl ActiveRun {
-    /// Has a worker run an attempt that was taken at `started`, and takes in what it says. Gives when it ended, too.
+    /// Has a worker run an attempt, and takes in what it says. Gives when it ended, too.
     pub(super) fn execute(
         &self,
         assignment: Assignment,
         worker: &mut dyn Worker,
-        started: Duration,
         after: &mut Aftermath,
         stay: Option<usize>,
     ) -> (Option<Job>, Duration) {
         let (task, number, slot, is_output) =
             (assignment.task, assignment.number, assignment.slot, assignment.is_output);
         let (fragment, stage, partition) = (assignment.fragment.clone(), assignment.stage, assignment.partition);
+        // What nobody ran started when its inputs were to be read.
+        let reading = (!assignment.spilled.is_empty()).then(|| self.clock.now());
         let place = || Place { label: fragment.label.clone(), stage, partition };
         let (ran, finished) = match self.attempt(assignment, worker) {
             Ok((bytes_in, Ok(envelope))) => self.open(envelope, bytes_in, is_output, place),
             Ok((_, Err(lost))) => place().lost(lost),
             Err(unread) => {
                 let driver = std::thread::current().name().unwrap_or("driver").into();
-                let (started, ended) = (Some(started), self.clock.now());
+                let (started, ended) = (reading, self.clock.now());
                 (Ran { worker: Some(driver), started, ended, ..Ran::default() }, place().unspilled(unread))
             }
         };

@@ -4,8 +4,8 @@ use super::records::Records;
 
 /// The task among these that ran, and ended last; of several the first.
 pub(super) fn latest(records: &Records, tasks: impl Iterator<Item = usize>) -> Option<usize> {
-    let ran = tasks.filter_map(|task| Some((task, records.get(task).filter(|record| record.started().is_some())?)));
-    ran.max_by_key(|(task, record)| (record.ended(), Reverse(*task))).map(|(task, _)| task)
+    let ran = tasks.filter_map(|task| Some((records.get(task)?.ran_until()?, Reverse(task))));
+    ran.max().map(|(_, Reverse(task))| task)
 }
 
 /// From the task that ended last, back to what each waited for longest; first to last.

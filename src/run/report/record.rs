@@ -68,6 +68,11 @@ impl Record {
         Duration::from_nanos(self.ended)
     }
 
+    /// When it ended, if it ran.
+    pub(super) fn ran_until(&self) -> Option<u64> {
+        (self.started != NEVER).then_some(self.ended)
+    }
+
     /// How long it ran: see [`TaskEvent::duration`].
     pub(super) fn duration(&self) -> Duration {
         match self.started == NEVER {

@@ -13,6 +13,7 @@ impl Schedule {
     pub(in crate::run) fn finish(&mut self, started: SystemTime, now: Duration, workers: usize, after: &mut Aftermath) {
         self.end_the_rest(now, after);
         let mut report = std::mem::take(&mut self.report);
+        let all_have_rows = self.log.all_have_rows();
         report.tasks = self.log.take();
         report.started = started;
         report.wall = now;
@@ -24,7 +25,7 @@ impl Schedule {
         self.link(&mut report);
         let partitions = self.partitions(after);
         self.result = Some(match (partitions, self.failure.take()) {
-            (Some(partitions), None) if report.is_ok() => {
+            (Some(partitions), None) if all_have_rows => {
                 let (schema, adopted) = (self.graph.schema.clone(), std::mem::take(&mut self.adopted));
                 Ok(Outcome { schema, partitions, adopted, report })
             }
@@ -63,13 +64,16 @@ impl Schedule {
 
     fn link(&self, report: &mut RunReport) {
         report.link(|task| {
-            // Most tasks read few others.
-            let mut producers: SmallVec<[usize; 8]> = match self.life.topology().tasks() {
-                0 => SmallVec::new(),
-                _ => self.life.topology().producers(task).collect(),
-            };
-            producers.sort_unstable();
-            producers.dedup();
+            let topology = self.life.topology();
+            // Most tasks read few others. A graph that is none has no topology.
+            let mut producers: SmallVec<[usize; 4]> = SmallVec::new();
+            if task < topology.tasks() {
+                producers.extend(topology.producers(task));
+            }
+            if producers.len() > 1 {
+                producers.sort_unstable();
+                producers.dedup();
+            }
             producers.into_iter()
         });
     }

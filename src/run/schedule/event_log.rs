@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::run::TaskEvent;
+use crate::run::{TaskEvent, TaskState};
 use crate::run::report::TaskEvents;
 use crate::run::report::record::Record;
 use crate::run::report::records::Records;
@@ -11,12 +11,14 @@ pub(super) struct EventLog {
     records: Records,
     /// Tasks that have one.
     recorded: Vec<bool>,
+    /// How many ended without rows for those who read them.
+    without_rows: usize,
 }
 
 impl EventLog {
     /// A log of planned tasks.
     pub(super) fn new(records: Records) -> Self {
-        EventLog { recorded: vec![false; records.len()], records }
+        EventLog { recorded: vec![false; records.len()], without_rows: 0, records }
     }
 
     /// A task has everything that it needs.
@@ -26,10 +28,20 @@ impl EventLog {
         }
     }
 
-    /// The record of a task that ends now, to be filled in; none of one that has ended before.
-    pub(super) fn end(&mut self, task: usize) -> Option<&mut Record> {
-        let recorded = self.recorded.get_mut(task)?;
-        if std::mem::replace(recorded, true) { None } else { self.records.get_mut(task) }
+    /// The record of a task that ends now in a state, to be filled in; none of one that has ended before.
+    pub(super) fn end(&mut self, task: usize, state: TaskState) -> Option<&mut Record> {
+        if std::mem::replace(self.recorded.get_mut(task)?, true) {
+            return None;
+        }
+        self.without_rows += usize::from(!state.has_rows());
+        let record = self.records.get_mut(task)?;
+        record.state = state;
+        Some(record)
+    }
+
+    /// Whether no task has ended without rows.
+    pub(super) fn all_have_rows(&self) -> bool {
+        self.without_rows == 0
     }
 
     /// Adds what the record of a task has no room for.
@@ -73,7 +85,7 @@ mod tests {
             order in Just((0..40).collect::<Vec<usize>>()).prop_shuffle(), again in prop::collection::vec(0..45usize, 0..20)
         ) {
             let mut log = EventLog::new(Records::planned(order.len(), vec!["scan".into()]));
-            let end = |log: &mut EventLog, task: usize, at: u64| match log.end(task) {
+            let end = |log: &mut EventLog, task: usize, at: u64| match log.end(task, TaskState::Ok) {
                 Some(record) => {
                     record.set_place(0, task);
                     record.set_ran(None, Duration::from_nanos(at));

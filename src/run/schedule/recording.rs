@@ -74,9 +74,8 @@ impl Schedule {
             _ => 0,
         };
         let node = &self.graph[task];
-        let Some(record) = self.log.end(task) else { return };
+        let Some(record) = self.log.end(task, state) else { return };
         record.set_place(node.stage, node.partition);
-        record.state = state;
         record.set_attempt(attempt);
         record.set_ran(None, now);
         let mut more = None;
