@@ -7,35 +7,39 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use parking_lot::Mutex;
 
 /// How many items one thread writes at a time.
-const SHARE: usize = 1_024;
+pub(super) const SHARE: usize = 1_024;
 /// How many of these are in memory at a time.
 const SHARES: usize = 8;
 
-/// Writes items one after the other: shares of them on several threads, which end with it, and handed on in order. `write`
-/// appends items that follow each other to a text; it begins each time without knowing of the others.
+/// Writes shares of something one after the other: several threads write them, which end with it, and what they wrote is
+/// handed on in order. `write` appends a share to a text; it begins each time without knowing of the others.
 ///
-/// The text in memory is that of a few thousand items.
+/// The text in memory is that of a few shares.
 ///
 /// # Errors
 /// What `out` says.
-pub(super) fn write_shares<T: Sync>(
-    items: &[T],
+pub(super) fn write_shares<S: Send>(
+    shares: impl IntoIterator<Item = S>,
     mut out: impl Write,
-    write: impl Fn(&[T], &mut Vec<u8>) + Sync,
+    write: impl Fn(S, &mut Vec<u8>) + Sync,
 ) -> io::Result<()> {
-    let threads = if items.len() <= SHARE { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut texts: Vec<Vec<u8>> = vec![Vec::new(); SHARES];
     let mut done: Vec<Vec<u8>> = vec![Vec::new(); SHARES];
-    for round in items.chunks(SHARE * SHARES) {
-        let shares = round.chunks(SHARE);
-        let helpers = threads.min(shares.len()) - 1;
-        let shares = Mutex::new(shares.zip(&mut texts));
-        let take = || shares.lock().next();
+    let mut shares = shares.into_iter();
+    loop {
+        let round: Vec<S> = shares.by_ref().take(SHARES).collect();
+        if round.is_empty() {
+            break;
+        }
+        let helpers = threads.min(round.len()) - 1;
+        let round = Mutex::new(round.into_iter().zip(&mut texts));
+        let take = || round.lock().next();
         let work = || {
-            while let Some((items, text)) = take() {
+            while let Some((share, text)) = take() {
                 // Texts beside each other in memory would have threads wait for one another at every word.
                 let mut own = std::mem::take(text);
-                write(items, &mut own);
+                write(share, &mut own);
                 *text = own;
             }
         };
@@ -95,7 +99,7 @@ mod tests {
             let write = |items: &[usize], text: &mut Vec<u8>| {
                 items.iter().for_each(|item| text.extend_from_slice(format!("{item} ").as_bytes()));
             };
-            write_shares(&items, &mut out, write).unwrap();
+            write_shares(items.chunks(SHARE), &mut out, write).unwrap();
             let expected: String = items.iter().map(|item| format!("{item} ")).collect();
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
@@ -114,7 +118,7 @@ mod tests {
     #[test]
     fn what_takes_no_more_says_so() {
         let mut room = [0u8; 10];
-        let error = write_shares(&[1, 2, 3], &mut room[..], |_, text| text.extend_from_slice(&[0; 11])).unwrap_err();
+        let error = write_shares([1, 2, 3], &mut room[..], |_, text| text.extend_from_slice(&[0; 11])).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WriteZero);
     }
 }

@@ -1,14 +1,16 @@
 use std::time::Duration;
 
+use super::RunReport;
+
 /// Tasks are counted at most once in each of so many equal parts of the time.
 const PARTS: usize = 2_000;
 
 /// A task that ran: when it was ready, when it started, when it ended; in this order.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ran {
-    pub(super) ready: Duration,
-    pub(super) started: Duration,
-    pub(super) ended: Duration,
+struct Ran {
+    ready: Duration,
+    started: Duration,
+    ended: Duration,
 }
 
 /// How many tasks ran, and how many waited for a worker, at a time and until the next one.
@@ -29,18 +31,18 @@ struct Part {
 }
 
 /// How many tasks ran and waited, as they are added.
-pub(super) struct Counters {
+struct Counters {
     parts: Vec<Part>,
     parts_per_nano: f64,
 }
 
 impl Counters {
     /// Counters from the start of a run to its end; what comes later is in the last part.
-    pub(super) fn until(end: Duration) -> Self {
+    fn until(end: Duration) -> Self {
         Counters { parts: vec![Part::default(); PARTS], parts_per_nano: PARTS as f64 / nanos(end).max(1.0) }
     }
 
-    pub(super) fn add(&mut self, task: Ran) {
+    fn add(&mut self, task: Ran) {
         self.change(task.ready, 0, 1);
         self.change(task.started, 1, -1);
         self.change(task.ended, -1, 0);
@@ -56,13 +58,32 @@ impl Counters {
     }
 
     /// The counts after the last change in each part of the time, as far as there is one.
-    pub(super) fn counts(self) -> impl Iterator<Item = Count> {
+    fn counts(self) -> impl Iterator<Item = Count> {
         let (mut running, mut queued) = (0, 0);
         self.parts.into_iter().filter(|part| part.changes > 0).map(move |part| {
             running += part.running;
             queued += part.queued;
             Count { at: part.last, running: running as usize, queued: queued as usize }
         })
+    }
+}
+
+impl RunReport {
+    /// How many tasks ran and waited, over time; and those that never ran.
+    pub(super) fn count_ran(&self) -> (Vec<Count>, Vec<u32>) {
+        let mut counters = Counters::until(self.wall);
+        let mut never_ran = Vec::new();
+        for (task, event) in (0..).zip(&self.tasks) {
+            match event.started {
+                Some(started) => counters.add(Ran {
+                    ready: event.ready.unwrap_or(started).min(started),
+                    started,
+                    ended: event.ended.max(started),
+                }),
+                None => never_ran.push(task),
+            }
+        }
+        (counters.counts().collect(), never_ran)
     }
 }
 

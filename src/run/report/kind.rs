@@ -1,0 +1,30 @@
+use std::sync::Arc;
+
+use super::{TaskAttempt, TaskEvent, TaskState};
+
+/// What is the same for most slices of a lane that follow each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind<'a> {
+    label: &'a Arc<str>,
+    /// `None` for a try that did not count.
+    state: Option<TaskState>,
+    pub(super) stage: usize,
+    pub(super) attempt: u32,
+}
+
+impl<'a> Kind<'a> {
+    /// Of a task's event, or of one of its earlier tries.
+    pub(super) fn of(event: &'a TaskEvent, attempt: Option<&TaskAttempt>) -> Self {
+        Kind {
+            label: &event.label,
+            state: attempt.is_none().then_some(event.state),
+            stage: event.stage,
+            attempt: attempt.map_or(event.attempt, |attempt| attempt.number),
+        }
+    }
+
+    /// What traces sort it under: the task's state, if the try counted.
+    pub(super) fn category(&self) -> &'static str {
+        self.state.map_or("given-up", TaskState::name)
+    }
+}

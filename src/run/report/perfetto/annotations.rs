@@ -1,0 +1,183 @@
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::fields::debug_annotation::{ARRAY_VALUES, BOOL, DICT_ENTRIES, DOUBLE, INT, NAME, NAME_IID, STRING, UINT};
+use super::fields::track_event::DEBUG_ANNOTATIONS;
+use super::proto::{Proto, short_varint};
+use crate::run::work::Observed;
+use crate::run::{RunReport, TaskAttempt, TaskError, TaskEvent};
+
+/// The names of annotations, which are interned by their numbers.
+#[derive(Clone, Copy)]
+pub(super) enum Name {
+    Stage = 1,
+    Attempt,
+    Task,
+    Partition,
+    Queued,
+    Transfer,
+    Rows,
+    BytesIn,
+    BytesOut,
+    PeakMemory,
+    SpilledBytes,
+    Observed,
+    Critical,
+    Error,
+    Trace,
+    Tasks,
+    Workers,
+    PeakBytes,
+}
+
+impl Name {
+    /// All of them with their texts, by number.
+    pub(super) const ALL: [(Name, &str); 18] = [
+        (Name::Stage, "stage"),
+        (Name::Attempt, "attempt"),
+        (Name::Task, "task"),
+        (Name::Partition, "partition"),
+        (Name::Queued, "queued_ns"),
+        (Name::Transfer, "transfer_ns"),
+        (Name::Rows, "rows"),
+        (Name::BytesIn, "bytes_in"),
+        (Name::BytesOut, "bytes_out"),
+        (Name::PeakMemory, "peak_memory"),
+        (Name::SpilledBytes, "spilled_bytes"),
+        (Name::Observed, "observed"),
+        (Name::Critical, "critical"),
+        (Name::Error, "error"),
+        (Name::Trace, "trace"),
+        (Name::Tasks, "tasks"),
+        (Name::Workers, "workers"),
+        (Name::PeakBytes, "peak_bytes"),
+    ];
+}
+
+/// A time in whole nanoseconds, the largest that Perfetto knows for what is longer.
+#[inline]
+pub(super) fn nanos(time: Duration) -> u64 {
+    const LARGEST: u64 = i64::MAX as u64;
+    let nanos = time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into());
+    nanos.min(LARGEST)
+}
+
+/// Annotations of an event.
+impl Proto<'_> {
+    pub(super) fn run(&mut self, report: &RunReport) {
+        self.number(Name::Tasks, report.tasks.len() as u64);
+        self.number(Name::Workers, report.workers as u64);
+        if let Some(bytes) = report.peak_bytes {
+            self.number(Name::PeakBytes, bytes);
+        }
+        self.amount(Name::SpilledBytes, report.spilled_bytes);
+    }
+
+    /// What is known of a task beyond its time. What is nothing is left out.
+    #[inline]
+    pub(super) fn task(&mut self, event: &TaskEvent, critical: bool) {
+        self.which(event);
+        self.amount(Name::Queued, nanos(event.queued()));
+        self.amount(Name::Transfer, nanos(event.transfer));
+        self.amount(Name::Rows, event.rows);
+        self.amount(Name::BytesIn, event.bytes_in);
+        self.amount(Name::BytesOut, event.bytes_out);
+        if let Some(bytes) = event.peak_memory {
+            self.number(Name::PeakMemory, bytes);
+        }
+        self.amount(Name::SpilledBytes, event.spilled_bytes);
+        self.observed(&event.observed);
+        if critical {
+            self.annotation(Name::Critical, |value| _ = value.uint(BOOL, 1));
+        }
+        if let Some(error) = &event.error {
+            self.error(error);
+        }
+    }
+
+    pub(super) fn given_up(&mut self, event: &TaskEvent, attempt: &TaskAttempt) {
+        self.which(event);
+        self.observed(&attempt.observed);
+        self.error(&attempt.error);
+    }
+
+    /// Which task it is of its stage.
+    #[inline]
+    fn which(&mut self, event: &TaskEvent) {
+        self.number(Name::Task, event.task as u64);
+        self.number(Name::Partition, event.partition as u64);
+    }
+
+    fn error(&mut self, error: &TaskError) {
+        self.annotation(Name::Error, |value| _ = value.text(STRING, &error.to_string()));
+        if let Some(trace) = &error.trace {
+            self.annotation(Name::Trace, |value| _ = value.text(STRING, trace));
+        }
+    }
+
+    #[inline]
+    fn observed(&mut self, observed: &Observed) {
+        if !observed.is_empty() {
+            self.annotation(Name::Observed, |value| {
+                observed.iter().for_each(|(name, said)| value.entry(name, said));
+            });
+        }
+    }
+
+    /// A number, unless it is nothing.
+    #[inline]
+    fn amount(&mut self, name: Name, number: u64) {
+        if number > 0 {
+            self.number(name, number);
+        }
+    }
+
+    #[inline]
+    pub(super) fn number(&mut self, name: Name, number: u64) {
+        match short_varint(number) {
+            // There are several for each task: the whole message is put at once.
+            Some((bytes, length)) => {
+                const HEAD: [u8; 5] =
+                    [(DEBUG_ANNOTATIONS << 3 | 2) as u8, 3, (NAME_IID << 3) as u8, 0, (UINT << 3) as u8];
+                let mut head = HEAD;
+                head[1] += length as u8;
+                head[3] = name as u8;
+                let mut message = [0; 13];
+                message[..5].copy_from_slice(&head);
+                message[5..].copy_from_slice(&bytes.to_le_bytes());
+                self.put(message, head.len() + length);
+            }
+            None => self.annotation(name, |value| _ = value.uint(UINT, number)),
+        }
+    }
+
+    fn annotation(&mut self, name: Name, value: impl FnOnce(&mut Proto<'_>)) {
+        self.message(DEBUG_ANNOTATIONS, |annotation| value(annotation.uint(NAME_IID, name as u64)));
+    }
+
+    /// What somebody said under a name of their own.
+    fn entry(&mut self, name: &str, said: &Value) {
+        self.message(DICT_ENTRIES, |entry| entry.text(NAME, name).json(said));
+    }
+
+    /// What Perfetto has no value for is text: `null`, and lists and objects with nothing in them.
+    fn json(&mut self, said: &Value) {
+        match said {
+            Value::Bool(said) => _ = self.uint(BOOL, u64::from(*said)),
+            Value::String(said) => _ = self.text(STRING, said),
+            Value::Array(items) if !items.is_empty() => {
+                items.iter().for_each(|item| _ = self.message(ARRAY_VALUES, |value| value.json(item)));
+            }
+            Value::Object(fields) if !fields.is_empty() => {
+                fields.iter().for_each(|(name, said)| self.entry(name, said));
+            }
+            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(number), ..) => _ = self.uint(UINT, number),
+                (_, Some(number), _) => _ = self.uint(INT, number as u64),
+                (.., number) => _ = self.double(DOUBLE, number.unwrap_or(f64::NAN)),
+            },
+            Value::Null | Value::Array(_) | Value::Object(_) => _ = self.text(STRING, &said.to_string()),
+        }
+    }
+}
