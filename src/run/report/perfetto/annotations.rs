@@ -133,7 +133,7 @@ impl Proto<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&mut self, name: Name, number: u64) {
         match short_varint(number) {
             // There are several for each task: the whole message is put at once.
