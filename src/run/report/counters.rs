@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::RunReport;
+use super::times::nanos;
 
 /// Tasks are counted at most once in each of so many equal parts of the time.
 const PARTS: usize = 2_000;
@@ -33,13 +34,18 @@ struct Part {
 /// How many tasks ran and waited, as they are added.
 struct Counters {
     parts: Vec<Part>,
-    parts_per_nano: f64,
+    /// In nanoseconds; what is later counts as of then.
+    end: u64,
+    /// How many parts a nanosecond has, times 2 to the 64th.
+    parts_per_nano: u128,
 }
 
 impl Counters {
     /// Counters from the start of a run to its end; what comes later is in the last part.
     fn until(end: Duration) -> Self {
-        Counters { parts: vec![Part::default(); PARTS], parts_per_nano: PARTS as f64 / nanos(end).max(1.0) }
+        let end = nanos(end);
+        let parts_per_nano = ((PARTS as u128) << 64) / (u128::from(end) + 1);
+        Counters { parts: vec![Part::default(); PARTS], end, parts_per_nano }
     }
 
     fn add(&mut self, task: Ran) {
@@ -50,7 +56,8 @@ impl Counters {
 
     fn change(&mut self, at: Duration, running: i32, queued: i32) {
         // Rounding does not change the order of times.
-        let part = &mut self.parts[((nanos(at) * self.parts_per_nano) as usize).min(PARTS - 1)];
+        let part = (u128::from(nanos(at).min(self.end)) * self.parts_per_nano) >> 64;
+        let part = &mut self.parts[part as usize];
         part.changes += 1;
         part.running += running;
         part.queued += queued;
@@ -85,10 +92,6 @@ impl RunReport {
         }
         (counters.counts().collect(), never_ran)
     }
-}
-
-fn nanos(time: Duration) -> f64 {
-    time.as_secs() as f64 * 1e9 + f64::from(time.subsec_nanos())
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::fields::debug_annotation::{ARRAY_VALUES, BOOL, DICT_ENTRIES, DOUBLE, INT, NAME, NAME_IID, STRING, UINT};
 use super::fields::track_event::DEBUG_ANNOTATIONS;
 use super::proto::{Proto, short_varint};
+use crate::run::report::times::nanos;
 use crate::run::work::Observed;
 use crate::run::{RunReport, TaskAttempt, TaskError, TaskEvent};
 
@@ -53,14 +52,6 @@ impl Name {
         (Name::Workers, "workers"),
         (Name::PeakBytes, "peak_bytes"),
     ];
-}
-
-/// A time in whole nanoseconds, the largest that Perfetto knows for what is longer.
-#[inline]
-pub(super) fn nanos(time: Duration) -> u64 {
-    const LARGEST: u64 = i64::MAX as u64;
-    let nanos = time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into());
-    nanos.min(LARGEST)
 }
 
 /// Annotations of an event.
@@ -138,15 +129,10 @@ impl Proto<'_> {
         match short_varint(number) {
             // There are several for each task: the whole message is put at once.
             Some((bytes, length)) => {
-                const HEAD: [u8; 5] =
-                    [(DEBUG_ANNOTATIONS << 3 | 2) as u8, 3, (NAME_IID << 3) as u8, 0, (UINT << 3) as u8];
-                let mut head = HEAD;
-                head[1] += length as u8;
-                head[3] = name as u8;
-                let mut message = [0; 13];
-                message[..5].copy_from_slice(&head);
-                message[5..].copy_from_slice(&bytes.to_le_bytes());
-                self.put(message, head.len() + length);
+                const HEAD: [u32; 5] = [DEBUG_ANNOTATIONS << 3 | 2, 3, NAME_IID << 3, 0, UINT << 3];
+                let head = HEAD.iter().rev().fold(0, |head, byte| head << 8 | u128::from(*byte));
+                let message = head + ((length as u128) << 8) + ((name as u128) << 24) + (u128::from(bytes) << 40);
+                self.put(message.to_le_bytes(), HEAD.len() + length);
             }
             None => self.annotation(name, |value| _ = value.uint(UINT, number)),
         }

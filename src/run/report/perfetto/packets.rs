@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use super::annotations::nanos;
 use super::fields::packet::{INTERNED_DATA, SEQUENCE, SEQUENCE_FLAGS, TIMESTAMP, TRACK_DESCRIPTOR, TRACK_EVENT};
 use super::fields::sequence_flags::{INCREMENTAL_STATE_CLEARED, NEEDS_INCREMENTAL_STATE};
 use super::fields::trace::PACKET;
@@ -8,6 +7,7 @@ use super::fields::{counter, event_type, process, thread, track_descriptor, trac
 use super::interned::{Interned, category};
 use super::proto::Proto;
 use crate::run::RunReport;
+use crate::run::report::times::nanos;
 use crate::run::report::tracks::Track;
 
 /// All packets are of one sequence: they share what is interned.

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-use super::annotations::{Name, nanos};
+use super::annotations::Name;
 use super::fields::packet::{TIMESTAMP, TRACK_EVENT};
 use super::fields::trace::PACKET;
 use super::fields::{event_type, track_event};
 use super::interned::{Interned, category};
 use super::proto::{Open, Proto};
 use crate::run::report::kind::Kind;
+use crate::run::report::times::nanos;
 use crate::run::{TaskAttempt, TaskEvent};
 
 /// The events of one track that stand for tasks. What is the same for most that follow each other is encoded once.
@@ -16,11 +17,38 @@ pub(super) struct Slices<'a> {
     track: u64,
     kind: Option<Kind<'a>>,
     /// What stands behind the time of a packet that begins one, up to the annotations of the task.
-    begin: Vec<u8>,
+    begin: Piece,
     /// Where in it the length of the event stands.
     length_at: usize,
     /// What stands behind the time of a packet that ends one.
-    end: Vec<u8>,
+    end: Piece,
+}
+
+/// Bytes that are written again and again.
+#[derive(Default)]
+struct Piece {
+    /// With zeros behind them, up to [`SHORT`].
+    padded: Vec<u8>,
+    length: usize,
+}
+
+/// Most pieces are no longer.
+const SHORT: usize = 48;
+
+impl Piece {
+    fn new(mut bytes: Vec<u8>) -> Self {
+        let length = bytes.len();
+        bytes.resize(length.max(SHORT), 0);
+        Piece { padded: bytes, length }
+    }
+
+    #[inline]
+    fn put(&self, text: &mut Proto<'_>) {
+        match self.padded.first_chunk::<SHORT>().filter(|_| self.length <= SHORT) {
+            Some(short) => _ = text.put(*short, self.length),
+            None => text.0.extend_from_slice(&self.padded),
+        }
+    }
 }
 
 impl<'a> Slices<'a> {
@@ -33,9 +61,9 @@ impl<'a> Slices<'a> {
             event_type: event_type::SLICE_BEGIN,
             track,
             kind: None,
-            begin: Vec::new(),
+            begin: Piece::default(),
             length_at: 0,
-            end,
+            end: Piece::new(end),
         }
     }
 
@@ -61,7 +89,7 @@ impl<'a> Slices<'a> {
         let packet = text.open(PACKET);
         text.uint(TIMESTAMP, nanos(at));
         let of_event = Open(text.0.len() + self.length_at);
-        text.0.extend_from_slice(&self.begin);
+        self.begin.put(text);
         write(text);
         text.close(of_event).close(packet);
     }
@@ -71,13 +99,13 @@ impl<'a> Slices<'a> {
     pub(super) fn end(&self, at: Duration, text: &mut Proto<'_>) {
         let packet = text.open(PACKET);
         text.uint(TIMESTAMP, nanos(at));
-        text.0.extend_from_slice(&self.end);
+        self.end.put(text);
         text.close(packet);
     }
 
     fn encode(&mut self, event: &TaskEvent, kind: Kind<'a>) {
-        self.begin.clear();
-        let mut text = Proto(&mut self.begin);
+        let mut begin = Vec::new();
+        let mut text = Proto(&mut begin);
         self.length_at = text.of_interned().open(TRACK_EVENT).0;
         text.event(self.event_type, self.track).uint(track_event::CATEGORY_IIDS, category(kind.category()));
         match self.interned.name(event.name()) {
@@ -86,6 +114,6 @@ impl<'a> Slices<'a> {
         };
         text.number(Name::Stage, kind.stage as u64);
         text.number(Name::Attempt, kind.attempt.into());
-        self.kind = Some(kind);
+        (self.begin, self.kind) = (Piece::new(begin), Some(kind));
     }
 }
