@@ -98,7 +98,7 @@ fn a_long_trace_is_half_of_the_other() {
         let started = Duration::from_micros(7 * task as u64);
         (event.ready, event.started) = (Some(started / 2), Some(started));
         // As long as the next one of its worker is away; some take no time.
-        event.ended = started + Duration::from_micros(if task % 5 == 0 { 0 } else { 21 });
+        event.ended = started + Duration::from_micros(if task.is_multiple_of(5) { 0 } else { 21 });
         match task % 40 {
             3 => {
                 event.state = TaskState::UpstreamFailed;
