@@ -14,8 +14,8 @@ use crate::run::report::tracks::{Track, tracks};
 use crate::run::report::{Lane, Slice};
 
 impl RunReport {
-    /// Writes the report as a trace of [Perfetto](https://ui.perfetto.dev)'s own, in its binary format: for large runs, a
-    /// third of what [`write_chrome_trace`](RunReport::write_chrome_trace) writes, in less time.
+    /// Writes the report as a trace of [Perfetto](https://ui.perfetto.dev)'s own, in its binary format: for large runs,
+    /// less than half of what [`write_chrome_trace`](RunReport::write_chrome_trace) writes, in less time.
     ///
     /// It says the same: hosts are processes and workers are threads, each with its tasks as slices, earlier tries
     /// included; a slice's category is the task's state, and what is known of it are its arguments, with times in
