@@ -199,8 +199,8 @@ pub struct ExecutionArgs {
     /// The folder for what the memory limit leaves no room for. Nothing in it outlives the program
     #[arg(long, value_name = "DIR", requires = "memory_limit")]
     pub spill_folder: Option<PathBuf>,
-    /// What to make of the run's report, also when it fails: table, jsonl=FILE, chrome=FILE (for Perfetto), html=FILE
-    /// (a page for a browser). Give it several times for several. `run` prints the table when none is given; any other form
+    /// What to make of the run's report, also when it fails: table, jsonl=FILE, chrome=FILE (JSON, for Perfetto too),
+    /// perfetto=FILE (binary, for large runs), html=FILE (a page for a browser). Give it several times for several. `run` prints the table when none is given; any other form
     /// replaces that, unless `--report table` is given as well
     #[arg(long = "report", value_name = "FORM[=FILE]", value_parser = crate::report::parse)]
     pub reports: Vec<ReportArg>,

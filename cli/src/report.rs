@@ -20,8 +20,10 @@ pub enum ReportArg {
     Table,
     /// JSON lines, in a file.
     JsonLines(PathBuf),
-    /// A trace for Perfetto, in a file.
+    /// A trace for Perfetto and others, as JSON, in a file.
     Chrome(PathBuf),
+    /// A trace in Perfetto's own format, in a file.
+    Perfetto(PathBuf),
     /// A page for a browser, in a file.
     Html(PathBuf),
 }
@@ -37,8 +39,9 @@ pub fn parse(text: &str) -> Result<ReportArg, String> {
         ("table", None) if !text.contains('=') => Ok(ReportArg::Table),
         ("jsonl", Some(path)) => Ok(ReportArg::JsonLines(path)),
         ("chrome", Some(path)) => Ok(ReportArg::Chrome(path)),
+        ("perfetto", Some(path)) => Ok(ReportArg::Perfetto(path)),
         ("html", Some(path)) => Ok(ReportArg::Html(path)),
-        _ => Err("write table, jsonl=FILE, chrome=FILE or html=FILE, such as html=run.html".to_owned()),
+        _ => Err("write table, jsonl=FILE, chrome=FILE, perfetto=FILE or html=FILE, such as html=run.html".to_owned()),
     }
 }
 
@@ -46,7 +49,10 @@ impl ReportArg {
     fn path(&self) -> Option<&PathBuf> {
         match self {
             ReportArg::Table => None,
-            ReportArg::JsonLines(path) | ReportArg::Chrome(path) | ReportArg::Html(path) => Some(path),
+            ReportArg::JsonLines(path)
+            | ReportArg::Chrome(path)
+            | ReportArg::Perfetto(path)
+            | ReportArg::Html(path) => Some(path),
         }
     }
 }
@@ -97,6 +103,7 @@ fn write(form: &ReportArg, title: &str, plan: &Plan, report: &RunReport, file: &
         ReportArg::Table => file.write_all(report.to_text().as_bytes()),
         ReportArg::JsonLines(_) => report.write_json_lines(file),
         ReportArg::Chrome(_) => report.write_chrome_trace(file),
+        ReportArg::Perfetto(_) => report.write_perfetto_trace(file),
         ReportArg::Html(_) => {
             let actuals = Actuals::new(report.node_rows.clone());
             let lines = PlanText::new(plan).with_actuals(&actuals).lines();
@@ -115,6 +122,7 @@ mod tests {
         assert_eq!(parse("table"), Ok(ReportArg::Table));
         assert_eq!(parse("jsonl=a=b"), Ok(ReportArg::JsonLines("a=b".into())));
         assert_eq!(parse("chrome=x.json"), Ok(ReportArg::Chrome("x.json".into())));
+        assert_eq!(parse("perfetto=x.pftrace"), Ok(ReportArg::Perfetto("x.pftrace".into())));
         assert_eq!(parse("html=x.html"), Ok(ReportArg::Html("x.html".into())));
         for wrong in ["", "html", "html=", "table=x", "json=x", "=x"] {
             assert!(parse(wrong).is_err(), "{wrong}");

@@ -9,6 +9,9 @@ mod json_lines;
 #[path = "../common/kernels.rs"]
 mod kernels;
 mod page;
+mod perfetto;
+mod perfetto_format;
+mod perfetto_schema;
 #[path = "../tasks/plans.rs"]
 #[allow(dead_code, reason = "shared with tests that use more of it")]
 mod plans;

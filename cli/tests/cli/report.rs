@@ -27,6 +27,10 @@ impl Place {
         std::fs::read_to_string(self.0.join(name)).unwrap()
     }
 
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.join(name)).unwrap()
+    }
+
     fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.0).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -47,15 +51,18 @@ fn every_form_goes_to_its_file() {
     let (table, place) = (format!("sales={}", file.path()), Place::new("forms"));
     let (lines, trace, page) =
         (place.form("jsonl", "r.jsonl"), place.form("chrome", "t.json"), place.form("html", "p.html"));
+    let own = place.form("perfetto", "t.pftrace");
     let args = ["run", "-c", TOTALS, "--table", &table, "--report", &lines, "--report", &trace, "--report", &page];
-    let said = leafhold(&args).ok();
+    let said = leafhold(&[&args[..], &["--report", &own]].concat()).ok();
     assert!(!said.out.contains("critical path"), "no table was asked for: {}", said.out);
-    assert_eq!(place.names(), ["p.html", "r.jsonl", "t.json"]);
+    assert_eq!(place.names(), ["p.html", "r.jsonl", "t.json", "t.pftrace"]);
     let report = RunReport::from_json_lines(&place.read("r.jsonl")).unwrap();
     assert!(report.is_ok() && !report.tasks.is_empty());
     let trace: serde_json::Value = serde_json::from_str(&place.read("t.json")).unwrap();
     let slices = trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == "X").count();
     assert_eq!(slices, 1 + report.tasks.len());
+    // What it says follows from the report alone, so that which reads back from JSON lines has the same trace.
+    assert_eq!(place.bytes("t.pftrace"), report.to_perfetto_trace());
     let page = place.read("p.html");
     assert!(page.contains(TOTALS) && page.contains("hash-aggregate"), "its title and its plan");
     let both = leafhold(&[&args[..5], &["--report", "table", "--report", &lines]].concat()).ok();

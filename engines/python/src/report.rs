@@ -8,6 +8,7 @@ use leafhold::run::report::{PlanLine, RunPage};
 use leafhold::run::{RunReport, TaskEvent, TaskState};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 /// What happened in a run. It holds no data and no futures.
 #[pyclass(frozen, module = "leafhold._leafhold", name = "Report")]
@@ -50,6 +51,10 @@ impl PyReport {
 
     fn to_chrome_trace(&self, py: Python<'_>) -> String {
         py.detach(|| self.report.to_chrome_trace())
+    }
+
+    fn to_perfetto_trace<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.report.to_perfetto_trace()))
     }
 
     fn to_html(&self, py: Python<'_>) -> String {

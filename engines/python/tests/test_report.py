@@ -16,6 +16,7 @@ from typing import Any
 
 import leafhold as lh
 import numpy as np
+import perfetto_format
 import pyarrow as pa
 import pytest
 import trace_format
@@ -240,6 +241,8 @@ def test_forms_of_a_report(client: Any, executor: str, tmp_path: Path) -> None:
     trace = json.loads(report.to_chrome(tmp_path / "run.json"))
     slices = [event for event in trace["traceEvents"] if event["ph"] == "X"]
     assert len(slices) >= len(in_state(report, "ok"))
+    trace = report.to_perfetto(tmp_path / "run.pftrace")
+    assert (tmp_path / "run.pftrace").read_bytes() == trace == report.to_perfetto()
     table = report.to_pandas()
     assert list(table.index) == list(range(len(report))) and set(table["state"]) <= STATES
     ran = table[table["started"].notna()]
@@ -299,6 +302,26 @@ def test_law_f1_traces_of_runs_that_go_well(client: Any, executor: str) -> None:
     ran = {event["task"] for event in report if event.get("started_us") is not None}
     assert {slice["task"] for slice in checked.slices if "task" in slice} == ran
     assert checked.arrows
+
+
+@BOTH
+def test_law_f1_perfetto_reads_traces_of_its_own_schema(client: Any, executor: str) -> None:
+    frame = totals(lh.from_futures(client.map(numbers, range(20), pure=False)))
+    report = frame.run(executor_of(client, executor)).report
+    slices, instants = perfetto_format.check(report.to_perfetto())
+    said = {slice.args["task"]: slice for slice in slices if slice.category not in ("run", "given-up")}
+    ran = {event["task"]: event for event in report if event.get("started_us") is not None}
+    assert said.keys() == ran.keys() and len(slices) == len(ran) + 1
+    assert {instant.args["task"] for instant in instants} == set(range(len(report))) - ran.keys()
+    for task, event in ran.items():
+        slice = said[task]
+        assert (slice.name, slice.category) == (event["label"], event["state"])
+        for name in ("stage", "partition", "attempt"):
+            assert slice.args[name] == event[name]
+        # What is nothing is left out.
+        for name in ("rows", "bytes_in", "bytes_out"):
+            assert slice.args.get(name, 0) == event[name]
+        assert slice.started == round(event["started_us"] * 1e3) and slice.ended == round(event["ended_us"] * 1e3)
 
 
 @BOTH

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use indexmap::IndexMap;
 
-use super::table::plain;
 use super::recorded_event::RecordedEvent;
+use super::table::plain;
 use super::{RunReport, TaskError};
 
 /// The first of those that went wrong for one reason, and how many there are.

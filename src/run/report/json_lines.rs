@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::shares::write_shares;
+use super::shares::{SHARE, write_shares};
 use super::{RunReport, TaskEvent, TaskEvents};
 
 /// The version of the format that is written, and the only one that is read.
@@ -69,7 +69,7 @@ impl RunReport {
         }
         header.push_str("}\n");
         out.write_all(header.as_bytes())?;
-        write_shares(&self.tasks, out, |events, text| {
+        write_shares(self.tasks.chunks(SHARE), out, |events, text| {
             for event in events {
                 // Strings and numbers alone, into memory: this cannot fail.
                 let _ = serde_json::to_writer(&mut *text, event);

@@ -10,20 +10,25 @@
 //! | text | people | [`RunReport::to_text`] |
 //! | JSON lines, one event a line | programs; reads back | [`RunReport::write_json_lines`] |
 //! | trace-event JSON | Perfetto, `chrome://tracing` | [`RunReport::write_chrome_trace`] |
+//! | Perfetto's own trace, for large runs | Perfetto | [`RunReport::write_perfetto_trace`] |
 //! | HTML page | a browser | [`RunReport::to_html`], [`RunPage`] |
 //! | OpenTelemetry spans | a tracer, such as one for a collector | `RunReport::record_spans`, feature `otel` |
 
 mod attempt;
 mod chrome;
+mod counters;
 mod critical_path;
+mod critical_tasks;
 mod error;
 mod event;
 mod failures;
 mod flows;
 mod json_lines;
+mod kind;
 mod lanes;
 mod observed;
 mod page;
+mod perfetto;
 pub(super) mod record;
 mod recorded_event;
 pub(super) mod records;
@@ -38,6 +43,7 @@ mod table;
 mod task_events;
 mod text;
 mod times;
+mod tracks;
 mod units;
 pub(super) mod worker_names;
 

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::times::nanos;
 use super::{TaskEvent, TaskState};
 
 /// In the place of a time where there is none.
@@ -113,10 +114,6 @@ impl Record {
 
 fn time(nanos: u64) -> Option<Duration> {
     (nanos != NEVER).then(|| Duration::from_nanos(nanos))
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).map_or(NEVER - 1, |nanos| nanos.min(NEVER - 1))
 }
 
 #[cfg(test)]

@@ -5,6 +5,14 @@ use std::time::Duration;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Whole nanoseconds: for what is longer, as many as a number with a sign can be.
+#[inline]
+pub(super) fn nanos(time: Duration) -> u64 {
+    const LARGEST: u64 = i64::MAX as u64;
+    let nanos = time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into());
+    nanos.min(LARGEST)
+}
+
 pub(super) fn number(time: &Duration) -> f64 {
     time.as_nanos() as f64 / 1e3
 }

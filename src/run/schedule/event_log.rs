@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use crate::run::{TaskEvent, TaskState};
 use crate::run::report::TaskEvents;
 use crate::run::report::record::Record;
 use crate::run::report::records::Records;
 use crate::run::report::worker_names::WorkerNames;
+use crate::run::{TaskEvent, TaskState};
 
 /// The events of a run, one of each task: a first word counts.
 pub(super) struct EventLog {

@@ -163,6 +163,15 @@ class RunReport:
         """A trace for ``ui.perfetto.dev`` or ``chrome://tracing``. Also written to ``path``, if there is one."""
         return _written(self._native.to_chrome_trace(), path)
 
+    def to_perfetto(self, path: str | PathLike[str] | None = None) -> bytes:
+        """The same in Perfetto's own format, for large runs: less than half of the bytes, in less time. Also written to
+        ``path``, if there is one, such as ``run.pftrace``."""
+        trace = self._native.to_perfetto_trace()
+        if path is not None:
+            with open(path, "wb") as file:
+                file.write(trace)
+        return trace
+
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
         """One self-contained page: what each worker did, the details of a task at a click, and beside it the plan with
         the rows that each operator gave. Also written to ``path``, if there is one.

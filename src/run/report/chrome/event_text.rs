@@ -2,83 +2,63 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::counters::Count;
 use super::json_text::JsonText;
 use crate::run::report::Slice;
+use crate::run::report::counters::Count;
+use crate::run::report::kind::Kind;
 use crate::run::report::recorded_event::RecordedEvent;
+use crate::run::report::tracks::{Thread, Track};
 use crate::run::work::Observed;
 use crate::run::{RunReport, TaskAttempt, TaskError};
 
 /// What the events of one thread begin with: the same for most that follow each other.
-pub(super) struct Heads {
+pub(super) struct Heads<'a> {
     phase: &'static str,
     thread: Thread,
-    last: Head,
-}
-
-#[derive(Default)]
-struct Head {
-    label: String,
-    state: &'static str,
-    stage: usize,
-    attempt: u32,
+    kind: Option<Kind<'a>>,
     /// Up to the time when it began.
     begin: String,
     /// From the arguments up to the number of the task.
     args: String,
 }
 
-impl Heads {
+impl<'a> Heads<'a> {
     /// Of slices.
     pub(super) fn of_slices(thread: Thread) -> Self {
-        Heads { phase: "\"X\"", thread, last: Head::default() }
+        Heads::new("\"X\"", thread)
     }
 
     /// Of instants of a thread.
     pub(super) fn of_instants(thread: Thread) -> Self {
-        Heads { phase: "\"i\",\"s\":\"t\"", thread, last: Head::default() }
+        Heads::new("\"i\",\"s\":\"t\"", thread)
     }
 
-    fn of(&mut self, event: RecordedEvent<'_>, attempt: Option<&TaskAttempt>) -> &Head {
-        let state = attempt.map_or(event.record.state.name(), |_| "given-up");
-        let number = attempt.map_or_else(|| event.attempt(), |attempt| attempt.number);
-        let last = &self.last;
-        let same = last.state == state && last.stage == event.stage() && last.attempt == number;
-        if !same || last.label != event.label {
-            self.last = self.head(event, state, number);
+    fn new(phase: &'static str, thread: Thread) -> Self {
+        Heads { phase, thread, kind: None, begin: String::new(), args: String::new() }
+    }
+
+    /// Makes them those of an event, or of one of its earlier tries.
+    fn set(&mut self, event: RecordedEvent<'a>, attempt: Option<&TaskAttempt>) {
+        let kind = Kind::of(event, attempt);
+        if self.kind == Some(kind) {
+            return;
         }
-        &self.last
+        let (phase, Thread { pid, tid }, Kind { stage, attempt, .. }) = (self.phase, self.thread, kind);
+        let (name, state) = (Value::from(event.name()), kind.category());
+        self.begin =
+            format!(",\n{{\"ph\":{phase},\"name\":{name},\"cat\":\"{state}\",\"pid\":{pid},\"tid\":{tid},\"ts\":");
+        self.args = format!(",\"args\":{{\"stage\":{stage},\"attempt\":{attempt},\"task\":");
+        self.kind = Some(kind);
     }
-
-    fn head(&self, event: RecordedEvent<'_>, state: &'static str, attempt: u32) -> Head {
-        let (phase, Thread { pid, tid }, stage) = (self.phase, self.thread, event.stage());
-        let name = Value::from(event.name());
-        Head {
-            label: event.label.to_owned(),
-            state,
-            stage,
-            attempt,
-            begin: format!(
-                ",\n{{\"ph\":{phase},\"name\":{name},\"cat\":\"{state}\",\"pid\":{pid},\"tid\":{tid},\"ts\":"
-            ),
-            args: format!(",\"args\":{{\"stage\":{stage},\"attempt\":{attempt},\"task\":"),
-        }
-    }
-}
-
-/// A process and a thread of a trace.
-#[derive(Clone, Copy)]
-pub(super) struct Thread {
-    pub(super) pid: usize,
-    pub(super) tid: usize,
 }
 
 /// Events of the trace-event format, each on a line of its own; the first has no comma before it.
 impl JsonText<'_> {
     /// Names a process, or one of its threads.
-    pub(super) fn name(&mut self, what: &'static str, place: Thread, name: &str) {
-        self.put("{\"ph\":\"M\",\"name\":\"").put(what).put("\"").place(place);
-        self.put(",\"args\":{\"name\":").json(name).put("}}");
+    pub(super) fn name(&mut self, track: &Track) {
+        let what = if track.is_process() { "process_name" } else { "thread_name" };
+        self.put("{\"ph\":\"M\",\"name\":\"").put(what).put("\"").place(track.thread);
+        self.put(",\"args\":{\"name\":").json(&track.name).put("}}");
     }
 
     pub(super) fn run(&mut self, place: Thread, report: &RunReport) {
@@ -95,14 +75,14 @@ impl JsonText<'_> {
     }
 
     /// A try of a task.
-    pub(super) fn slice(&mut self, heads: &mut Heads, event: RecordedEvent<'_>, slice: &Slice, critical: bool) {
+    pub(super) fn slice<'a>(&mut self, heads: &mut Heads<'a>, event: RecordedEvent<'a>, slice: &Slice, critical: bool) {
         let attempt = slice.attempt.map(|at| &event.attempts()[at]);
-        let head = heads.of(event, attempt);
-        self.put(&head.begin)
+        heads.set(event, attempt);
+        self.put(&heads.begin)
             .micros(slice.started)
             .put(",\"dur\":")
             .micros(slice.ended - slice.started)
-            .put(&head.args);
+            .put(&heads.args);
         match attempt {
             Some(attempt) => self.given_up(event, attempt),
             None => self.task(event, critical),
@@ -110,9 +90,9 @@ impl JsonText<'_> {
     }
 
     /// A task that never ran.
-    pub(super) fn never_ran(&mut self, heads: &mut Heads, event: RecordedEvent<'_>) {
-        let head = heads.of(event, None);
-        self.put(&head.begin).micros(event.record.ended()).put(&head.args).task(event, false);
+    pub(super) fn never_ran<'a>(&mut self, heads: &mut Heads<'a>, event: RecordedEvent<'a>) {
+        heads.set(event, None);
+        self.put(&heads.begin).micros(event.record.ended()).put(&heads.args).task(event, false);
     }
 
     /// How many tasks run, and how many wait for a worker.

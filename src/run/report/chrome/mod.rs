@@ -1,6 +1,5 @@
 //! Reports in the trace-event format.
 
-mod counters;
 mod event_text;
 mod json_text;
 mod mark;

@@ -1,23 +1,13 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::counters::{Count, Counters, Ran};
-use super::event_text::{Heads, Thread};
+use super::event_text::Heads;
 use super::json_text::JsonText;
 use super::mark::{Mark, What};
 use crate::run::RunReport;
 use crate::run::report::Lane;
-use crate::run::report::records::Records;
-use crate::run::report::shares::{both, write_shares};
-
-/// The process that stands for the driver; those of the workers' hosts follow.
-const DRIVER: usize = 1;
-/// The driver's thread with the run as a whole.
-const RUN: Thread = Thread { pid: DRIVER, tid: 1 };
-/// The driver's thread with the tasks that never ran.
-const NEVER_RAN: Thread = Thread { pid: DRIVER, tid: 2 };
-/// Processes and counters are not of a thread.
-const NO_THREAD: Thread = Thread { pid: DRIVER, tid: 0 };
+use crate::run::report::shares::{SHARE, both, write_shares};
+use crate::run::report::tracks::{NEVER_RAN, NO_THREAD, RUN, Thread, Track, tracks};
 
 impl RunReport {
     /// Writes the report in the trace-event format, for [Perfetto](https://ui.perfetto.dev) and `chrome://tracing`.
@@ -37,14 +27,19 @@ impl RunReport {
         let records = self.tasks.records();
         // Of many tasks, reading them is what takes time.
         let (lanes, (counts, never_ran)) = both(self.tasks.len(), || self.lanes(), || self.count_ran(&records));
-        let threads = threads(&lanes);
+        let tracks = tracks(&lanes, !never_ran.is_empty());
+        let threads: Vec<Thread> = tracks.iter().filter(|track| track.is_lane()).map(|track| track.thread).collect();
         let mut begin = Vec::new();
-        self.begin(&lanes, &threads, !never_ran.is_empty(), &mut JsonText(&mut begin));
+        begin_trace(self, &tracks, &mut JsonText(&mut begin));
         out.write_all(&begin)?;
 
         let mut marks = Vec::with_capacity(self.tasks.len() + counts.len() + 2 * self.flows.pairs.len());
         marks.extend(slices(&lanes));
-        marks.extend(never_ran);
+        marks.extend(never_ran.into_iter().map(|task| Mark {
+            at: records.recorded(task as usize).record.ended(),
+            task,
+            what: What::NeverRan,
+        }));
         marks.extend((0..).zip(&counts).map(|(count, of)| Mark {
             at: of.at,
             task: u32::MAX,
@@ -53,10 +48,9 @@ impl RunReport {
         self.add_arrows(&lanes, &mut marks);
         // Lanes are in order, and so are counts: most of this is to merge them.
         marks.sort_by_key(Mark::order);
-        let mut critical = vec![false; self.tasks.len()];
-        self.critical_path.iter().filter(|task| **task < self.tasks.len()).for_each(|task| critical[*task] = true);
+        let critical = self.critical_tasks();
 
-        write_shares(&marks, &mut out, |marks, text| {
+        write_shares(marks.chunks(SHARE), &mut out, |marks, text| {
             let mut text = JsonText(text);
             let mut slices: Vec<Heads> = threads.iter().map(|thread| Heads::of_slices(*thread)).collect();
             let mut instants = Heads::of_instants(NEVER_RAN);
@@ -95,41 +89,6 @@ impl RunReport {
         String::from_utf8(text).unwrap_or_default()
     }
 
-    /// The run as a whole, and the names of processes and threads.
-    fn begin(&self, lanes: &[Lane], threads: &[Thread], some_never_ran: bool, text: &mut JsonText<'_>) {
-        text.put("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
-        text.name("process_name", NO_THREAD, "driver");
-        text.put(",\n").name("thread_name", RUN, "run");
-        if some_never_ran {
-            text.put(",\n").name("thread_name", NEVER_RAN, "tasks that never ran");
-        }
-        for (lane, thread) in lanes.iter().zip(threads) {
-            if thread.tid == 1 {
-                let host = lane.host.as_deref().unwrap_or("workers");
-                text.put(",\n").name("process_name", Thread { tid: 0, ..*thread }, host);
-            }
-            text.put(",\n").name("thread_name", *thread, &lane.name());
-        }
-        text.run(RUN, self);
-    }
-
-    /// How many tasks ran and waited, over time; and those that never ran.
-    fn count_ran(&self, records: &Records) -> (Vec<Count>, Vec<Mark>) {
-        let mut counters = Counters::until(self.wall);
-        let mut never_ran = Vec::new();
-        for (task, record) in (0..).zip(records.iter()) {
-            match record.started() {
-                Some(started) => counters.add(Ran {
-                    ready: record.ready().unwrap_or(started).min(started),
-                    started,
-                    ended: record.ended().max(started),
-                }),
-                None => never_ran.push(Mark { at: record.ended(), task, what: What::NeverRan }),
-            }
-        }
-        (counters.counts().collect(), never_ran)
-    }
-
     fn add_arrows(&self, lanes: &[Lane], marks: &mut Vec<Mark>) {
         if self.flows.pairs.is_empty() {
             return;
@@ -159,6 +118,15 @@ impl RunReport {
     }
 }
 
+/// The run as a whole, and the names of processes and threads.
+fn begin_trace(report: &RunReport, tracks: &[Track], text: &mut JsonText<'_>) {
+    text.put("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
+    for (at, track) in tracks.iter().enumerate() {
+        text.put(if at == 0 { "\n" } else { ",\n" }).name(track);
+    }
+    text.run(RUN, report);
+}
+
 /// Where the tries of tasks stand.
 fn slices(lanes: &[Lane]) -> impl Iterator<Item = Mark> {
     (0..).zip(lanes).flat_map(|(at, lane)| {
@@ -169,17 +137,4 @@ fn slices(lanes: &[Lane]) -> impl Iterator<Item = Mark> {
             what: What::Slice { lane: at, slice },
         })
     })
-}
-
-/// The thread of each lane: a process per host, with threads from 1.
-fn threads(lanes: &[Lane]) -> Vec<Thread> {
-    let mut thread = Thread { pid: DRIVER, tid: 0 };
-    let mut threads = Vec::with_capacity(lanes.len());
-    for (at, lane) in lanes.iter().enumerate() {
-        let same_host = at > 0 && lanes[at - 1].host == lane.host;
-        thread =
-            if same_host { Thread { tid: thread.tid + 1, ..thread } } else { Thread { pid: thread.pid + 1, tid: 1 } };
-        threads.push(thread);
-    }
-    threads
 }

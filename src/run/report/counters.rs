@@ -1,14 +1,18 @@
 use std::time::Duration;
 
+use super::RunReport;
+use super::records::Records;
+use super::times::nanos;
+
 /// Tasks are counted at most once in each of so many equal parts of the time.
 const PARTS: usize = 2_000;
 
 /// A task that ran: when it was ready, when it started, when it ended; in this order.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ran {
-    pub(super) ready: Duration,
-    pub(super) started: Duration,
-    pub(super) ended: Duration,
+struct Ran {
+    ready: Duration,
+    started: Duration,
+    ended: Duration,
 }
 
 /// How many tasks ran, and how many waited for a worker, at a time and until the next one.
@@ -29,18 +33,23 @@ struct Part {
 }
 
 /// How many tasks ran and waited, as they are added.
-pub(super) struct Counters {
+struct Counters {
     parts: Vec<Part>,
-    parts_per_nano: f64,
+    /// In nanoseconds; what is later counts as of then.
+    end: u64,
+    /// How many parts a nanosecond has, times 2 to the 64th.
+    parts_per_nano: u128,
 }
 
 impl Counters {
     /// Counters from the start of a run to its end; what comes later is in the last part.
-    pub(super) fn until(end: Duration) -> Self {
-        Counters { parts: vec![Part::default(); PARTS], parts_per_nano: PARTS as f64 / nanos(end).max(1.0) }
+    fn until(end: Duration) -> Self {
+        let end = nanos(end);
+        let parts_per_nano = ((PARTS as u128) << 64) / (u128::from(end) + 1);
+        Counters { parts: vec![Part::default(); PARTS], end, parts_per_nano }
     }
 
-    pub(super) fn add(&mut self, task: Ran) {
+    fn add(&mut self, task: Ran) {
         self.change(task.ready, 0, 1);
         self.change(task.started, 1, -1);
         self.change(task.ended, -1, 0);
@@ -48,7 +57,8 @@ impl Counters {
 
     fn change(&mut self, at: Duration, running: i32, queued: i32) {
         // Rounding does not change the order of times.
-        let part = &mut self.parts[((nanos(at) * self.parts_per_nano) as usize).min(PARTS - 1)];
+        let part = (u128::from(nanos(at).min(self.end)) * self.parts_per_nano) >> 64;
+        let part = &mut self.parts[part as usize];
         part.changes += 1;
         part.running += running;
         part.queued += queued;
@@ -56,7 +66,7 @@ impl Counters {
     }
 
     /// The counts after the last change in each part of the time, as far as there is one.
-    pub(super) fn counts(self) -> impl Iterator<Item = Count> {
+    fn counts(self) -> impl Iterator<Item = Count> {
         let (mut running, mut queued) = (0, 0);
         self.parts.into_iter().filter(|part| part.changes > 0).map(move |part| {
             running += part.running;
@@ -66,8 +76,23 @@ impl Counters {
     }
 }
 
-fn nanos(time: Duration) -> f64 {
-    time.as_secs() as f64 * 1e9 + f64::from(time.subsec_nanos())
+impl RunReport {
+    /// How many tasks ran and waited, over time; and those that never ran.
+    pub(super) fn count_ran(&self, records: &Records) -> (Vec<Count>, Vec<u32>) {
+        let mut counters = Counters::until(self.wall);
+        let mut never_ran = Vec::new();
+        for (task, record) in (0..).zip(records.iter()) {
+            match record.started() {
+                Some(started) => counters.add(Ran {
+                    ready: record.ready().unwrap_or(started).min(started),
+                    started,
+                    ended: record.ended().max(started),
+                }),
+                None => never_ran.push(task),
+            }
+        }
+        (counters.counts().collect(), never_ran)
+    }
 }
 
 #[cfg(test)]
