@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use leafhold::lower::TaskGraph;
-use leafhold::run::{Executor, LocalExecutor, Observer, RunClock, RunReport, TaskEvent};
+use leafhold::run::{Executor, LocalExecutor, Observer, RunReport, TaskEvent};
 
 use crate::measure::{Minimum, timed};
 use crate::report::Row;
@@ -30,14 +30,14 @@ impl Observer for Hears {
 struct Times {
     plain: Minimum,
     observed: Minimum,
-    recording: Minimum,
     json_lines: Minimum,
     chrome_trace: Minimum,
+    perfetto_trace: Minimum,
 }
 
-/// Microseconds per task beside those of the run as it is: with an observer in the driver; of what stands in for the
-/// report's own share, which no run can leave out: its recording done once more, by itself ([`record`]); and of its two
-/// forms for programs, in files. Last, what an observer adds, the recording and the trace take together.
+/// Microseconds per task beside those of the run as it is: with an observer in the driver; and of the report's forms for
+/// programs, in files. What recording takes is in every run, and not to be had here: a report by itself shows nothing of
+/// what it costs between threads.
 pub fn rows(tasks: &str, executor: &LocalExecutor, graph: &TaskGraph, repetitions: usize) -> anyhow::Result<Vec<Row>> {
     let watched = executor.clone().with_observer(Arc::new(Hears));
     let mut times = Times::default();
@@ -45,24 +45,19 @@ pub fn rows(tasks: &str, executor: &LocalExecutor, graph: &TaskGraph, repetition
         let (report, plain) = run(executor, graph)?;
         times.plain.add(plain);
         times.observed.add(run(&watched, graph)?.1);
-        times.recording.add(taken(|| record(&report)));
         times.json_lines.add(written(|file| report.write_json_lines(file))?);
         times.chrome_trace.add(written(|file| report.write_chrome_trace(file))?);
+        times.perfetto_trace.add(written(|file| report.write_perfetto_trace(file))?);
     }
     let scale = 1e3 / graph.len() as f64;
     let per_task = |time: Minimum| time.get() * scale;
     let plain = per_task(times.plain);
     let row = |what: &str, time| Row::new(format!("{tasks}, {what}"), "us_per_task", per_task(time), RUN, plain);
-    // An observer's share can be less than runs vary.
-    let observer = (times.observed.get() - times.plain.get()).max(0.0);
-    let all = observer + times.recording.get() + times.chrome_trace.get();
-    let all = Row::new(format!("{tasks}, observer, report and trace"), "us_per_task", all * scale, RUN, plain);
     Ok(vec![
         row("observed", times.observed),
-        row("recording by itself", times.recording),
         row("as JSON lines", times.json_lines),
         row("as a Chrome trace", times.chrome_trace),
-        all,
+        row("as a Perfetto trace", times.perfetto_trace),
     ])
 }
 
@@ -78,24 +73,4 @@ fn written(write: impl FnOnce(&mut File) -> io::Result<()>) -> anyhow::Result<f6
     let mut file = tempfile::tempfile()?;
     let ((), taken) = timed(|| write(&mut file))?;
     Ok(taken)
-}
-
-/// Milliseconds that something takes which cannot fail.
-fn taken<T>(work: impl FnOnce() -> T) -> f64 {
-    let Ok((value, taken)) = timed(|| Ok::<_, std::convert::Infallible>(work()));
-    drop(black_box(value));
-    taken
-}
-
-/// What a run does for its report alone, on one thread and after the fact: reads the clock twice per task, writes an
-/// event, and finds the critical path. Locks and caches of a real run are not in it.
-fn record(report: &RunReport) -> RunReport {
-    let clock = RunClock::start();
-    let mut again = RunReport { tasks: Vec::with_capacity(report.tasks.len()), ..RunReport::default() };
-    for event in &report.tasks {
-        let (started, ended) = (Some(clock.now()), clock.now());
-        again.tasks.push(TaskEvent { started, ended, ..event.clone() });
-    }
-    again.link(|_| std::iter::empty());
-    again
 }

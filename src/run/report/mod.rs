@@ -5,6 +5,8 @@
 //! run's [`Stage`]s are, which task waited for which ([`Flows`]), and which the end waited for. It is plain data: it
 //! holds no rows and no futures, and reads back from its JSON.
 //!
+//! A run writes a small record of each task; [`TaskEvents`] makes events of these for whoever looks at them.
+//!
 //! | form | for | by |
 //! |---|---|---|
 //! | text | people | [`RunReport::to_text`] |
