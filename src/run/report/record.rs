@@ -18,7 +18,7 @@ pub(in crate::run) struct Record {
     pub(in crate::run) bytes_out: u64,
     pub(in crate::run) stage: u32,
     pub(in crate::run) partition: u32,
-    /// Who ran it: a number of [`Workers`](super::worker_names::WorkerNames).
+    /// Who ran it: a number of [`WorkerNames`](super::worker_names::WorkerNames).
     pub(in crate::run) worker: u32,
     pub(in crate::run) attempt: u16,
     pub(in crate::run) state: TaskState,

@@ -28,16 +28,19 @@ impl Records {
 
     /// Records of events.
     pub(super) fn of(events: &[TaskEvent]) -> Self {
-        let mut records = Records::default();
+        // What most tasks of a stage do is what its first one does.
+        let stages =
+            events.iter().map(|event| event.stage.saturating_add(1)).filter(|stages| *stages <= events.len()).max();
+        let mut labels = vec![None; stages.unwrap_or(0)];
+        for event in events {
+            if let Some(label) = labels.get_mut(event.stage) {
+                label.get_or_insert_with(|| event.label.clone());
+            }
+        }
+        let labels = labels.into_iter().map(Option::unwrap_or_default).collect();
+        let mut records = Records { labels, ..Records::default() };
         records.records.reserve(events.len());
         for (task, event) in events.iter().enumerate() {
-            let stage = event.stage;
-            if records.labels.len() <= stage && stage <= events.len() {
-                records.labels.resize(stage + 1, Arc::from(""));
-            }
-            if let Some(label) = records.labels.get_mut(stage).filter(|label| label.is_empty()) {
-                *label = event.label.clone();
-            }
             let mut record = Record::of(event);
             record.worker = records.workers.number(&event.worker, &event.host);
             records.records.push(record);
@@ -122,5 +125,106 @@ impl Records {
     /// All events, by task.
     pub(super) fn events(&self) -> Vec<TaskEvent> {
         (0..self.len()).map(|task| self.event(task)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::run::{TaskAttempt, TaskError, TaskState};
+
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![Just(0), 0..9u64, Just(u64::from(u32::MAX) + 1), Just(u64::MAX)]
+    }
+
+    fn time() -> impl Strategy<Value = Duration> {
+        prop_oneof![Just(Duration::ZERO), (0..9u64).prop_map(Duration::from_nanos), Just(Duration::MAX)]
+    }
+
+    fn text() -> impl Strategy<Value = Arc<str>> {
+        prop_oneof![Just(""), Just("scan"), Just("join")].prop_map(Arc::from)
+    }
+
+    fn events() -> impl Strategy<Value = Vec<TaskEvent>> {
+        let place = (prop_oneof![9 => 0..3usize, 1 => Just(usize::MAX)], number(), text(), 0..TaskState::ALL.len());
+        let who = (prop::option::of(text()), prop::option::of(text()), prop_oneof![0..3u32, Just(70_000)]);
+        let times = (prop::option::of(time()), prop::option::of(time()), time());
+        let amounts = (number(), number(), number());
+        let rest = prop::option::weighted(0.3, (0..6usize, time(), number()));
+        let event = (place, who, times, amounts, rest).prop_map(|(place, who, times, amounts, rest)| {
+            let mut event = TaskEvent {
+                task: 0,
+                stage: place.0,
+                partition: place.1 as usize,
+                label: place.2,
+                state: TaskState::ALL[place.3],
+                worker: who.0,
+                host: who.1,
+                attempt: who.2,
+                attempts: Vec::new(),
+                submitted: Duration::ZERO,
+                ready: times.0,
+                started: times.1,
+                ended: times.2,
+                transfer: Duration::ZERO,
+                rows: amounts.0,
+                bytes_in: amounts.1,
+                bytes_out: amounts.2,
+                peak_memory: None,
+                spilled_bytes: 0,
+                observed: Observed::new(),
+                error: None,
+            };
+            let error = Arc::new(TaskError::new("kind", "what"));
+            match rest {
+                Some((0, time, _)) => event.submitted = time,
+                Some((1, time, _)) => event.transfer = time,
+                Some((2, _, number)) => event.peak_memory = Some(number),
+                Some((3, _, number)) => event.spilled_bytes = number,
+                Some((4, ended, _)) => event.attempts.push(TaskAttempt {
+                    number: 1,
+                    worker: event.host.clone(),
+                    host: None,
+                    started: Some(ended),
+                    ended,
+                    error,
+                    observed: Observed::new(),
+                }),
+                Some((_, _, number)) => {
+                    event.observed = [("cpu".into(), json!(number))].into();
+                    event.error = Some(error);
+                }
+                None => {}
+            }
+            event
+        });
+        prop::collection::vec(event, 0..20).prop_map(|mut events| {
+            events.iter_mut().enumerate().for_each(|(task, event)| event.task = task);
+            events
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn law_f1_records_say_what_their_events_do(events in events()) {
+            let records = Records::of(&events);
+            prop_assert_eq!(records.events(), events.clone());
+            for (recorded, event) in records.all().zip(&events) {
+                prop_assert_eq!((recorded.stage(), recorded.partition()), (event.stage, event.partition));
+                prop_assert_eq!((recorded.name(), recorded.attempt()), (event.name(), event.attempt));
+                prop_assert_eq!(recorded.attempts(), &event.attempts[..]);
+                prop_assert_eq!((recorded.transfer(), recorded.peak_memory()), (event.transfer, event.peak_memory));
+                prop_assert_eq!((recorded.spilled_bytes(), recorded.error()), (event.spilled_bytes, event.error.as_deref()));
+                prop_assert_eq!(recorded.observed().cloned().unwrap_or_default(), event.observed.clone());
+                let (worker, host) = records.workers.get(recorded.record.worker);
+                prop_assert_eq!((worker, host), (&event.worker, &event.host));
+                if event.ended < Duration::MAX && event.started != Some(Duration::MAX) {
+                    prop_assert_eq!(recorded.record.duration(), event.duration());
+                }
+            }
+        }
     }
 }

@@ -78,12 +78,12 @@ pub(super) fn is_nothing(bytes: &u64) -> bool {
 impl RunReport {
     /// How many tasks ended in a state.
     pub fn count(&self, state: TaskState) -> usize {
-        self.tasks.records().iter().filter(|record| record.state == state).count()
+        self.tasks.states().filter(|of_task| *of_task == state).count()
     }
 
     /// Whether every task has its rows.
     pub fn is_ok(&self) -> bool {
-        self.tasks.records().iter().all(|record| record.state.has_rows())
+        self.tasks.states().all(TaskState::has_rows)
     }
 
     /// Fills in what follows from the events and from what each task reads: [`flows`](RunReport::flows) and

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::TaskEvent;
 use super::records::Records;
+use super::{TaskEvent, TaskState};
 
 /// The events of a run, one per planned task, by task: a list of [`TaskEvent`].
 ///
@@ -67,6 +67,14 @@ impl TaskEvents {
             Form::Recorded(records, _) => Cow::Borrowed(records),
             Form::Whole(events) => Cow::Owned(Records::of(events)),
         }
+    }
+
+    /// How each task ended.
+    pub(super) fn states(&self) -> impl Iterator<Item = TaskState> {
+        (0..self.len()).map(|task| match &self.0 {
+            Form::Recorded(records, _) => records.recorded(task).record.state,
+            Form::Whole(events) => events[task].state,
+        })
     }
 
     /// From here on they are what somebody makes of them.
