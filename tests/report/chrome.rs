@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::reports::report;
-use crate::runs::{failed, shuffled};
+use crate::runs::{failed, on_one_worker, shuffled};
 use crate::trace_format::{check, check_report};
 
 proptest! {
@@ -25,12 +25,7 @@ fn law_f1_perfetto_accepts_traces_of_real_runs() {
 
 #[test]
 fn a_worker_that_did_several_things_at_a_time_has_several_threads() {
-    let mut report = shuffled();
-    for event in &mut report.tasks {
-        // As on a worker with many threads.
-        event.worker = Some("tcp://10.0.0.1:4444".into());
-        event.started = event.started.map(|started| started / 4);
-    }
+    let mut report = on_one_worker();
     report.flows.pairs.clear();
     let names = check(&report.to_chrome_trace()).unwrap().names;
     assert!(names.contains(&"tcp://10.0.0.1:4444".to_owned()), "{names:?}");

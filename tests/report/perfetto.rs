@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::perfetto_format::{Checked, Event, check};
 use crate::reports::{NASTY, report};
-use crate::runs::{failed, shuffled};
+use crate::runs::{failed, on_one_worker, shuffled};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
@@ -29,13 +29,7 @@ fn law_f1_perfetto_traces_say_what_reports_of_real_runs_do() {
 
 #[test]
 fn a_worker_that_did_several_things_at_a_time_has_several_threads() {
-    let mut report = shuffled();
-    for event in &mut report.tasks {
-        // As on a worker with many threads.
-        event.worker = Some("tcp://10.0.0.1:4444".into());
-        event.started = event.started.map(|started| started / 4);
-    }
-    let checked = check_report(&report);
+    let checked = check_report(&on_one_worker());
     for lane in ["tcp://10.0.0.1:4444", "tcp://10.0.0.1:4444 #2"] {
         assert!(checked.slices.iter().any(|slice| slice.track == lane), "{lane}");
     }

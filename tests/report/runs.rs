@@ -25,6 +25,16 @@ pub fn shuffled() -> RunReport {
     collect(&plan(), &LocalExecutor::new(Arc::new(RowKernels::default()), 2)).unwrap().report
 }
 
+/// The same, as if one worker with many threads had run all of it.
+pub fn on_one_worker() -> RunReport {
+    let mut report = shuffled();
+    for event in &mut report.tasks {
+        event.worker = Some("tcp://10.0.0.1:4444".into());
+        event.started = event.started.map(|started| started / 4);
+    }
+    report
+}
+
 /// Kernels that fail on joins.
 struct Failing(RowKernels);
 
