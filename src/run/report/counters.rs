@@ -7,12 +7,12 @@ use super::times::nanos;
 /// Tasks are counted at most once in each of so many equal parts of the time.
 const PARTS: usize = 2_000;
 
-/// A task that ran: when it was ready, when it started, when it ended; in this order.
+/// A task that ran: when it was ready, when it started, when it ended; in this order, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-struct Ran {
-    ready: Duration,
-    started: Duration,
-    ended: Duration,
+pub(super) struct Ran {
+    pub(super) ready: u64,
+    pub(super) started: u64,
+    pub(super) ended: u64,
 }
 
 /// How many tasks ran, and how many waited for a worker, at a time and until the next one.
@@ -29,7 +29,7 @@ struct Part {
     changes: u32,
     running: i32,
     queued: i32,
-    last: Duration,
+    last: u64,
 }
 
 /// How many tasks ran and waited, as they are added.
@@ -55,9 +55,9 @@ impl Counters {
         self.change(task.ended, -1, 0);
     }
 
-    fn change(&mut self, at: Duration, running: i32, queued: i32) {
+    fn change(&mut self, at: u64, running: i32, queued: i32) {
         // Rounding does not change the order of times.
-        let part = (u128::from(nanos(at).min(self.end)) * self.parts_per_nano) >> 64;
+        let part = (u128::from(at.min(self.end)) * self.parts_per_nano) >> 64;
         let part = &mut self.parts[part as usize];
         part.changes += 1;
         part.running += running;
@@ -71,7 +71,7 @@ impl Counters {
         self.parts.into_iter().filter(|part| part.changes > 0).map(move |part| {
             running += part.running;
             queued += part.queued;
-            Count { at: part.last, running: running as usize, queued: queued as usize }
+            Count { at: Duration::from_nanos(part.last), running: running as usize, queued: queued as usize }
         })
     }
 }
@@ -82,12 +82,8 @@ impl RunReport {
         let mut counters = Counters::until(self.wall);
         let mut never_ran = Vec::new();
         for (task, record) in (0..).zip(records.iter()) {
-            match record.started() {
-                Some(started) => counters.add(Ran {
-                    ready: record.ready().unwrap_or(started).min(started),
-                    started,
-                    ended: record.ended().max(started),
-                }),
+            match record.ran() {
+                Some(ran) => counters.add(ran),
                 None => never_ran.push(task),
             }
         }
@@ -102,7 +98,7 @@ mod tests {
     use super::*;
 
     fn ran() -> impl Strategy<Value = Ran> {
-        let step = || prop_oneof![Just(0), 0..20u64, 0..5_000u64].prop_map(Duration::from_micros);
+        let step = || prop_oneof![Just(0), 0..20_000u64, 0..5_000_000u64];
         (step(), step(), step()).prop_map(|(ready, waits, runs)| Ran {
             ready,
             started: ready + waits,
@@ -115,23 +111,24 @@ mod tests {
         fn counts_are_those_of_their_times(tasks in prop::collection::vec(ran(), 0..200), shorter in 1..3u32) {
             let end = tasks.iter().map(|task| task.ended).max().unwrap_or_default();
             // A report may say that the run was over before.
-            let mut counters = Counters::until(end / shorter);
+            let wall = Duration::from_nanos(end) / shorter;
+            let mut counters = Counters::until(wall);
             tasks.iter().for_each(|task| counters.add(*task));
             let counts: Vec<Count> = counters.counts().collect();
             prop_assert!(counts.len() <= PARTS);
             prop_assert!(counts.is_sorted_by(|one, next| one.at < next.at));
             for count in &counts {
-                let among = |within: fn(&Ran, Duration) -> bool| tasks.iter().filter(|task| within(task, count.at)).count();
+                let among = |within: fn(&Ran, u64) -> bool| tasks.iter().filter(|task| within(task, nanos(count.at))).count();
                 prop_assert_eq!(count.running, among(|task, at| task.started <= at && at < task.ended));
                 prop_assert_eq!(count.queued, among(|task, at| task.ready <= at && at < task.started));
             }
             // Nothing is running when everything has ended.
-            let last = (!tasks.is_empty()).then_some(Count { at: end, running: 0, queued: 0 });
+            let last = (!tasks.is_empty()).then_some(Count { at: Duration::from_nanos(end), running: 0, queued: 0 });
             prop_assert_eq!(counts.last().copied(), last);
             // No change is without a count in its part of the time.
-            let part = end / shorter / PARTS as u32 + Duration::from_nanos(1);
-            let times = tasks.iter().flat_map(|task| [task.ready, task.started, task.ended]);
-            for at in times.filter(|at| *at + part < end / shorter) {
+            let part = wall / PARTS as u32 + Duration::from_nanos(1);
+            let times = tasks.iter().flat_map(|task| [task.ready, task.started, task.ended]).map(Duration::from_nanos);
+            for at in times.filter(|at| *at + part < wall) {
                 prop_assert!(counts.iter().any(|count| count.at >= at && count.at <= at + part));
             }
         }

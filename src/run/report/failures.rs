@@ -23,14 +23,14 @@ impl RunReport {
         // What went wrong for one reason stands together, under the first of it.
         let mut failures: IndexMap<(&str, &TaskError), Failure<'_>> = IndexMap::new();
         let records = self.tasks.records();
-        for event in records.all() {
+        for event in records.all_with_more() {
             for attempt in event.attempts() {
                 let (worker, number) = (attempt.worker.as_deref(), Some(attempt.number));
                 let first = || Failure { event, worker, attempt: number, count: 0 };
                 failures.entry(("given-up", &attempt.error)).or_insert_with(first).count += 1;
             }
         }
-        for event in records.all() {
+        for event in records.all_with_more() {
             if let Some(error) = event.error() {
                 let worker = event.more.and_then(|event| event.worker.as_deref());
                 let first = || Failure { event, worker, attempt: None, count: 0 };

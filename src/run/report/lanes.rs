@@ -44,7 +44,10 @@ impl RunReport {
     /// What each worker did, by host and worker. Takes the time of sorting the tasks.
     pub fn lanes(&self) -> Vec<Lane> {
         let records = self.tasks.records();
-        let mut slices: Vec<Vec<Slice>> = vec![Vec::new(); records.workers.all().len()];
+        let workers = records.workers.all().len();
+        // Workers share tasks rather evenly; the first number is nobody.
+        let mut slices: Vec<Vec<Slice>> = vec![Vec::new(); workers];
+        slices.iter_mut().skip(1).for_each(|slices| slices.reserve(2 * records.len() / workers));
         for event in records.all() {
             let (task, record) = (event.task, event.record);
             for (at, attempt) in event.attempts().iter().enumerate() {

@@ -60,7 +60,7 @@ impl RunReport {
     /// What each observed field amounts to in each stage, by path and stage.
     pub(super) fn field_summaries(&self) -> BTreeMap<(String, usize), FieldSummary> {
         let mut summaries: BTreeMap<(String, usize), FieldSummary> = BTreeMap::new();
-        for event in self.tasks.records().all() {
+        for event in self.tasks.records().all_with_more() {
             for (path, value) in event.observed().into_iter().flat_map(fields) {
                 summaries.entry((path, event.stage())).or_default().add(value);
             }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::counters::Ran;
 use super::times::nanos;
 use super::{TaskEvent, TaskState};
 
@@ -67,6 +68,14 @@ impl Record {
 
     pub(in crate::run) fn ended(&self) -> Duration {
         Duration::from_nanos(self.ended)
+    }
+
+    /// When it was ready, started and ended, if it ran; as if in this order.
+    pub(super) fn ran(&self) -> Option<Ran> {
+        let started = self.started;
+        // Where there is no time, its place is later than any.
+        let ran = Ran { ready: self.ready.min(started), started, ended: self.ended.max(started) };
+        (started != NEVER).then_some(ran)
     }
 
     /// When it ended, if it ran.

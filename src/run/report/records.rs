@@ -81,6 +81,12 @@ impl Records {
         (0..self.len()).map(|task| self.recorded(task))
     }
 
+    /// Those events that say more than their records, by task.
+    pub(super) fn all_with_more(&self) -> impl Iterator<Item = RecordedEvent<'_>> {
+        let tasks = if self.more.is_empty() { 0 } else { self.len() };
+        (0..tasks).map(|task| self.recorded(task)).filter(|event| event.more.is_some())
+    }
+
     /// Has an event say more than its record.
     pub(in crate::run) fn keep_whole(&mut self, task: usize, event: TaskEvent) {
         for attempt in &event.attempts {

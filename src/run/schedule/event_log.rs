@@ -85,12 +85,11 @@ mod tests {
             order in Just((0..40).collect::<Vec<usize>>()).prop_shuffle(), again in prop::collection::vec(0..45usize, 0..20)
         ) {
             let mut log = EventLog::new(Records::planned(order.len(), vec!["scan".into()]));
-            let end = |log: &mut EventLog, task: usize, at: u64| match log.end(task, TaskState::Ok) {
-                Some(record) => {
+            let end = |log: &mut EventLog, task: usize, at: u64| {
+                if let Some(record) = log.end(task, TaskState::Ok) {
                     record.set_place(0, task);
                     record.set_ran(None, Duration::from_nanos(at));
                 }
-                None => (),
             };
             prop_assert_eq!(log.missing().len(), order.len());
             for (at, task) in order.iter().enumerate() {
