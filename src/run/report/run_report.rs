@@ -90,7 +90,7 @@ impl RunReport {
     /// [`critical_path`](RunReport::critical_path). `producers` gives what a task reads, in ascending order and each once.
     pub fn link<I: Iterator<Item = usize>>(&mut self, producers: impl Fn(usize) -> I) {
         let records = self.tasks.records();
-        self.flows = Flows::new(&records, &producers);
-        self.critical_path = critical_path(&records, &producers);
+        self.flows = Flows::new(records, &producers);
+        self.critical_path = critical_path(records, &producers);
     }
 }

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
@@ -20,28 +19,22 @@ use super::{TaskEvent, TaskState};
 /// assert!(events.iter().all(|event| event.state.has_rows()));
 /// assert_eq!(events, TaskEvents::default());
 /// ```
-#[derive(Clone)]
-pub struct TaskEvents(Form);
-
-#[derive(Clone)]
-enum Form {
-    /// As a run recorded them; and whole, once somebody has looked.
-    Recorded(Records, OnceLock<Vec<TaskEvent>>),
-    /// As somebody made them.
-    Whole(Vec<TaskEvent>),
+#[derive(Clone, Default)]
+pub struct TaskEvents {
+    /// As a run recorded them, or as follows from whole ones once somebody asks. Of two that are set, both say the same.
+    records: OnceLock<Records>,
+    /// Whole, as somebody made them, or as follows from records.
+    whole: OnceLock<Vec<TaskEvent>>,
 }
 
 impl TaskEvents {
     pub(in crate::run) fn recorded(records: Records) -> Self {
-        TaskEvents(Form::Recorded(records, OnceLock::new()))
+        TaskEvents { records: records.into(), whole: OnceLock::new() }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        match &self.0 {
-            Form::Recorded(records, _) => records.len(),
-            Form::Whole(events) => events.len(),
-        }
+        self.records.get().map_or_else(|| self.whole.get().map_or(0, Vec::len), Records::len)
     }
 
     /// Whether there are none.
@@ -51,53 +44,30 @@ impl TaskEvents {
 
     /// The events, whole.
     pub fn into_vec(self) -> Vec<TaskEvent> {
-        match self.0 {
-            Form::Recorded(records, whole) => whole.into_inner().unwrap_or_else(|| records.events()),
-            Form::Whole(events) => events,
-        }
+        let TaskEvents { records, whole } = self;
+        whole.into_inner().unwrap_or_else(|| records.into_inner().unwrap_or_default().events())
     }
 
     /// Adds the event of the next task.
     pub fn push(&mut self, event: TaskEvent) {
-        self.whole_mut().push(event);
+        let mut events = std::mem::take(self).into_vec();
+        events.push(event);
+        *self = events.into();
     }
 
-    pub(super) fn records(&self) -> Cow<'_, Records> {
-        match &self.0 {
-            Form::Recorded(records, _) => Cow::Borrowed(records),
-            Form::Whole(events) => Cow::Owned(Records::of(events)),
-        }
+    pub(super) fn records(&self) -> &Records {
+        self.records.get_or_init(|| Records::of(self.whole.get().map_or(&[], Vec::as_slice)))
     }
 
     /// How each task ended.
     pub(super) fn states(&self) -> impl Iterator<Item = TaskState> {
-        (0..self.len()).map(|task| match &self.0 {
-            Form::Recorded(records, _) => records.recorded(task).record.state,
-            Form::Whole(events) => events[task].state,
-        })
-    }
-
-    /// From here on they are what somebody makes of them.
-    fn whole_mut(&mut self) -> &mut Vec<TaskEvent> {
-        if matches!(self.0, Form::Recorded(..)) {
-            self.0 = Form::Whole(std::mem::take(self).into_vec());
-        }
-        match &mut self.0 {
-            Form::Whole(events) => events,
-            Form::Recorded(..) => unreachable!("they were made whole"),
-        }
-    }
-}
-
-impl Default for TaskEvents {
-    fn default() -> Self {
-        Vec::new().into()
+        self.records().iter().map(|record| record.state)
     }
 }
 
 impl From<Vec<TaskEvent>> for TaskEvents {
     fn from(events: Vec<TaskEvent>) -> Self {
-        TaskEvents(Form::Whole(events))
+        TaskEvents { records: OnceLock::new(), whole: events.into() }
     }
 }
 
@@ -111,16 +81,14 @@ impl Deref for TaskEvents {
     type Target = [TaskEvent];
 
     fn deref(&self) -> &[TaskEvent] {
-        match &self.0 {
-            Form::Recorded(records, whole) => whole.get_or_init(|| records.events()),
-            Form::Whole(events) => events,
-        }
+        self.whole.get_or_init(|| self.records.get().map_or_else(Vec::new, Records::events))
     }
 }
 
 impl DerefMut for TaskEvents {
     fn deref_mut(&mut self) -> &mut [TaskEvent] {
-        self.whole_mut()
+        *self = std::mem::take(self).into_vec().into();
+        self.whole.get_mut().map_or(&mut [], Vec::as_mut_slice)
     }
 }
 

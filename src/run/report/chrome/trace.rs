@@ -26,7 +26,7 @@ impl RunReport {
     pub fn write_chrome_trace(&self, mut out: impl Write) -> io::Result<()> {
         let records = self.tasks.records();
         // Of many tasks, reading them is what takes time.
-        let (lanes, (counts, never_ran)) = both(self.tasks.len(), || self.lanes(), || self.count_ran(&records));
+        let (lanes, (counts, never_ran)) = both(self.tasks.len(), || self.lanes(), || self.count_ran(records));
         let tracks = tracks(&lanes, !never_ran.is_empty());
         let threads: Vec<Thread> = tracks.iter().filter(|track| track.is_lane()).map(|track| track.thread).collect();
         let mut begin = Vec::new();

@@ -31,11 +31,11 @@ impl RunReport {
     pub fn write_perfetto_trace(&self, mut out: impl Write) -> io::Result<()> {
         let records = self.tasks.records();
         // Of many tasks, reading them is what takes time.
-        let (lanes, (counts, never_ran)) = both(self.tasks.len(), || self.lanes(), || self.count_ran(&records));
+        let (lanes, (counts, never_ran)) = both(self.tasks.len(), || self.lanes(), || self.count_ran(records));
         let tracks = tracks(&lanes, !never_ran.is_empty());
-        let (leaving, arriving) = ArrowEnds::of(self, &records);
+        let (leaving, arriving) = ArrowEnds::of(self, records);
         let (numbers, interned, critical) = (Numbers::of(&tracks), Interned::of(self), self.critical_tasks());
-        let trace = Trace { report: self, records: &records, numbers, interned, critical, leaving, arriving };
+        let trace = Trace { report: self, records, numbers, interned, critical, leaving, arriving };
         let mut begin = Vec::new();
         trace.begin(&tracks, &mut Proto(&mut begin));
         out.write_all(&begin)?;
