@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use parking_lot::{Condvar, Mutex};
 
 use super::pool::Shared;
+use super::report::TaskEvents;
+use super::report::event_log::EventLog;
 use super::schedule::{Aftermath, Job, Place, Schedule};
 use super::store::{Rows, SpillLog};
 use super::work::ObserverRequest;
@@ -19,6 +21,7 @@ pub(super) struct ActiveRun {
     /// Who is to watch attempts where they run.
     pub(super) work_observers: Vec<ObserverRequest>,
     pub(super) schedule: Mutex<Schedule>,
+    pub(super) log: EventLog,
     /// Heard by whoever waits for the end, when it has come or only the books are to be closed.
     pub(super) end: Condvar,
     /// How many jobs there are: what threads look at who look for one.
@@ -138,8 +141,12 @@ impl ActiveRun {
         if let Some(panic) = panic {
             self.fail(RunCause::Worker(panic));
         }
-        for event in after.events.drain(..) {
-            self.observe(|observer| observer.on_event(&event));
+        self.log.record(after.slot, &after.ended);
+        for ended in after.ended.drain(..) {
+            if !self.observers.is_empty() {
+                let event = self.log.event(&ended);
+                self.observe(|observer| observer.on_event(&event));
+            }
         }
     }
 
@@ -185,8 +192,15 @@ impl ActiveRun {
             self.fail(RunCause::Worker(panic_text(&*panic)));
         }
         let mut after = Aftermath::default();
+        let now = self.clock.now();
         let mut schedule = self.schedule.lock();
-        schedule.finish(self.started, self.clock.now(), self.pool.threads(), &mut after);
+        schedule.end_the_rest(now, &mut after);
+        let tasks = schedule.graph.len();
+        drop(schedule);
+        self.settle(&mut after);
+        let tasks = TaskEvents::recorded(self.log.take(tasks));
+        let mut schedule = self.schedule.lock();
+        schedule.finish(tasks, self.started, now, self.pool.threads(), &mut after);
         let result = schedule.result.take();
         drop(schedule);
         self.settle(&mut after);

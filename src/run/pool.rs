@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::active::ActiveRun;
+use super::report::event_log::EventLog;
 use super::reuse::Reuse;
 use super::schedule::{Aftermath, Job, Schedule};
 use super::store::SpillLog;
@@ -73,6 +74,7 @@ impl WorkerPool {
         let mut after = Aftermath::default();
         let memory = self.shared.memory.under(options.memory_limit);
         let schedule = Schedule::new(graph, options, memory.clone(), &self.shared.reuse, &mut after);
+        let log = EventLog::new(&schedule.report.stages, self.shared.workers.slots());
         let submitted = Submitted { tasks: schedule.graph.len(), stages: schedule.report.stages.clone() };
         let awaited = schedule.awaited();
         let run = Arc::new(ActiveRun {
@@ -80,6 +82,7 @@ impl WorkerPool {
             observers: options.observers.clone(),
             work_observers: options.work_observers.clone(),
             schedule: Mutex::new(schedule),
+            log,
             end: Condvar::new(),
             jobs: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -200,7 +203,7 @@ impl Shared {
     fn drive(&self, slot: usize, until: Option<&ActiveRun>) {
         OWN.set((std::ptr::from_ref(self) as usize, slot));
         let mut worker = self.workers.worker(slot);
-        let mut after = Aftermath::default();
+        let mut after = Aftermath { slot, ..Aftermath::default() };
         while let Some((run, job)) = self.next_job(slot, until, &mut *worker) {
             let (mut next, mut begun) = (Some(job), run.clock.now());
             while let Some(job) = next {

@@ -1,14 +1,17 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Ran;
 use super::times::nanos;
+use super::worker_names::WorkerName;
 use super::{TaskEvent, TaskState};
+use crate::run::work::Observed;
 
 /// In the place of a time where there is none.
 const NEVER: u64 = u64::MAX;
 
-/// What every event says, in a cache line: a run of a hundred thousand tasks writes one for each while others wait. Times
-/// are nanoseconds from the start of the run.
+/// What every event says, in a cache line: a run of a hundred thousand tasks writes one for each. Times are nanoseconds
+/// from the start of the run.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::run) struct Record {
     ready: u64,
@@ -56,6 +59,33 @@ impl Record {
         record.set_attempt(event.attempt);
         record.state = event.state;
         record
+    }
+
+    /// The event that says this, and nothing more.
+    pub(super) fn event(&self, task: usize, label: Arc<str>, (worker, host): WorkerName) -> TaskEvent {
+        TaskEvent {
+            task,
+            stage: self.stage as usize,
+            partition: self.partition as usize,
+            label,
+            state: self.state,
+            worker,
+            host,
+            attempt: u32::from(self.attempt),
+            attempts: Vec::new(),
+            submitted: Duration::ZERO,
+            ready: self.ready(),
+            started: self.started(),
+            ended: self.ended(),
+            transfer: Duration::ZERO,
+            rows: self.rows,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            peak_memory: None,
+            spilled_bytes: 0,
+            observed: Observed::new(),
+            error: None,
+        }
     }
 
     pub(in crate::run) fn ready(&self) -> Option<Duration> {

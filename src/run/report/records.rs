@@ -1,19 +1,24 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use super::TaskEvent;
+use super::event_log::SlotLog;
 use super::record::Record;
 use super::recorded_event::RecordedEvent;
 use super::worker_names::WorkerNames;
-use crate::run::work::Observed;
+
+/// The place of no record.
+const NOWHERE: (u32, u32) = (u32::MAX, 0);
 
 /// The events of a run as it records them: a [`Record`] of each task, what many of them share once, and whole events only
 /// where one says more.
 #[derive(Clone, Debug, Default)]
 pub(in crate::run) struct Records {
-    records: Vec<Record>,
+    /// As they were written, by several slots.
+    logs: Vec<Vec<Record>>,
+    /// Where among these the record of each task is: log, and place in it.
+    places: Vec<(u32, u32)>,
     /// What the tasks of a stage do.
     labels: Vec<Arc<str>>,
     pub(in crate::run) workers: WorkerNames,
@@ -21,9 +26,17 @@ pub(in crate::run) struct Records {
 }
 
 impl Records {
-    /// Records of planned tasks. `labels` says what those of a stage do.
-    pub(in crate::run) fn planned(tasks: usize, labels: Vec<Arc<str>>) -> Self {
-        Records { records: vec![Record::PLANNED; tasks], labels, ..Records::default() }
+    /// What slots have recorded of so many tasks, one record of each. `labels` says what those of a stage do.
+    pub(super) fn gathered(tasks: usize, logs: Vec<SlotLog>, labels: Vec<Arc<str>>, workers: WorkerNames) -> Self {
+        let mut records = Records { places: vec![NOWHERE; tasks], labels, workers, ..Records::default() };
+        for (number, log) in (0..).zip(logs) {
+            for (at, task) in (0..).zip(log.tasks) {
+                records.places[task as usize] = (number, at);
+            }
+            records.logs.push(log.records);
+            log.more.into_iter().for_each(|event| records.keep_whole(event.task, event));
+        }
+        records
     }
 
     /// Records of events.
@@ -39,11 +52,12 @@ impl Records {
         }
         let labels = labels.into_iter().map(Option::unwrap_or_default).collect();
         let mut records = Records { labels, ..Records::default() };
-        records.records.reserve(events.len());
+        records.logs.push(Vec::with_capacity(events.len()));
         for (task, event) in events.iter().enumerate() {
             let mut record = Record::of(event);
             record.worker = records.workers.number(&event.worker, &event.host);
-            records.records.push(record);
+            records.places.push((0, task as u32));
+            records.logs[0].push(record);
             // Whatever a record cannot say.
             if record.more || records.event(task) != *event {
                 records.keep_whole(task, event.clone());
@@ -53,24 +67,26 @@ impl Records {
     }
 
     pub(in crate::run) fn len(&self) -> usize {
-        self.records.len()
+        self.places.len()
     }
 
     pub(in crate::run) fn get(&self, task: usize) -> Option<&Record> {
-        self.records.get(task)
+        self.places.get(task).map(|place| self.at(*place))
     }
 
-    pub(in crate::run) fn get_mut(&mut self, task: usize) -> Option<&mut Record> {
-        self.records.get_mut(task)
+    /// By task.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Record> {
+        self.places.iter().map(|place| self.at(*place))
     }
 
-    pub(in crate::run) fn iter(&self) -> std::slice::Iter<'_, Record> {
-        self.records.iter()
+    fn at(&self, (log, place): (u32, u32)) -> &Record {
+        // No run leaves a task without one.
+        self.logs.get(log as usize).and_then(|log| log.get(place as usize)).unwrap_or(&Record::PLANNED)
     }
 
     /// The event of a task as it is recorded.
     pub(super) fn recorded(&self, task: usize) -> RecordedEvent<'_> {
-        let record = &self.records[task];
+        let record = self.at(self.places[task]);
         let more = if record.more { self.more.get(&task).map(|event| &**event) } else { None };
         let label = more.map_or_else(|| self.labels.get(record.stage as usize), |event| Some(&event.label));
         RecordedEvent { task, record, label: label.map_or("", |label| label), more }
@@ -87,45 +103,23 @@ impl Records {
         (0..tasks).map(|task| self.recorded(task)).filter(|event| event.more.is_some())
     }
 
-    /// Has an event say more than its record.
-    pub(in crate::run) fn keep_whole(&mut self, task: usize, event: TaskEvent) {
+    /// Has the event of a task say more than its record.
+    fn keep_whole(&mut self, task: usize, event: TaskEvent) {
         for attempt in &event.attempts {
             self.workers.number(&attempt.worker, &attempt.host);
         }
-        self.records[task].more = true;
+        let (log, place) = self.places[task];
+        self.logs[log as usize][place as usize].more = true;
         self.more.insert(task, Box::new(event));
     }
 
     /// The event of a task.
     pub(in crate::run) fn event(&self, task: usize) -> TaskEvent {
-        if let Some(event) = self.recorded(task).more {
-            return event.clone();
-        }
-        let record = &self.records[task];
-        let (worker, host) = self.workers.get(record.worker).clone();
-        TaskEvent {
-            task,
-            stage: record.stage as usize,
-            partition: record.partition as usize,
-            label: self.labels.get(record.stage as usize).cloned().unwrap_or_default(),
-            state: record.state,
-            worker,
-            host,
-            attempt: u32::from(record.attempt),
-            attempts: Vec::new(),
-            submitted: Duration::ZERO,
-            ready: record.ready(),
-            started: record.started(),
-            ended: record.ended(),
-            transfer: Duration::ZERO,
-            rows: record.rows,
-            bytes_in: record.bytes_in,
-            bytes_out: record.bytes_out,
-            peak_memory: None,
-            spilled_bytes: 0,
-            observed: Observed::new(),
-            error: None,
-        }
+        let RecordedEvent { record, more, .. } = self.recorded(task);
+        more.cloned().unwrap_or_else(|| {
+            let label = self.labels.get(record.stage as usize).cloned().unwrap_or_default();
+            record.event(task, label, self.workers.get(record.worker).clone())
+        })
     }
 
     /// All events, by task.
@@ -136,10 +130,13 @@ impl Records {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::run::work::Observed;
     use crate::run::{TaskAttempt, TaskError, TaskState};
 
     fn number() -> impl Strategy<Value = u64> {

@@ -5,16 +5,22 @@ use smallvec::SmallVec;
 use super::{Aftermath, Schedule};
 use crate::leaf::PartitionData;
 use crate::run::lifecycle::Phase;
+use crate::run::report::TaskEvents;
 use crate::run::store::{Held, Use};
 use crate::run::{Outcome, RunCause, RunError, RunReport, TaskState};
 
 impl Schedule {
-    /// Closes the books of a run that is over, and makes the result.
-    pub(in crate::run) fn finish(&mut self, started: SystemTime, now: Duration, workers: usize, after: &mut Aftermath) {
-        self.end_the_rest(now, after);
+    /// Makes the result of a run that is over, with everything that was recorded.
+    pub(in crate::run) fn finish(
+        &mut self,
+        tasks: TaskEvents,
+        started: SystemTime,
+        now: Duration,
+        workers: usize,
+        after: &mut Aftermath,
+    ) {
         let mut report = std::mem::take(&mut self.report);
-        let all_have_rows = self.log.all_have_rows();
-        report.tasks = self.log.take();
+        report.tasks = tasks;
         report.started = started;
         report.wall = now;
         report.workers = workers;
@@ -25,7 +31,7 @@ impl Schedule {
         self.link(&mut report);
         let partitions = self.partitions(after);
         self.result = Some(match (partitions, self.failure.take()) {
-            (Some(partitions), None) if all_have_rows => {
+            (Some(partitions), None) if self.endings.all_have_rows() => {
                 let (schema, adopted) = (self.graph.schema.clone(), std::mem::take(&mut self.adopted));
                 Ok(Outcome { schema, partitions, adopted, report })
             }
@@ -43,8 +49,8 @@ impl Schedule {
     }
 
     /// Ends what the protocol has not: all tasks of a graph that is none, and those of a run that was broken off.
-    fn end_the_rest(&mut self, now: Duration, after: &mut Aftermath) {
-        let missing = self.log.missing();
+    pub(in crate::run) fn end_the_rest(&mut self, now: Duration, after: &mut Aftermath) {
+        let missing = self.endings.missing();
         let protocol = self.life.topology().tasks() == self.graph.len();
         let mut failed = vec![false; if missing.is_empty() || !protocol { 0 } else { self.graph.len() }];
         for task in 0..failed.len() {

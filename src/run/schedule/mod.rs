@@ -5,7 +5,7 @@ mod aftermath;
 mod assignment;
 mod awaited;
 mod closing;
-mod event_log;
+mod endings;
 mod ready;
 mod recording;
 mod reusing;
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_log::EventLog;
+use endings::Endings;
 use ready::{Pressure, ReadyQueue};
 use rustc_hash::FxHashMap;
 use stage_states::StageStates;
@@ -64,8 +64,6 @@ pub(super) struct Schedule {
     pub(super) store: Store,
     memory: MemoryBudget,
     retry_failures: bool,
-    /// Whether anybody wants to hear of events as they happen.
-    told: bool,
     pub(super) leaves: Vec<Leaf>,
     /// The futures of the protocol, in its numbers.
     pub(super) awaited: Vec<Awaited>,
@@ -75,7 +73,7 @@ pub(super) struct Schedule {
     /// Futures that are done, and whose data nobody has looked at.
     pub(super) arrived: Vec<usize>,
     pub(super) cancel_asked: bool,
-    log: EventLog,
+    endings: Endings,
     /// Attempts that did not count, of tasks that had some.
     attempts: HashMap<usize, Vec<TaskAttempt>>,
     /// The slot that lost a task last.
@@ -314,7 +312,7 @@ impl Schedule {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Ready { task } => {
-                    self.log.ready(task, now);
+                    self.endings.ready(task, now);
                     self.make_ready(task);
                 }
                 Effect::Again { task, attempt } => self.note_attempt(task, attempt, ran.as_mut()),

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use super::{Aftermath, Schedule};
 use crate::run::report::TaskAttempt;
+use crate::run::report::ended::{Ended, More};
+use crate::run::report::record::Record;
 use crate::run::store::Held;
 use crate::run::work::Observed;
 use crate::run::{RunCause, TaskError, TaskState};
@@ -41,18 +43,28 @@ pub(in crate::run) enum Finished {
 }
 
 impl Ran {
-    /// Whether it says more of its task than a record has room for.
-    fn has_more(&self) -> bool {
-        self.error.is_some()
+    /// What it says of its task that a record has no room for.
+    fn more(&mut self) -> Option<Box<More>> {
+        let more = self.error.is_some()
             || self.peak_memory.is_some()
             || self.spilled_bytes > 0
             || !self.transfer.is_zero()
-            || !self.observed.is_empty()
+            || !self.observed.is_empty();
+        more.then(|| {
+            Box::new(More {
+                attempts: Vec::new(),
+                transfer: self.transfer,
+                peak_memory: self.peak_memory,
+                spilled_bytes: self.spilled_bytes,
+                observed: std::mem::take(&mut self.observed),
+                error: self.error.clone(),
+            })
+        })
     }
 }
 
 impl Schedule {
-    /// Records the one event of a task. An attempt is behind it, if it ran, was lost, or its future failed.
+    /// Has the one event of a task recorded. An attempt is behind it, if it ran, was lost, or its future failed.
     pub(super) fn end(
         &mut self,
         task: usize,
@@ -63,60 +75,41 @@ impl Schedule {
         after: &mut Aftermath,
     ) {
         use TaskState::{Cached, Cancelled, Failed, Lost, Ok};
-        // An attempt is of one task: of the others that end with it nobody is the worker.
-        let worker = match &ran {
-            Some(ran) if matches!(state, Ok | Failed | Lost | Cancelled) && attempt > 0 => ran.worker.as_ref(),
-            _ => None,
-        };
-        let ran_itself = worker.is_some();
-        let worker = match &ran {
-            Some(ran) if ran_itself => self.log.workers().number(&ran.worker, &ran.host),
-            _ => 0,
-        };
+        if !self.endings.end(task, state) {
+            return;
+        }
         let node = &self.graph[task];
-        let Some(record) = self.log.end(task, state) else { return };
+        let mut record = Record::PLANNED;
+        record.state = state;
         record.set_place(node.stage, node.partition);
         record.set_attempt(attempt);
+        record.set_ready(self.endings.ready_at(task));
         record.set_ran(None, now);
-        let mut more = None;
+        let (mut worker, mut more) = ((None, None), None);
         match ran {
-            Some(ran) if ran_itself => {
-                record.worker = worker;
+            // An attempt is of one task: of the others that end with it nobody is the worker.
+            Some(ran) if matches!(state, Ok | Failed | Lost | Cancelled) && attempt > 0 && ran.worker.is_some() => {
                 record.set_ran(ran.started, now);
                 record.rows = ran.rows;
                 record.bytes_in = ran.bytes_in;
                 record.bytes_out = ran.bytes_out;
-                ran.worker = None;
-                if ran.has_more() {
-                    more = Some(std::mem::take(ran));
-                }
+                worker = (ran.worker.take(), ran.host.take());
+                more = ran.more();
             }
             Some(ran) if matches!(state, Failed | Lost) => {
-                more = Some(Ran { error: ran.error.clone(), ..Ran::default() });
+                more = Some(Box::new(More { error: ran.error.clone(), ..More::default() }));
             }
             Some(ran) if state == Cached => {
                 record.rows = ran.rows;
                 record.bytes_out = ran.bytes_out;
-                self.node_rows.unknown(&self.graph[task].fragment);
+                self.node_rows.unknown(&node.fragment);
             }
             _ => {}
         }
-        let attempts = if self.attempts.is_empty() { None } else { self.attempts.remove(&task) };
-        if record.more || more.is_some() || attempts.is_some() {
-            let more = more.unwrap_or_default();
-            self.log.add(task, |event| {
-                event.attempt = attempt;
-                event.attempts = attempts.unwrap_or_default();
-                event.transfer = more.transfer;
-                event.peak_memory = more.peak_memory;
-                event.spilled_bytes = more.spilled_bytes;
-                event.observed = more.observed;
-                event.error = more.error;
-            });
+        if !self.attempts.is_empty() && let Some(attempts) = self.attempts.remove(&task) {
+            more.get_or_insert_default().attempts = attempts;
         }
-        if self.told {
-            after.events.push(self.log.event(task));
-        }
+        after.ended.push(Ended { task, record, worker, attempt, more });
     }
 
     pub(super) fn note_attempt(&mut self, task: usize, number: u32, ran: Option<&mut Ran>) {

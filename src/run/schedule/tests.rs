@@ -5,6 +5,8 @@ use crate::expr::{CoreFunctions, Frame, col};
 use crate::lower::{TaskGraph, lower};
 use crate::optimize::Planner;
 use crate::run::ExecutorOptions;
+use crate::run::report::TaskEvents;
+use crate::run::report::event_log::EventLog;
 use crate::run::reuse::Reuse;
 
 /// Partitions that are read, and merged.
@@ -28,7 +30,12 @@ fn a_task_that_stops_while_a_cancellation_is_on_its_way_is_cancelled() {
     schedule.complete(attempt.task, attempt.number, ran, Finished::Cancelled, &mut after);
     schedule.cancel(Duration::from_micros(1), &mut after);
     assert!(schedule.is_over());
-    schedule.finish(std::time::UNIX_EPOCH, Duration::from_micros(2), 2, &mut after);
+    let now = Duration::from_micros(2);
+    schedule.end_the_rest(now, &mut after);
+    let log = EventLog::new(&schedule.report.stages, 2);
+    log.record(0, &after.ended);
+    let tasks = TaskEvents::recorded(log.take(schedule.graph.len()));
+    schedule.finish(tasks, std::time::UNIX_EPOCH, now, 2, &mut after);
     let error = schedule.result.take().unwrap().unwrap_err();
     assert_eq!(error.cause, RunCause::Cancelled);
     let states: Vec<TaskState> = error.report.tasks.iter().map(|event| event.state).collect();

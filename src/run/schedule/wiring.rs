@@ -1,9 +1,8 @@
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::awaited::{Awaited, ReadKey};
-use super::event_log::EventLog;
+use super::endings::Endings;
 use super::ready::ReadyQueue;
 use super::stage_states::StageStates;
 use super::{Aftermath, Leaf, Schedule};
@@ -11,7 +10,6 @@ use crate::lower::{Input, LeafInput, TaskDag, TaskGraph};
 use crate::run::enough::enough_of;
 use crate::run::lifecycle::{Lifecycle, Resource, Topology, TopologyError};
 use crate::run::node_rows::NodeRows;
-use crate::run::report::records::Records;
 use crate::run::report::stages_of;
 use crate::run::reuse::Reuse;
 use crate::run::store::Store;
@@ -28,8 +26,6 @@ impl Schedule {
     ) -> Self {
         let (graph, leaf_inputs) = graph.into_parts();
         let stages = stages_of(&graph);
-        let mut labels: Vec<Arc<str>> = vec!["".into(); stages.last().map_or(0, |last| last.stage + 1)];
-        stages.iter().for_each(|stage| labels[stage.stage] = stage.label.clone());
         let mut wiring = Wiring::default();
         let leaves: Vec<Leaf> = leaf_inputs.into_iter().map(|input| wiring.leaf(input, after)).collect();
         let (topology, contradiction) = match wiring.connect(&graph, &leaves) {
@@ -41,14 +37,13 @@ impl Schedule {
             life: Lifecycle::new(topology, options.retries),
             memory,
             retry_failures: options.retry_failures,
-            told: !options.observers.is_empty(),
             leaves,
             awaited: wiring.awaited,
             adopted: Vec::new(),
             ready: ReadyQueue::default(),
             arrived: Vec::new(),
             cancel_asked: false,
-            log: EventLog::new(Records::planned(graph.len(), labels)),
+            endings: Endings::new(graph.len()),
             attempts: HashMap::new(),
             lost_at: Default::default(),
             failure: None,

@@ -1,0 +1,81 @@
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{Stage, TaskEvent};
+use super::ended::Ended;
+use super::record::Record;
+use super::records::Records;
+use super::worker_names::{WorkerName, WorkerNames, same};
+
+/// What a run records of its tasks: each slot in a log of its own, so that none waits for another.
+pub(in crate::run) struct EventLog {
+    /// What the tasks of each stage do.
+    labels: Vec<Arc<str>>,
+    workers: Mutex<WorkerNames>,
+    slots: Vec<Slot>,
+}
+
+/// Apart from the others: what two processors write in turns is slow.
+#[repr(align(128))]
+#[derive(Default)]
+struct Slot(Mutex<SlotLog>);
+
+/// What one slot has recorded, in its order.
+#[derive(Default)]
+pub(super) struct SlotLog {
+    /// Whose records they are.
+    pub(super) tasks: Vec<u32>,
+    pub(super) records: Vec<Record>,
+    /// Events that say more than their records.
+    pub(super) more: Vec<TaskEvent>,
+    /// The worker that was recorded last, and its number.
+    last: (WorkerName, u32),
+}
+
+impl EventLog {
+    /// Of a run of these stages, by number, on so many slots, at least one.
+    pub(in crate::run) fn new(stages: &[Stage], slots: usize) -> Self {
+        let mut labels: Vec<Arc<str>> = vec!["".into(); stages.last().map_or(0, |last| last.stage + 1)];
+        stages.iter().for_each(|stage| labels[stage.stage] = stage.label.clone());
+        let slots = (0..slots.max(1)).map(|_| Slot::default()).collect();
+        EventLog { labels, workers: Mutex::default(), slots }
+    }
+
+    /// Records tasks that have ended, in the log of a slot.
+    pub(in crate::run) fn record(&self, slot: usize, ended: &[Ended]) {
+        if ended.is_empty() {
+            return;
+        }
+        let mut log = self.slots[slot % self.slots.len()].0.lock();
+        for ended in ended {
+            let mut record = ended.record;
+            record.worker = self.number(&mut log.last, &ended.worker);
+            if ended.needs_event() {
+                record.more = true;
+                log.more.push(self.event(ended));
+            }
+            log.tasks.push(ended.task as u32);
+            log.records.push(record);
+        }
+    }
+
+    /// The event of a task that has ended.
+    pub(in crate::run) fn event(&self, ended: &Ended) -> TaskEvent {
+        ended.event(&self.labels)
+    }
+
+    /// All that was recorded, once each of so many tasks has ended.
+    pub(in crate::run) fn take(&self, tasks: usize) -> Records {
+        let logs = self.slots.iter().map(|slot| std::mem::take(&mut *slot.0.lock())).collect();
+        Records::gathered(tasks, logs, self.labels.clone(), std::mem::take(&mut *self.workers.lock()))
+    }
+
+    /// The number of a worker.
+    fn number(&self, last: &mut (WorkerName, u32), worker: &WorkerName) -> u32 {
+        if !(same(&last.0.0, &worker.0) && same(&last.0.1, &worker.1)) {
+            *last = (worker.clone(), self.workers.lock().number(&worker.0, &worker.1));
+        }
+        last.1
+    }
+}
