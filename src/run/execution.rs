@@ -26,6 +26,7 @@ impl ActiveRun {
     ) -> (Option<Job>, Duration) {
         let (task, number, slot, is_output) =
             (assignment.task, assignment.number, assignment.slot, assignment.is_output);
+        let (token, reusable) = (assignment.token, assignment.reusable);
         let (fragment, stage, partition) = (assignment.fragment.clone(), assignment.stage, assignment.partition);
         // What nobody ran started when its inputs were to be read.
         let reading = (!assignment.spilled.is_empty()).then(|| self.clock.now());
@@ -40,12 +41,11 @@ impl ActiveRun {
             }
         };
         let ended = ran.ended;
+        // Whether or not this try counts: its rows are what the task gives.
+        if let (Finished::Ok(ports, _), true) = (&finished, reusable) {
+            self.pool.reuse.remember(token, in_memory(ports));
+        }
         let next = self.locked(after, stay, |schedule, after| {
-            if let Finished::Ok(ports, _) = &finished
-                && schedule.is_reusable(task)
-            {
-                self.pool.reuse.remember(schedule.graph[task].token, in_memory(ports));
-            }
             schedule.complete(task, number, Ran { slot, ..ran }, finished, after);
         });
         (next, ended)

@@ -23,14 +23,35 @@ struct Slot(Mutex<SlotLog>);
 
 /// What one slot has recorded, in its order.
 #[derive(Default)]
-pub(super) struct SlotLog {
-    /// Whose records they are.
-    pub(super) tasks: Vec<u32>,
-    pub(super) records: Vec<Record>,
+struct SlotLog {
+    /// Chunks that are full.
+    full: Vec<Chunk>,
+    chunk: Chunk,
     /// Events that say more than their records.
-    pub(super) more: Vec<TaskEvent>,
+    more: Vec<TaskEvent>,
     /// The worker that was recorded last, and its number.
     last: (WorkerName, u32),
+}
+
+/// Records, and the tasks that they are of.
+#[derive(Default)]
+pub(super) struct Chunk {
+    pub(super) tasks: Vec<u32>,
+    pub(super) records: Vec<Record>,
+}
+
+/// How many records a chunk has: what is written never moves, as it would in a list that grows.
+const CHUNK: usize = 1_024;
+
+impl SlotLog {
+    fn push(&mut self, task: u32, record: Record) {
+        if self.chunk.records.len() == CHUNK {
+            let next = Chunk { tasks: Vec::with_capacity(CHUNK), records: Vec::with_capacity(CHUNK) };
+            self.full.push(std::mem::replace(&mut self.chunk, next));
+        }
+        self.chunk.tasks.push(task);
+        self.chunk.records.push(record);
+    }
 }
 
 impl EventLog {
@@ -55,8 +76,7 @@ impl EventLog {
                 record.more = true;
                 log.more.push(self.event(ended));
             }
-            log.tasks.push(ended.task as u32);
-            log.records.push(record);
+            log.push(ended.task as u32, record);
         }
     }
 
@@ -67,8 +87,15 @@ impl EventLog {
 
     /// All that was recorded, once each of so many tasks has ended.
     pub(in crate::run) fn take(&self, tasks: usize) -> Records {
-        let logs = self.slots.iter().map(|slot| std::mem::take(&mut *slot.0.lock())).collect();
-        Records::gathered(tasks, logs, self.labels.clone(), std::mem::take(&mut *self.workers.lock()))
+        let (mut chunks, mut more) = (Vec::new(), Vec::new());
+        for slot in &self.slots {
+            let mut log = std::mem::take(&mut *slot.0.lock());
+            chunks.append(&mut log.full);
+            chunks.push(log.chunk);
+            more.append(&mut log.more);
+        }
+        let workers = std::mem::take(&mut *self.workers.lock());
+        Records::gathered(tasks, chunks, more, self.labels.clone(), workers)
     }
 
     /// The number of a worker.

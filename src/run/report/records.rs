@@ -3,7 +3,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::TaskEvent;
-use super::event_log::SlotLog;
+use super::event_log::Chunk;
 use super::record::Record;
 use super::recorded_event::RecordedEvent;
 use super::worker_names::WorkerNames;
@@ -15,9 +15,9 @@ const NOWHERE: (u32, u32) = (u32::MAX, 0);
 /// where one says more.
 #[derive(Clone, Debug, Default)]
 pub(in crate::run) struct Records {
-    /// As they were written, by several slots.
-    logs: Vec<Vec<Record>>,
-    /// Where among these the record of each task is: log, and place in it.
+    /// As they were written.
+    chunks: Vec<Vec<Record>>,
+    /// Where among these the record of each task is: chunk, and place in it.
     places: Vec<(u32, u32)>,
     /// What the tasks of a stage do.
     labels: Vec<Arc<str>>,
@@ -26,16 +26,23 @@ pub(in crate::run) struct Records {
 }
 
 impl Records {
-    /// What slots have recorded of so many tasks, one record of each. `labels` says what those of a stage do.
-    pub(super) fn gathered(tasks: usize, logs: Vec<SlotLog>, labels: Vec<Arc<str>>, workers: WorkerNames) -> Self {
+    /// What was recorded of so many tasks, one record of each, and events that say more. `labels` says what the tasks of a
+    /// stage do.
+    pub(super) fn gathered(
+        tasks: usize,
+        chunks: Vec<Chunk>,
+        more: Vec<TaskEvent>,
+        labels: Vec<Arc<str>>,
+        workers: WorkerNames,
+    ) -> Self {
         let mut records = Records { places: vec![NOWHERE; tasks], labels, workers, ..Records::default() };
-        for (number, log) in (0..).zip(logs) {
-            for (at, task) in (0..).zip(log.tasks) {
+        for (number, chunk) in (0..).zip(chunks) {
+            for (at, task) in (0..).zip(chunk.tasks) {
                 records.places[task as usize] = (number, at);
             }
-            records.logs.push(log.records);
-            log.more.into_iter().for_each(|event| records.keep_whole(event.task, event));
+            records.chunks.push(chunk.records);
         }
+        more.into_iter().for_each(|event| records.keep_whole(event.task, event));
         records
     }
 
@@ -52,12 +59,12 @@ impl Records {
         }
         let labels = labels.into_iter().map(Option::unwrap_or_default).collect();
         let mut records = Records { labels, ..Records::default() };
-        records.logs.push(Vec::with_capacity(events.len()));
+        records.chunks.push(Vec::with_capacity(events.len()));
         for (task, event) in events.iter().enumerate() {
             let mut record = Record::of(event);
             record.worker = records.workers.number(&event.worker, &event.host);
             records.places.push((0, task as u32));
-            records.logs[0].push(record);
+            records.chunks[0].push(record);
             // Whatever a record cannot say.
             if record.more || records.event(task) != *event {
                 records.keep_whole(task, event.clone());
@@ -79,12 +86,14 @@ impl Records {
         self.places.iter().map(|place| self.at(*place))
     }
 
-    fn at(&self, (log, place): (u32, u32)) -> &Record {
+    #[inline]
+    fn at(&self, (chunk, place): (u32, u32)) -> &Record {
         // No run leaves a task without one.
-        self.logs.get(log as usize).and_then(|log| log.get(place as usize)).unwrap_or(&Record::PLANNED)
+        self.chunks.get(chunk as usize).and_then(|chunk| chunk.get(place as usize)).unwrap_or(&Record::PLANNED)
     }
 
     /// The event of a task as it is recorded.
+    #[inline]
     pub(super) fn recorded(&self, task: usize) -> RecordedEvent<'_> {
         let record = self.at(self.places[task]);
         let more = if record.more { self.more.get(&task).map(|event| &**event) } else { None };
@@ -108,8 +117,8 @@ impl Records {
         for attempt in &event.attempts {
             self.workers.number(&attempt.worker, &attempt.host);
         }
-        let (log, place) = self.places[task];
-        self.logs[log as usize][place as usize].more = true;
+        let (chunk, place) = self.places[task];
+        self.chunks[chunk as usize][place as usize].more = true;
         self.more.insert(task, Box::new(event));
     }
 

@@ -12,6 +12,8 @@ use crate::token::Token;
 pub(in crate::run) struct Assignment {
     pub(in crate::run) task: usize,
     pub(in crate::run) token: Token,
+    /// Whether its rows depend on its token alone.
+    pub(in crate::run) reusable: bool,
     pub(in crate::run) number: u32,
     /// Whose it is.
     pub(in crate::run) slot: usize,
@@ -85,6 +87,7 @@ impl Schedule {
         Assignment {
             task,
             token: node.token,
+            reusable: self.is_reusable(task),
             number,
             slot,
             fragment: node.fragment.clone(),

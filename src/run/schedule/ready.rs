@@ -1,12 +1,53 @@
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// Tasks that can be submitted, larger priority first; of equal ones the first.
 #[derive(Default)]
 pub(super) struct ReadyQueue {
     /// Those that read no task: they only make more rows.
-    sources: BinaryHeap<(i64, Reverse<u32>)>,
-    others: BinaryHeap<(i64, Reverse<u32>)>,
+    sources: Queue,
+    others: Queue,
+}
+
+/// A task with its priority: the largest is the first.
+type Key = (i64, Reverse<u32>);
+
+/// A priority queue for tasks most of which come in the order in which they go, or go at once: these take constant time.
+#[derive(Default)]
+struct Queue {
+    /// From the largest down.
+    sorted: VecDeque<Key>,
+    /// What came out of order.
+    heap: BinaryHeap<Key>,
+}
+
+impl Queue {
+    fn push(&mut self, key: Key) {
+        if self.sorted.back().is_none_or(|last| key < *last) {
+            self.sorted.push_back(key);
+        } else if self.sorted.front().is_some_and(|first| key > *first) {
+            self.sorted.push_front(key);
+        } else {
+            self.heap.push(key);
+        }
+    }
+
+    fn peek(&self) -> Option<&Key> {
+        self.sorted.front().max(self.heap.peek())
+    }
+
+    fn pop(&mut self) -> Option<Key> {
+        if self.heap.peek() > self.sorted.front() { self.heap.pop() } else { self.sorted.pop_front() }
+    }
+
+    fn len(&self) -> usize {
+        self.sorted.len() + self.heap.len()
+    }
+
+    fn clear(&mut self) {
+        self.sorted.clear();
+        self.heap.clear();
+    }
 }
 
 /// How memory stands.
@@ -22,26 +63,26 @@ pub(super) enum Pressure {
 
 impl ReadyQueue {
     pub(super) fn push(&mut self, task: usize, priority: i64, reads_tasks: bool) {
-        let heap = if reads_tasks { &mut self.others } else { &mut self.sources };
-        heap.push((priority, Reverse(task as u32)));
+        let queue = if reads_tasks { &mut self.others } else { &mut self.sources };
+        queue.push((priority, Reverse(task as u32)));
     }
 
     /// The task to submit next. Without room in memory, what reads rows goes before what only makes some; and that waits
     /// while somebody is at work.
     pub(super) fn pop(&mut self, pressure: Pressure) -> Option<usize> {
-        let heap = match pressure {
+        let queue = match pressure {
             Pressure::None if self.sources.peek() > self.others.peek() => &mut self.sources,
-            Pressure::Idle if self.others.is_empty() => &mut self.sources,
+            Pressure::Idle if self.others.len() == 0 => &mut self.sources,
             _ => &mut self.others,
         };
-        heap.pop().map(|(_, Reverse(task))| task as usize)
+        queue.pop().map(|(_, Reverse(task))| task as usize)
     }
 
     /// How many could be submitted.
     pub(super) fn len(&self, pressure: Pressure) -> usize {
         match pressure {
             Pressure::None => self.others.len() + self.sources.len(),
-            Pressure::Idle => self.others.len().max(usize::from(!self.sources.is_empty())),
+            Pressure::Idle => self.others.len().max(usize::from(self.sources.len() > 0)),
             Pressure::Busy => self.others.len(),
         }
     }
@@ -54,7 +95,26 @@ impl ReadyQueue {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn tasks_go_by_priority_however_they_came(steps in prop::collection::vec(prop::option::of(-9..9i64), 0..200)) {
+            let (mut queue, mut expected) = (Queue::default(), BinaryHeap::new());
+            for (task, step) in (0..).zip(steps) {
+                match step {
+                    Some(priority) => {
+                        queue.push((priority, Reverse(task)));
+                        expected.push((priority, Reverse(task)));
+                    }
+                    None => prop_assert_eq!(queue.pop(), expected.pop()),
+                }
+                prop_assert_eq!((queue.peek(), queue.len()), (expected.peek(), expected.len()));
+            }
+        }
+    }
 
     #[test]
     fn without_room_what_reads_goes_first_and_somebody_always_goes() {

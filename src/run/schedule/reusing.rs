@@ -45,7 +45,7 @@ impl Schedule {
     }
 
     /// Whether what a task gives may be reused.
-    pub(in crate::run) fn is_reusable(&self, task: usize) -> bool {
+    pub(super) fn is_reusable(&self, task: usize) -> bool {
         self.reusable.get(task).copied().unwrap_or(false)
     }
 }
