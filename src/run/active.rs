@@ -144,8 +144,9 @@ impl ActiveRun {
         self.log.record(after.slot, &after.ended);
         for ended in after.ended.drain(..) {
             if !self.observers.is_empty() {
-                let event = self.log.event(&ended);
+                let event = self.log.event(ended, after.label.take());
                 self.observe(|observer| observer.on_event(&event));
+                after.label = Some(event.label);
             }
         }
     }

@@ -7,6 +7,7 @@ use super::{TaskAttempt, TaskError, TaskEvent};
 use crate::run::work::Observed;
 
 /// How a task has ended: what is to be recorded, and what observers are to hear.
+#[derive(Clone)]
 pub(in crate::run) struct Ended {
     pub(in crate::run) task: usize,
     /// But for the number of who ran it.
@@ -17,7 +18,7 @@ pub(in crate::run) struct Ended {
 }
 
 /// What a record has no room for, and most tasks have nothing of.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::run) struct More {
     pub(in crate::run) attempts: Vec<TaskAttempt>,
     pub(in crate::run) transfer: Duration,
@@ -33,18 +34,17 @@ impl Ended {
         self.record.more || self.more.is_some()
     }
 
-    /// The event of the task. `labels` says what those of a stage do.
-    pub(in crate::run) fn event(&self, labels: &[Arc<str>]) -> TaskEvent {
-        let label = labels.get(self.record.stage as usize).cloned().unwrap_or_default();
-        let mut event = self.record.event(self.task, label, self.worker.clone());
+    /// The event of the task, which does what `label` says.
+    pub(super) fn event(self, label: Arc<str>) -> TaskEvent {
+        let mut event = self.record.event(self.task, label, self.worker);
         event.attempt = self.attempt;
-        if let Some(more) = &self.more {
-            event.attempts.clone_from(&more.attempts);
+        if let Some(more) = self.more {
+            event.attempts = more.attempts;
             event.transfer = more.transfer;
             event.peak_memory = more.peak_memory;
             event.spilled_bytes = more.spilled_bytes;
-            event.observed.clone_from(&more.observed);
-            event.error.clone_from(&more.error);
+            event.observed = more.observed;
+            event.error = more.error;
         }
         event
     }

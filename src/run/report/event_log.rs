@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Stage, TaskEvent};
 use super::ended::Ended;
 use super::record::Record;
 use super::records::Records;
 use super::worker_names::{WorkerName, WorkerNames, same};
+use super::{Stage, TaskEvent};
 
 /// What a run records of its tasks: each slot in a log of its own, so that none waits for another.
 pub(in crate::run) struct EventLog {
@@ -74,15 +74,18 @@ impl EventLog {
             record.worker = self.number(&mut log.last, &ended.worker);
             if ended.needs_event() {
                 record.more = true;
-                log.more.push(self.event(ended));
+                log.more.push(ended.clone().event(self.label(ended).clone()));
             }
             log.push(ended.task as u32, record);
         }
     }
 
-    /// The event of a task that has ended.
-    pub(in crate::run) fn event(&self, ended: &Ended) -> TaskEvent {
-        ended.event(&self.labels)
+    /// The event of a task that has ended. `label` becomes its own, if that is the same text: where many slots count who
+    /// holds a text, each waits for the others.
+    pub(in crate::run) fn event(&self, ended: Ended, label: Option<Arc<str>>) -> TaskEvent {
+        let own = self.label(&ended);
+        let label = label.filter(|label| Arc::ptr_eq(label, own)).unwrap_or_else(|| own.clone());
+        ended.event(label)
     }
 
     /// All that was recorded, once each of so many tasks has ended.
@@ -96,6 +99,11 @@ impl EventLog {
         }
         let workers = std::mem::take(&mut *self.workers.lock());
         Records::gathered(tasks, chunks, more, self.labels.clone(), workers)
+    }
+
+    /// What a task does. Every stage has a label.
+    fn label(&self, ended: &Ended) -> &Arc<str> {
+        &self.labels[ended.record.stage as usize]
     }
 
     /// The number of a worker.

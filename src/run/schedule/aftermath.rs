@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::Leaf;
 use crate::leaf::{FutureHandle, PartitionReader};
 use crate::run::StageState;
@@ -17,6 +19,8 @@ pub(in crate::run) struct Aftermath {
     pub(in crate::run) leaves: Vec<Leaf>,
     /// The tasks that have ended, to be recorded; observers are to hear of them.
     pub(in crate::run) ended: Vec<Ended>,
+    /// The label of the event that observers have heard last.
+    pub(in crate::run) label: Option<Arc<str>>,
     /// Whoever runs a task should stop.
     pub(in crate::run) stop: bool,
 }

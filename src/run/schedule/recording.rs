@@ -106,7 +106,9 @@ impl Schedule {
             }
             _ => {}
         }
-        if !self.attempts.is_empty() && let Some(attempts) = self.attempts.remove(&task) {
+        if !self.attempts.is_empty()
+            && let Some(attempts) = self.attempts.remove(&task)
+        {
             more.get_or_insert_default().attempts = attempts;
         }
         after.ended.push(Ended { task, record, worker, attempt, more });
