@@ -194,12 +194,10 @@ impl ActiveRun {
         }
         let mut after = Aftermath::default();
         let now = self.clock.now();
-        let mut schedule = self.schedule.lock();
-        schedule.end_the_rest(now, &mut after);
-        let tasks = schedule.graph.len();
-        drop(schedule);
+        let missing = self.log.missing();
+        self.schedule.lock().end_the_rest(missing, now, &mut after);
         self.settle(&mut after);
-        let tasks = TaskEvents::recorded(self.log.take(tasks));
+        let tasks = TaskEvents::recorded(self.log.take());
         let mut schedule = self.schedule.lock();
         schedule.finish(tasks, self.started, now, self.pool.threads(), &mut after);
         let result = schedule.result.take();

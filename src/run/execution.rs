@@ -3,10 +3,14 @@ use std::time::Duration;
 
 use super::active::ActiveRun;
 use super::schedule::{Aftermath, Assignment, Finished, Job, Ran, in_memory};
-use super::store::{Held, Rows, bytes_of};
+use super::store::{Held, Rows};
 use super::{
     Attempt, Envelope, FragmentError, KernelError, RunCause, SpillError, TaskContext, TaskOutput, Worker, WorkerLost,
 };
+use crate::lower::Fragment;
+
+/// What a worker says of an attempt, with the bytes that it read; or that these could not be read.
+type Answer = Result<(u64, Result<Envelope, WorkerLost>), SpillError>;
 
 /// Which task an attempt is of, for errors.
 struct Place {
@@ -27,11 +31,12 @@ impl ActiveRun {
         let (task, number, slot, is_output) =
             (assignment.task, assignment.number, assignment.slot, assignment.is_output);
         let (token, reusable) = (assignment.token, assignment.reusable);
-        let (fragment, stage, partition) = (assignment.fragment.clone(), assignment.stage, assignment.partition);
+        let (stage, partition) = (assignment.stage, assignment.partition);
         // What nobody ran started when its inputs were to be read.
         let reading = (!assignment.spilled.is_empty()).then(|| self.clock.now());
+        let (fragment, answer) = self.attempt(assignment, worker);
         let place = || Place { label: fragment.label.clone(), stage, partition };
-        let (ran, finished) = match self.attempt(assignment, worker) {
+        let (ran, finished) = match answer {
             Ok((bytes_in, Ok(envelope))) => self.open(envelope, bytes_in, is_output, place),
             Ok((_, Err(lost))) => place().lost(lost),
             Err(unread) => {
@@ -51,21 +56,13 @@ impl ActiveRun {
         (next, ended)
     }
 
-    /// Has the worker run it; what was spilled of its inputs is read back before. Gives the bytes of its inputs, too.
-    fn attempt(
-        &self,
-        mut assignment: Assignment,
-        worker: &mut dyn Worker,
-    ) -> Result<(u64, Result<Envelope, WorkerLost>), SpillError> {
-        let mut bytes_in = assignment.bytes_in;
-        for (slot, source) in &assignment.uncounted {
-            bytes_in += bytes_of(&assignment.inputs[*slot][*source]);
-        }
-        for (slot, source, spilled) in assignment.spilled.drain(..) {
-            let rows = spilled.read()?;
-            bytes_in += rows.bytes;
-            assignment.inputs[slot][source] = rows.data;
-        }
+    /// Has the worker run it; what was spilled of its inputs is read back before. Gives the bytes of its inputs, too, and
+    /// the fragment.
+    fn attempt(&self, mut assignment: Assignment, worker: &mut dyn Worker) -> (Arc<Fragment>, Answer) {
+        let bytes_in = match assignment.read_inputs() {
+            Ok(bytes) => bytes,
+            Err(unread) => return (assignment.fragment, Err(unread)),
+        };
         let (cancelled, started) = (self.cancelled.clone(), self.started);
         let attempt = Attempt {
             task: assignment.task,
@@ -87,7 +84,8 @@ impl ActiveRun {
             clock: self.clock,
             observers: &self.work_observers,
         };
-        Ok((bytes_in, worker.run(attempt)))
+        let answer = worker.run(attempt);
+        (assignment.fragment, Ok((bytes_in, answer)))
     }
 
     /// What an envelope says.

@@ -74,7 +74,7 @@ impl WorkerPool {
         let mut after = Aftermath::default();
         let memory = self.shared.memory.under(options.memory_limit);
         let schedule = Schedule::new(graph, options, memory.clone(), &self.shared.reuse, &mut after);
-        let log = EventLog::new(&schedule.report.stages, self.shared.workers.slots());
+        let log = EventLog::new(&schedule.report.stages, schedule.graph.len(), self.shared.workers.slots());
         let submitted = Submitted { tasks: schedule.graph.len(), stages: schedule.report.stages.clone() };
         let awaited = schedule.awaited();
         let run = Arc::new(ActiveRun {

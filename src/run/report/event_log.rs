@@ -10,6 +10,8 @@ use super::{Stage, TaskEvent};
 
 /// What a run records of its tasks: each slot in a log of its own, so that none waits for another.
 pub(in crate::run) struct EventLog {
+    /// How many there are.
+    tasks: usize,
     /// What the tasks of each stage do.
     labels: Vec<Arc<str>>,
     workers: Mutex<WorkerNames>,
@@ -55,20 +57,20 @@ impl SlotLog {
 }
 
 impl EventLog {
-    /// Of a run of these stages, by number, on so many slots, at least one.
-    pub(in crate::run) fn new(stages: &[Stage], slots: usize) -> Self {
+    /// Of a run of these stages, by number, with so many tasks, on so many slots, at least one.
+    pub(in crate::run) fn new(stages: &[Stage], tasks: usize, slots: usize) -> Self {
         let mut labels: Vec<Arc<str>> = vec!["".into(); stages.last().map_or(0, |last| last.stage + 1)];
         stages.iter().for_each(|stage| labels[stage.stage] = stage.label.clone());
         let slots = (0..slots.max(1)).map(|_| Slot::default()).collect();
-        EventLog { labels, workers: Mutex::default(), slots }
+        EventLog { tasks, labels, workers: Mutex::default(), slots }
     }
 
-    /// Records tasks that have ended, in the log of a slot.
+    /// Records tasks that have ended, each once, in the log of a slot.
     pub(in crate::run) fn record(&self, slot: usize, ended: &[Ended]) {
         if ended.is_empty() {
             return;
         }
-        let mut log = self.slots[slot % self.slots.len()].0.lock();
+        let mut log = self.slots.get(slot).unwrap_or(&self.slots[0]).0.lock();
         for ended in ended {
             let mut record = ended.record;
             record.worker = self.number(&mut log.last, &ended.worker);
@@ -88,8 +90,20 @@ impl EventLog {
         ended.event(label)
     }
 
-    /// All that was recorded, once each of so many tasks has ended.
-    pub(in crate::run) fn take(&self, tasks: usize) -> Records {
+    /// The tasks that are not recorded.
+    pub(in crate::run) fn missing(&self) -> Vec<usize> {
+        let logs: Vec<_> = self.slots.iter().map(|slot| slot.0.lock()).collect();
+        let chunks = || logs.iter().flat_map(|log| log.full.iter().chain([&log.chunk]));
+        if chunks().map(|chunk| chunk.tasks.len()).sum::<usize>() == self.tasks {
+            return Vec::new();
+        }
+        let mut missing = vec![true; self.tasks];
+        chunks().flat_map(|chunk| &chunk.tasks).for_each(|task| missing[*task as usize] = false);
+        (0..self.tasks).filter(|task| missing[*task]).collect()
+    }
+
+    /// All that was recorded: one record of each task.
+    pub(in crate::run) fn take(&self) -> Records {
         let (mut chunks, mut more) = (Vec::new(), Vec::new());
         for slot in &self.slots {
             let mut log = std::mem::take(&mut *slot.0.lock());
@@ -98,7 +112,7 @@ impl EventLog {
             more.append(&mut log.more);
         }
         let workers = std::mem::take(&mut *self.workers.lock());
-        Records::gathered(tasks, chunks, more, self.labels.clone(), workers)
+        Records::gathered(self.tasks, chunks, more, self.labels.clone(), workers)
     }
 
     /// What a task does. Every stage has a label.
@@ -112,5 +126,53 @@ impl EventLog {
             *last = (worker.clone(), self.workers.lock().number(&worker.0, &worker.1));
         }
         last.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::super::ended::More;
+    use super::*;
+    use crate::run::TaskState;
+
+    /// A task that ran on a slot's worker, at its own time.
+    fn ended(task: usize, slot: usize) -> Ended {
+        let mut record = Record::PLANNED;
+        record.state = TaskState::Ok;
+        record.set_place(task % 2, task);
+        record.set_attempt(1);
+        record.set_ran(Some(Duration::ZERO), Duration::from_nanos(task as u64));
+        let more = task.is_multiple_of(5).then(|| Box::new(More { spilled_bytes: 7, ..More::default() }));
+        Ended { task, record, worker: (Some(format!("local-{slot}").into()), None), attempt: 1, more }
+    }
+
+    fn stages() -> Vec<Stage> {
+        let stage = |(stage, label): (usize, &str)| Stage { stage, label: label.into(), tasks: 0, nodes: Vec::new() };
+        [(0, "scan"), (1, "join")].into_iter().map(stage).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn law_t1_what_slots_record_stands_by_task_and_what_is_missing_is_known(
+            order in Just((0..3 * CHUNK).collect::<Vec<usize>>()).prop_shuffle(), slots in 1..4usize, at_first in 0..3 * CHUNK
+        ) {
+            let log = EventLog::new(&stages(), order.len(), slots);
+            let record = |task: &usize| log.record(task % slots, &[ended(*task, task % slots)]);
+            order[..at_first].iter().for_each(record);
+            let mut missing = order[at_first..].to_vec();
+            missing.sort_unstable();
+            prop_assert_eq!(log.missing(), missing);
+            order[at_first..].iter().for_each(record);
+            prop_assert_eq!(log.missing(), Vec::<usize>::new());
+            let records = log.take();
+            for task in 0..order.len() {
+                let label = if task.is_multiple_of(2) { "scan" } else { "join" };
+                prop_assert_eq!(records.event(task), ended(task, task % slots).event(label.into()));
+            }
+        }
     }
 }

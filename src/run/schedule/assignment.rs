@@ -4,8 +4,8 @@ use super::{Leaf, Schedule};
 use crate::leaf::PartitionData;
 use crate::lower::{Fragment, Input, TaskId};
 use crate::run::lifecycle::Resource;
-use crate::run::store::{Held, SpilledRows};
-use crate::run::{SlotData, StageState};
+use crate::run::store::{Held, SpilledRows, bytes_of};
+use crate::run::{SlotData, SpillError, StageState};
 use crate::token::Token;
 
 /// One attempt of a task, with what it reads as far as it is in memory.
@@ -32,6 +32,22 @@ pub(in crate::run) struct Assignment {
     pub(in crate::run) read_again: Vec<(usize, usize)>,
     /// Rows to read back first: slot and source.
     pub(in crate::run) spilled: Vec<(usize, usize, Arc<SpilledRows>)>,
+}
+
+impl Assignment {
+    /// Reads back what was spilled of the inputs. Gives the bytes of all of them.
+    pub(in crate::run) fn read_inputs(&mut self) -> Result<u64, SpillError> {
+        let mut bytes_in = self.bytes_in;
+        for (slot, source) in &self.uncounted {
+            bytes_in += bytes_of(&self.inputs[*slot][*source]);
+        }
+        for (slot, source, spilled) in self.spilled.drain(..) {
+            let rows = spilled.read()?;
+            bytes_in += rows.bytes;
+            self.inputs[slot][source] = rows.data;
+        }
+        Ok(bytes_in)
+    }
 }
 
 impl Schedule {

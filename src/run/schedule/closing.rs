@@ -31,7 +31,7 @@ impl Schedule {
         self.link(&mut report);
         let partitions = self.partitions(after);
         self.result = Some(match (partitions, self.failure.take()) {
-            (Some(partitions), None) if self.endings.all_have_rows() => {
+            (Some(partitions), None) if self.without_rows == 0 => {
                 let (schema, adopted) = (self.graph.schema.clone(), std::mem::take(&mut self.adopted));
                 Ok(Outcome { schema, partitions, adopted, report })
             }
@@ -48,9 +48,9 @@ impl Schedule {
         }
     }
 
-    /// Ends what the protocol has not: all tasks of a graph that is none, and those of a run that was broken off.
-    pub(in crate::run) fn end_the_rest(&mut self, now: Duration, after: &mut Aftermath) {
-        let missing = self.endings.missing();
+    /// Ends the tasks that are missing in what was recorded: all of a graph that is none, and some of a run that was broken
+    /// off.
+    pub(in crate::run) fn end_the_rest(&mut self, missing: Vec<usize>, now: Duration, after: &mut Aftermath) {
         let protocol = self.life.topology().tasks() == self.graph.len();
         let mut failed = vec![false; if missing.is_empty() || !protocol { 0 } else { self.graph.len() }];
         for task in 0..failed.len() {

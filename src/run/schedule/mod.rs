@@ -5,7 +5,6 @@ mod aftermath;
 mod assignment;
 mod awaited;
 mod closing;
-mod endings;
 mod ready;
 mod recording;
 mod reusing;
@@ -18,7 +17,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use endings::Endings;
 use ready::{Pressure, ReadyQueue};
 use rustc_hash::FxHashMap;
 use stage_states::StageStates;
@@ -73,7 +71,10 @@ pub(super) struct Schedule {
     /// Futures that are done, and whose data nobody has looked at.
     pub(super) arrived: Vec<usize>,
     pub(super) cancel_asked: bool,
-    endings: Endings,
+    /// When the tasks had everything that they need.
+    ready_at: Vec<Option<Duration>>,
+    /// How many tasks ended without rows for those who read them.
+    without_rows: usize,
     /// Attempts that did not count, of tasks that had some.
     attempts: HashMap<usize, Vec<TaskAttempt>>,
     /// The slot that lost a task last.
@@ -312,7 +313,7 @@ impl Schedule {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Ready { task } => {
-                    self.endings.ready(task, now);
+                    self.ready_at[task] = Some(now);
                     self.make_ready(task);
                 }
                 Effect::Again { task, attempt } => self.note_attempt(task, attempt, ran.as_mut()),

@@ -75,15 +75,13 @@ impl Schedule {
         after: &mut Aftermath,
     ) {
         use TaskState::{Cached, Cancelled, Failed, Lost, Ok};
-        if !self.endings.end(task, state) {
-            return;
-        }
+        self.without_rows += usize::from(!state.has_rows());
         let node = &self.graph[task];
         let mut record = Record::PLANNED;
         record.state = state;
         record.set_place(node.stage, node.partition);
         record.set_attempt(attempt);
-        record.set_ready(self.endings.ready_at(task));
+        record.set_ready(self.ready_at.get(task).copied().flatten());
         record.set_ran(None, now);
         let (mut worker, mut more) = ((None, None), None);
         match ran {

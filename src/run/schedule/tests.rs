@@ -31,10 +31,10 @@ fn a_task_that_stops_while_a_cancellation_is_on_its_way_is_cancelled() {
     schedule.cancel(Duration::from_micros(1), &mut after);
     assert!(schedule.is_over());
     let now = Duration::from_micros(2);
-    schedule.end_the_rest(now, &mut after);
-    let log = EventLog::new(&schedule.report.stages, 2);
+    let log = EventLog::new(&schedule.report.stages, schedule.graph.len(), 2);
     log.record(0, &after.ended);
-    let tasks = TaskEvents::recorded(log.take(schedule.graph.len()));
+    assert!(log.missing().is_empty());
+    let tasks = TaskEvents::recorded(log.take());
     schedule.finish(tasks, std::time::UNIX_EPOCH, now, 2, &mut after);
     let error = schedule.result.take().unwrap().unwrap_err();
     assert_eq!(error.cause, RunCause::Cancelled);

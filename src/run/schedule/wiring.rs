@@ -2,7 +2,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::awaited::{Awaited, ReadKey};
-use super::endings::Endings;
 use super::ready::ReadyQueue;
 use super::stage_states::StageStates;
 use super::{Aftermath, Leaf, Schedule};
@@ -43,7 +42,8 @@ impl Schedule {
             ready: ReadyQueue::default(),
             arrived: Vec::new(),
             cancel_asked: false,
-            endings: Endings::new(graph.len()),
+            ready_at: vec![None; graph.len()],
+            without_rows: 0,
             attempts: HashMap::new(),
             lost_at: Default::default(),
             failure: None,
