@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::event_log::EventLog;
 use super::pool::Shared;
 use super::report::TaskEvents;
-use super::report::event_log::EventLog;
 use super::schedule::{Aftermath, Job, Place, Schedule};
 use super::store::{Rows, SpillLog};
 use super::work::ObserverRequest;

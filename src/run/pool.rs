@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::active::ActiveRun;
-use super::report::event_log::EventLog;
+use super::event_log::EventLog;
 use super::reuse::Reuse;
 use super::schedule::{Aftermath, Job, Schedule};
 use super::store::SpillLog;

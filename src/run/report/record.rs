@@ -62,7 +62,7 @@ impl Record {
     }
 
     /// The event that says this, and nothing more.
-    pub(super) fn event(&self, task: usize, label: Arc<str>, (worker, host): WorkerName) -> TaskEvent {
+    pub(in crate::run) fn event(&self, task: usize, label: Arc<str>, (worker, host): WorkerName) -> TaskEvent {
         TaskEvent {
             task,
             stage: self.stage as usize,

@@ -3,10 +3,16 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::TaskEvent;
-use super::event_log::Chunk;
 use super::record::Record;
 use super::recorded_event::RecordedEvent;
 use super::worker_names::WorkerNames;
+
+/// Records, and the tasks that they are of.
+#[derive(Default)]
+pub(in crate::run) struct Chunk {
+    pub(in crate::run) tasks: Vec<u32>,
+    pub(in crate::run) records: Vec<Record>,
+}
 
 /// The place of no record.
 const NOWHERE: (u32, u32) = (u32::MAX, 0);
@@ -28,7 +34,7 @@ pub(in crate::run) struct Records {
 impl Records {
     /// What was recorded of so many tasks, one record of each, and events that say more. `labels` says what the tasks of a
     /// stage do.
-    pub(super) fn gathered(
+    pub(in crate::run) fn gathered(
         tasks: usize,
         chunks: Vec<Chunk>,
         more: Vec<TaskEvent>,

@@ -31,7 +31,7 @@ impl WorkerNames {
     }
 
     /// The number of a worker, which is new if need be.
-    pub(super) fn number(&mut self, worker: &Option<Arc<str>>, host: &Option<Arc<str>>) -> u32 {
+    pub(in crate::run) fn number(&mut self, worker: &Option<Arc<str>>, host: &Option<Arc<str>>) -> u32 {
         // Tasks that follow each other ran mostly on few workers: these are known by the texts that they share, and not
         // looked up each time.
         let known = |number: &&u32| {
@@ -58,7 +58,7 @@ impl WorkerNames {
 }
 
 /// Whether both are the same text, not only equal ones.
-pub(super) fn same(one: &Option<Arc<str>>, other: &Option<Arc<str>>) -> bool {
+pub(in crate::run) fn same(one: &Option<Arc<str>>, other: &Option<Arc<str>>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),
         (one, other) => one.is_none() && other.is_none(),

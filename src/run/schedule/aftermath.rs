@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::Leaf;
 use crate::leaf::{FutureHandle, PartitionReader};
 use crate::run::StageState;
-use crate::run::report::ended::Ended;
+use crate::run::ended::Ended;
 use crate::run::store::{Held, Rows};
 
 /// What is left to do when the lock is free: foreign code may run when data or futures go, and when observers hear.

@@ -31,7 +31,7 @@ impl Schedule {
         self.link(&mut report);
         let partitions = self.partitions(after);
         self.result = Some(match (partitions, self.failure.take()) {
-            (Some(partitions), None) if self.without_rows == 0 => {
+            (Some(partitions), None) if self.life.is_well() => {
                 let (schema, adopted) = (self.graph.schema.clone(), std::mem::take(&mut self.adopted));
                 Ok(Outcome { schema, partitions, adopted, report })
             }

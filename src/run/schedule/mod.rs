@@ -73,8 +73,6 @@ pub(super) struct Schedule {
     pub(super) cancel_asked: bool,
     /// When the tasks had everything that they need.
     ready_at: Vec<Option<Duration>>,
-    /// How many tasks ended without rows for those who read them.
-    without_rows: usize,
     /// Attempts that did not count, of tasks that had some.
     attempts: HashMap<usize, Vec<TaskAttempt>>,
     /// The slot that lost a task last.

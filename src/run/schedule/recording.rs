@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Aftermath, Schedule};
+use crate::run::ended::{Ended, More};
 use crate::run::report::TaskAttempt;
-use crate::run::report::ended::{Ended, More};
 use crate::run::report::record::Record;
 use crate::run::store::Held;
 use crate::run::work::Observed;
@@ -75,7 +75,6 @@ impl Schedule {
         after: &mut Aftermath,
     ) {
         use TaskState::{Cached, Cancelled, Failed, Lost, Ok};
-        self.without_rows += usize::from(!state.has_rows());
         let node = &self.graph[task];
         let mut record = Record::PLANNED;
         record.state = state;

@@ -5,8 +5,8 @@ use crate::expr::{CoreFunctions, Frame, col};
 use crate::lower::{TaskGraph, lower};
 use crate::optimize::Planner;
 use crate::run::ExecutorOptions;
+use crate::run::event_log::EventLog;
 use crate::run::report::TaskEvents;
-use crate::run::report::event_log::EventLog;
 use crate::run::reuse::Reuse;
 
 /// Partitions that are read, and merged.

@@ -43,7 +43,6 @@ impl Schedule {
             arrived: Vec::new(),
             cancel_asked: false,
             ready_at: vec![None; graph.len()],
-            without_rows: 0,
             attempts: HashMap::new(),
             lost_at: Default::default(),
             failure: None,

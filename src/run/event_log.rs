@@ -2,14 +2,15 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::TaskEvent;
 use super::ended::Ended;
-use super::record::Record;
-use super::records::Records;
-use super::worker_names::{WorkerName, WorkerNames, same};
-use super::{Stage, TaskEvent};
+use super::report::Stage;
+use super::report::record::Record;
+use super::report::records::{Chunk, Records};
+use super::report::worker_names::{WorkerName, WorkerNames, same};
 
 /// What a run records of its tasks: each slot in a log of its own, so that none waits for another.
-pub(in crate::run) struct EventLog {
+pub(super) struct EventLog {
     /// How many there are.
     tasks: usize,
     /// What the tasks of each stage do.
@@ -35,13 +36,6 @@ struct SlotLog {
     last: (WorkerName, u32),
 }
 
-/// Records, and the tasks that they are of.
-#[derive(Default)]
-pub(super) struct Chunk {
-    pub(super) tasks: Vec<u32>,
-    pub(super) records: Vec<Record>,
-}
-
 /// How many records a chunk has: what is written never moves, as it would in a list that grows.
 const CHUNK: usize = 1_024;
 
@@ -58,7 +52,7 @@ impl SlotLog {
 
 impl EventLog {
     /// Of a run of these stages, by number, with so many tasks, on so many slots, at least one.
-    pub(in crate::run) fn new(stages: &[Stage], tasks: usize, slots: usize) -> Self {
+    pub(super) fn new(stages: &[Stage], tasks: usize, slots: usize) -> Self {
         let mut labels: Vec<Arc<str>> = vec!["".into(); stages.last().map_or(0, |last| last.stage + 1)];
         stages.iter().for_each(|stage| labels[stage.stage] = stage.label.clone());
         let slots = (0..slots.max(1)).map(|_| Slot::default()).collect();
@@ -66,7 +60,7 @@ impl EventLog {
     }
 
     /// Records tasks that have ended, each once, in the log of a slot.
-    pub(in crate::run) fn record(&self, slot: usize, ended: &[Ended]) {
+    pub(super) fn record(&self, slot: usize, ended: &[Ended]) {
         if ended.is_empty() {
             return;
         }
@@ -84,14 +78,14 @@ impl EventLog {
 
     /// The event of a task that has ended. `label` becomes its own, if that is the same text: where many slots count who
     /// holds a text, each waits for the others.
-    pub(in crate::run) fn event(&self, ended: Ended, label: Option<Arc<str>>) -> TaskEvent {
+    pub(super) fn event(&self, ended: Ended, label: Option<Arc<str>>) -> TaskEvent {
         let own = self.label(&ended);
         let label = label.filter(|label| Arc::ptr_eq(label, own)).unwrap_or_else(|| own.clone());
         ended.event(label)
     }
 
     /// The tasks that are not recorded.
-    pub(in crate::run) fn missing(&self) -> Vec<usize> {
+    pub(super) fn missing(&self) -> Vec<usize> {
         let logs: Vec<_> = self.slots.iter().map(|slot| slot.0.lock()).collect();
         let chunks = || logs.iter().flat_map(|log| log.full.iter().chain([&log.chunk]));
         if chunks().map(|chunk| chunk.tasks.len()).sum::<usize>() == self.tasks {
@@ -103,7 +97,7 @@ impl EventLog {
     }
 
     /// All that was recorded: one record of each task.
-    pub(in crate::run) fn take(&self) -> Records {
+    pub(super) fn take(&self) -> Records {
         let (mut chunks, mut more) = (Vec::new(), Vec::new());
         for slot in &self.slots {
             let mut log = std::mem::take(&mut *slot.0.lock());

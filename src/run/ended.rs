@@ -1,31 +1,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record::Record;
-use super::worker_names::WorkerName;
+use super::report::record::Record;
+use super::report::worker_names::WorkerName;
+use super::work::Observed;
 use super::{TaskAttempt, TaskError, TaskEvent};
-use crate::run::work::Observed;
 
 /// How a task has ended: what is to be recorded, and what observers are to hear.
 #[derive(Clone)]
-pub(in crate::run) struct Ended {
-    pub(in crate::run) task: usize,
+pub(super) struct Ended {
+    pub(super) task: usize,
     /// But for the number of who ran it.
-    pub(in crate::run) record: Record,
-    pub(in crate::run) worker: WorkerName,
-    pub(in crate::run) attempt: u32,
-    pub(in crate::run) more: Option<Box<More>>,
+    pub(super) record: Record,
+    pub(super) worker: WorkerName,
+    pub(super) attempt: u32,
+    pub(super) more: Option<Box<More>>,
 }
 
 /// What a record has no room for, and most tasks have nothing of.
 #[derive(Clone, Default)]
-pub(in crate::run) struct More {
-    pub(in crate::run) attempts: Vec<TaskAttempt>,
-    pub(in crate::run) transfer: Duration,
-    pub(in crate::run) peak_memory: Option<u64>,
-    pub(in crate::run) spilled_bytes: u64,
-    pub(in crate::run) observed: Observed,
-    pub(in crate::run) error: Option<Arc<TaskError>>,
+pub(super) struct More {
+    pub(super) attempts: Vec<TaskAttempt>,
+    pub(super) transfer: Duration,
+    pub(super) peak_memory: Option<u64>,
+    pub(super) spilled_bytes: u64,
+    pub(super) observed: Observed,
+    pub(super) error: Option<Arc<TaskError>>,
 }
 
 impl Ended {
