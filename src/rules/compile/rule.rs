@@ -1,6 +1,6 @@
 use super::super::error::{Named, RuleErrorKind};
 use super::super::operator::Operator;
-use super::super::pattern::Root;
+use super::super::pattern::{NodeTest, Root, Step};
 use super::super::rule::{Keeps, Phase, Replacement, Rule};
 use super::super::value::Sort;
 use super::clauses::{clauses, example, table};
@@ -101,11 +101,11 @@ pub(super) fn rule(compiler: &mut Compiler<'_>, Form { datum, law, line }: &Form
     if compiler.errors.len() == errors && clauses.replace.is_some() && phase.is_some() {
         compiler.unused();
     }
-    // An extension's content is the engine's: no text can show one.
-    let writable = match &compiler.root {
-        Some(Root::Node(root)) => !root.operators.contains(&Operator::Extension),
-        _ => true,
-    };
+    // An extension's content is the engine's: no text can show one, nor what has one below it.
+    let extension = |node: &NodeTest| node.operators.iter().all(|operator| *operator == Operator::Extension);
+    let below = |step: &Step| matches!(step, Step::Node(_, node) if extension(node));
+    let writable =
+        !matches!(&compiler.root, Some(Root::Node(root)) if extension(root)) && !compiler.steps.iter().any(below);
     if clauses.examples.is_empty() && writable {
         missing(compiler, "example", "it shows what the rule does, and is run as a test");
     }
