@@ -26,7 +26,7 @@ fn a_task_that_raised_an_error_is_tried_again() {
         let first = format!("): try 1 of stage 0 partition 0 on {worker}");
         let is_first = |line: &&str| line.starts_with("given-up (") && line.contains(&first);
         let tried = out.lines().find(is_first).unwrap_or_else(|| panic!("{}", tail(&out)));
-        assert!(tried.contains("sales.csv"), "{tried}");
+        assert!(tried.starts_with("given-up (read): ") && tried.contains("sales.csv"), "{tried}");
         let (code, out, err) = run("0");
         assert_eq!(code, Some(1), "{how}: {}", tail(&out));
         assert!(err.contains("sales.csv") && out.contains("1 failed") && !out.contains("\ngiven-up "), "{how}: {err}");

@@ -18,7 +18,7 @@ use super::message::{
     write_rows,
 };
 use super::outbox::Outbox;
-use crate::expr::wire::ReadContext;
+use crate::expr::wire::{ReadContext, WireError};
 use crate::leaf::{ArrowStream, IpcError};
 use crate::lower::Fragment;
 use crate::run::store::SpillMeter;
@@ -185,10 +185,7 @@ impl<W: Write> Worker<'_, W> {
     ) -> Result<Written, FragmentError> {
         let refused =
             |operator: &str, reason: String| KernelError::Unsupported { operator: operator.to_owned(), reason };
-        let fragment = match self.fragment(task.fragment) {
-            Ok(fragment) => fragment,
-            Err(reason) => return Err(refused("a fragment", reason).into()),
-        };
+        let fragment = self.fragment(task.fragment)?;
         let unreadable = |reason: String| refused(&fragment.label, format!("its inputs cannot be read: {reason}"));
         let inputs = self.slots(&task.inputs, streams).map_err(unreadable)?;
         let work = || {
@@ -217,14 +214,18 @@ impl<W: Write> Worker<'_, W> {
 
     /// A fragment, which is read with its first task. One that cannot be read is read again with the next: what is wrong
     /// may be a file that it names, and a task that is tried again wants to know whether it still is.
-    fn fragment(&mut self, token: Token) -> Result<Arc<Fragment>, String> {
-        let known = self.fragments.get_mut(&token).ok_or("this worker was never told of it")?;
+    fn fragment(&mut self, token: Token) -> Result<Arc<Fragment>, KernelError> {
+        let refused = |reason: String| KernelError::Unsupported { operator: "a fragment".to_owned(), reason };
+        let known = self.fragments.get_mut(&token).ok_or_else(|| refused("this worker was never told of it".into()))?;
         let fragment = match known {
             Ok(fragment) => fragment.clone(),
-            Err(document) => {
-                let read = Fragment::from_bytes(document, self.context);
-                Arc::new(read.map_err(|error| format!("this worker cannot read it: {error}"))?)
-            }
+            Err(document) => Arc::new(Fragment::from_bytes(document, self.context).map_err(|error| match error {
+                // The engine's own: a file that is not here, or is another one.
+                WireError::Codec { place, source } => {
+                    KernelError::Read { source_name: place, message: source.to_string() }
+                }
+                error => refused(format!("this worker cannot read it: {error}")),
+            })?),
         };
         *known = Ok(fragment.clone());
         Ok(fragment)
