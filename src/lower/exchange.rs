@@ -114,8 +114,8 @@ impl Lowering<'_> {
         self.stages.cut(Piece::of(nodes, vec![sources], count), FragmentOutput::Whole)
     }
 
-    /// Partitions in one, in their order.
-    fn one_after_the_other(&mut self, piece: Piece) -> Result<Piece, LowerError> {
+    /// Partitions in one, in their order, which every task that wants them reads.
+    pub(super) fn one_after_the_other(&mut self, piece: Piece) -> Result<Piece, LowerError> {
         let (layout, schema, open) = (piece.layout.clone(), piece.schema().clone(), piece.open);
         let sources = vec![Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into())];
         let op = FragmentOp::Input { slot: 0, columns: None };

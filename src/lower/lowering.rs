@@ -201,22 +201,21 @@ impl Lowering<'_> {
     ) -> Result<(Piece, Vec<usize>), LowerError> {
         let partitions = pieces.iter().map(|piece| piece.partitions).max().unwrap_or(1);
         // Which partitions are left of a table says nothing of those of another input.
-        let numbers = pieces.iter().find_map(|piece| piece.numbers.clone());
+        let numbers =
+            pieces.iter().filter(|piece| piece.partitions == partitions).find_map(|piece| piece.numbers.clone());
         let paired = |piece: &&Piece| piece.partitions > 1 && piece.numbers != numbers;
         if let (Some(_), Some(other)) = (&numbers, pieces.iter().find(paired)) {
             return Err(LowerError::Partitions { operator, node, left: partitions, right: other.partitions });
         }
+        // A task has one number, which every table that it scans reads.
+        let first = numbers.as_ref().map_or(0, |numbers| numbers[0]);
+        let agrees = |piece: &Piece| piece.partitions > 1 || !piece.scans() || piece.number(0) == first;
         let mut aligned = Vec::with_capacity(pieces.len());
         for piece in pieces {
             match piece.partitions {
-                n if n == partitions => aligned.push(piece),
+                n if n == partitions && agrees(&piece) => aligned.push(piece),
                 1 if piece.only_reads_tasks() => aligned.push(piece),
-                1 => {
-                    let (layout, schema, open) = (piece.layout.clone(), piece.schema().clone(), piece.open);
-                    let sources = vec![Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into())];
-                    let op = FragmentOp::Input { slot: 0, columns: None };
-                    aligned.push(Piece { open, ..Piece::start(op, schema, None, sources, 1, layout) });
-                }
+                1 => aligned.push(self.one_after_the_other(piece)?),
                 n => return Err(LowerError::Partitions { operator, node, left: partitions, right: n }),
             }
         }

@@ -65,6 +65,11 @@ impl Piece {
         self.height += 1;
     }
 
+    /// Whether a table is scanned in this.
+    pub(super) fn scans(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.op, FragmentOp::Scan { .. }))
+    }
+
     /// Whether this only reads what other tasks gave, so that a copy repeats no work and counts no
     /// rows twice.
     pub(super) fn only_reads_tasks(&self) -> bool {

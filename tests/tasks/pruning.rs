@@ -121,6 +121,31 @@ fn partitions_that_are_left_are_not_paired_with_those_of_another_input() {
     assert_eq!(read_partitions(&lower(&builder.plan(&join)).unwrap()), [1, 2]);
 }
 
+/// The last of each of two tables may be read: by one task of each, which knows its number.
+#[test]
+fn partitions_that_are_left_of_two_tables_keep_their_numbers() {
+    let last = |builder: &mut Builder, count: i64| {
+        let read = scan(builder, &tens(count));
+        let least = constant(Some((count - 1) * 10));
+        filter(&read, compare(BinaryOp::GtEq, Scalar::column(read.output[0]), least))
+    };
+    // An unpruned table of one partition has number 0.
+    for (left, right, expected) in [(4, 6, vec![3, 5]), (4, 1, vec![0, 3]), (1, 6, vec![0, 5]), (4, 4, vec![3])] {
+        let mut builder = Builder::default();
+        let sides = [last(&mut builder, left), last(&mut builder, right)];
+        let [left, right] = sides.map(|side| builder.exchange(&side, Partitioning::Single));
+        let join = builder.join(&left, &right);
+        let mut found = read_partitions(&lower(&builder.plan(&join)).unwrap());
+        found.sort_unstable();
+        assert_eq!(found, expected);
+    }
+    // What is left of the one does not bind the many of the other.
+    let mut builder = Builder::default();
+    let (one, many) = (last(&mut builder, 4), scan(&mut builder, &tens(3)));
+    let join = builder.join(&one, &many);
+    assert_eq!(read_partitions(&lower(&builder.plan(&join)).unwrap()), [3, 0, 1, 2]);
+}
+
 /// A predicate over the first column, and what it is of a value.
 #[derive(Clone, Debug)]
 enum Predicate {
