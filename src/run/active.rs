@@ -213,10 +213,12 @@ impl ActiveRun {
         self.pool.forget(self);
         let mut schedule = self.schedule.lock();
         schedule.result = result;
+        // Whoever has the result may rely on it.
+        self.closed.store(true, Ordering::SeqCst);
         self.publish(&schedule);
         drop(schedule);
-        self.closed.store(true, Ordering::SeqCst);
         self.end.notify_all();
+        self.pool.wake_all();
     }
 
     /// Waits for the end. Whoever waits closes the books, should nobody else come to it.
@@ -283,8 +285,11 @@ impl ActiveRun {
         let step = catch_unwind(AssertUnwindSafe(|| reader.advance()));
         let result = match step {
             Ok(ReadStep::Waits(next)) => {
-                self.schedule.lock().awaited[index].reader = Some(reader);
-                self.await_done(index, &next);
+                let unwanted = self.schedule.lock().read_on(index, reader);
+                if unwanted.is_none() {
+                    self.await_done(index, &next);
+                }
+                drop(unwanted);
                 return self.timed(after, stay, |_, _, _| ());
             }
             Ok(ReadStep::Done(Ok(delivered))) => Ok((Rows::new(delivered.data), delivered.adopted)),

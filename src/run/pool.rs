@@ -76,7 +76,7 @@ impl WorkerPool {
         let schedule = Schedule::new(graph, options, memory.clone(), &self.shared.reuse, &mut after);
         let log = EventLog::new(&schedule.report.stages, schedule.graph.len(), self.shared.workers.slots());
         let submitted = Submitted { tasks: schedule.graph.len(), stages: schedule.report.stages.clone() };
-        let awaited = schedule.awaited();
+        let futures = schedule.futures();
         let run = Arc::new(ActiveRun {
             pool: self.shared.clone(),
             observers: options.observers.clone(),
@@ -96,7 +96,7 @@ impl WorkerPool {
         run.observe(|observer| observer.on_submit(&submitted));
         run.settle(&mut after);
         // Before a worker starts: it must find no handle in our hands when it lets go of a future.
-        awaited.into_iter().enumerate().for_each(|(index, handle)| run.await_done(index, &handle));
+        futures.into_iter().for_each(|(index, handle)| run.await_done(index, &handle));
         if let Err(unknown) = self.shared.workers.observers().check(&options.work_observers, "this executor") {
             run.fail(unknown.into());
         }
@@ -178,7 +178,16 @@ impl Shared {
         drop(runs);
         drop(gone);
         self.reuse.tidy();
-        // Whoever sleeps may have kept something for it.
+        // Others may have waited for the memory that it held, and whoever sleeps may have kept something for it.
+        let others = self.runs.lock().clone();
+        others.iter().for_each(|run| run.publish(&run.schedule.lock()));
+        self.wake_all();
+    }
+
+    /// Everybody who sleeps is to look around.
+    pub(super) fn wake_all(&self) {
+        // Whoever is about to sleep holds the lock until it does.
+        drop(self.runs.lock());
         self.wake.notify_all();
     }
 
@@ -202,14 +211,17 @@ impl Shared {
     /// The life of a thread: does whatever is to be done. With `until`, only as long as that run is not over.
     fn drive(&self, slot: usize, until: Option<&ActiveRun>) {
         OWN.set((std::ptr::from_ref(self) as usize, slot));
-        let mut worker = self.workers.worker(slot);
+        let mut worker = None;
         let mut after = Aftermath { slot, ..Aftermath::default() };
-        while let Some((run, job)) = self.next_job(slot, until, &mut *worker) {
+        while let Some((run, job)) = self.next_job(slot, until, &mut worker) {
             let (mut next, mut begun) = (Some(job), run.clock.now());
             while let Some(job) = next {
                 let alone = self.active.load(Ordering::Relaxed) <= 1 && until.is_none();
                 let stay = alone.then_some(slot);
-                let done = AssertUnwindSafe(|| run.perform(job, &mut begun, &mut *worker, &mut after, stay));
+                let done = AssertUnwindSafe(|| {
+                    let worker = worker.get_or_insert_with(|| self.workers.worker(slot));
+                    run.perform(job, &mut begun, &mut **worker, &mut after, stay)
+                });
                 next = catch_unwind(done).unwrap_or_else(|panic| {
                     run.break_off(panic_text(&*panic), &mut after);
                     None
@@ -223,7 +235,7 @@ impl Shared {
         &self,
         slot: usize,
         until: Option<&ActiveRun>,
-        worker: &mut dyn Worker,
+        worker: &mut Option<Box<dyn Worker>>,
     ) -> Option<(Arc<ActiveRun>, Job)> {
         loop {
             let mut runs = self.runs.lock();
@@ -236,7 +248,7 @@ impl Shared {
                     break run;
                 }
                 if !std::mem::replace(&mut rested, true) {
-                    MutexGuard::unlocked(&mut runs, || worker.rest());
+                    MutexGuard::unlocked(&mut runs, || rest(worker));
                     continue;
                 }
                 // Whoever makes a job looks for sleepers afterwards; we say that we sleep, and look for jobs afterwards.
@@ -265,6 +277,16 @@ impl Shared {
     }
 }
 
+/// A worker has nothing to do. One that panics then is of no more use: the next job gets another one.
+fn rest(worker: &mut Option<Box<dyn Worker>>) {
+    let Some(resting) = worker else { return };
+    if catch_unwind(AssertUnwindSafe(|| resting.rest())).is_err() {
+        tracing::error!("a worker panicked while it had nothing to do");
+        let gone = worker.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(gone)));
+    }
+}
+
 /// A run, and the threads that it needs.
 struct PoolRun {
     run: Arc<ActiveRun>,
@@ -290,14 +312,11 @@ impl Running for PoolRun {
         std::thread::scope(|scope| {
             let shared = &*self.pool.shared;
             let helper = std::thread::Builder::new().name(format!("leafhold-{slot}-in-place"));
-            let helped = helper.spawn_scoped(scope, || shared.drive(slot, Some(&self.run)));
-            if helped.is_err() {
-                tracing::warn!("no thread for a run that a task of the same executor waits for");
+            if helper.spawn_scoped(scope, || shared.drive(slot, Some(&self.run))).is_err() {
+                // No thread can be had: this one has nothing else to do.
+                shared.drive(slot, Some(&self.run));
             }
-            let result = self.run.wait();
-            drop(shared.runs.lock());
-            shared.wake.notify_all();
-            result
+            self.run.wait()
         })
     }
 }

@@ -48,12 +48,14 @@ impl Reuse {
     /// The rows of some ports of a task, if all of them are alive.
     pub(super) fn find(&self, token: Token, ports: impl Iterator<Item = usize>) -> Option<Vec<(usize, Rows)>> {
         let table = self.0.lock();
-        ports
-            .map(|port| {
-                let known = table.ports.get(&(token, port as u32))?;
-                Some((port, Rows { data: known.data.upgrade()?, rows: known.rows, bytes: known.bytes }))
-            })
-            .collect()
+        let find = |port| {
+            let known = table.ports.get(&(token, port as u32))?;
+            Some((port, Rows { data: known.data.upgrade()?, rows: known.rows, bytes: known.bytes }))
+        };
+        let found: Vec<_> = ports.map(find).collect();
+        // Where one is dead the others go, perhaps as their last holder: outside the lock.
+        drop(table);
+        found.into_iter().collect()
     }
 
     /// Forgets what is dead.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use leafhold::lower::Fragment;
 use leafhold::run::{
     Attempt, Envelope, ExecutorOptions, FragmentError, KernelError, Kernels, LocalExecutor, Measured, PoolExecutor,
-    RunCause, RunReport, SlotData, SpillFile, SpillTarget, TaskContext, TaskOutput, TaskState, TemporaryFolder, Worker,
-    WorkerLost, Workers, run_fragment,
+    RunCause, RunClock, RunReport, SlotData, SpillFile, SpillTarget, TaskContext, TaskOutput, TaskState,
+    TemporaryFolder, Worker, WorkerLost, Workers, run_fragment,
 };
 
 use crate::kernels::RowKernels;
@@ -44,6 +44,19 @@ fn wait_until(what: impl Fn() -> bool) {
     }
 }
 
+fn measured(clock: RunClock, started: Duration) -> Measured {
+    Measured {
+        worker: "panicky".into(),
+        host: None,
+        started,
+        ended: clock.now(),
+        transfer: Duration::ZERO,
+        peak_memory: None,
+        spilled_bytes: 0,
+        observed: Default::default(),
+    }
+}
+
 impl Worker for Panicky {
     fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
         let started = attempt.clock.now();
@@ -62,16 +75,7 @@ impl Worker for Panicky {
             }
             _ => run_fragment(&RowKernels::default(), attempt.fragment, attempt.inputs, &attempt.context),
         };
-        let measured = Measured {
-            worker: "panicky".into(),
-            host: None,
-            started,
-            ended: attempt.clock.now(),
-            transfer: Duration::ZERO,
-            peak_memory: None,
-            spilled_bytes: 0,
-            observed: Default::default(),
-        };
+        let measured = measured(attempt.clock, started);
         Ok(Envelope { result, measured, trace: None })
     }
 }
@@ -96,6 +100,72 @@ fn a_worker_that_panics_ends_the_run_and_the_pool_goes_on() {
         }
         drop(executor);
         belongings.assert_given_back();
+    }
+}
+
+/// The one worker of an executor, which panics when it is made, or when it has nothing to do: the first time.
+#[derive(Clone)]
+struct Touchy {
+    when_made: bool,
+    kernels: Arc<RowKernels>,
+    panicked: Arc<AtomicBool>,
+}
+
+impl Touchy {
+    fn panic_once(&self) {
+        assert!(self.panicked.swap(true, Ordering::SeqCst), "a worker is touchy");
+    }
+}
+
+impl Workers for Touchy {
+    fn slots(&self) -> usize {
+        1
+    }
+    fn name(&self, slot: usize) -> String {
+        format!("touchy-{slot}")
+    }
+    fn worker(&self, _: usize) -> Box<dyn Worker> {
+        if self.when_made {
+            self.panic_once();
+        }
+        Box::new(self.clone())
+    }
+}
+
+impl Worker for Touchy {
+    fn run(&mut self, attempt: Attempt<'_>) -> Result<Envelope, WorkerLost> {
+        let started = attempt.clock.now();
+        let result = run_fragment(&*self.kernels, attempt.fragment, attempt.inputs, &attempt.context);
+        let measured = measured(attempt.clock, started);
+        Ok(Envelope { result, measured, trace: None })
+    }
+    fn rest(&mut self) {
+        if !self.when_made {
+            self.panic_once();
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_panics_before_or_after_its_tasks_is_followed_by_another_one() {
+    for when_made in [true, false] {
+        let panicked = Arc::<AtomicBool>::default();
+        let executor = PoolExecutor::of(Touchy { when_made, kernels: Arc::default(), panicked: panicked.clone() });
+        let mut first = Scene::shuffle(&partitions()).beside_others();
+        let result = first.run_on(executor.clone());
+        match result {
+            Ok(outcome) => first.assert_clean(&outcome.report),
+            Err(error) => {
+                assert!(when_made, "{error}");
+                assert_eq!(error.cause, RunCause::Worker("a worker is touchy".to_owned()));
+                first.assert_clean(&error.report);
+            }
+        }
+        wait_until(|| panicked.load(Ordering::SeqCst));
+        let mut second = Scene::shuffle(&partitions()).beside_others();
+        let outcome = second.run_on(executor).unwrap();
+        assert_eq!(rows(&outcome).len(), 24);
+        second.assert_clean(&outcome.report);
     }
 }
 

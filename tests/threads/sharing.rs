@@ -7,14 +7,14 @@ use std::time::Duration;
 use leafhold::lower::{Fragment, TaskGraph, lower};
 use leafhold::optimize::{Partitioning, Plan};
 use leafhold::run::{
-    Executor, KernelError, Kernels, LocalExecutor, Observer, RunCause, RunReport, SlotData, TaskContext, TaskEvent,
-    TaskOutput, TaskState,
+    Executor, ExecutorOptions, KernelError, Kernels, LocalExecutor, Observer, RunCause, RunReport, SlotData,
+    TaskContext, TaskEvent, TaskOutput, TaskState,
 };
 use parking_lot::Mutex;
 
 use crate::behaviour::{Behaving, FAILS};
 use crate::kernels::{Row, RowKernels};
-use crate::plans::{Builder, numbers};
+use crate::plans::{Builder, batch, numbers};
 use crate::scene::{Belongings, Scene, partitions, partitions_with, rows, shuffled, states};
 
 fn plan(partitions: &[Vec<Row>]) -> Plan {
@@ -200,6 +200,45 @@ fn rows_that_somebody_holds_are_not_computed_again() {
     drop((again, third));
     executor.submit(lower(&plan).unwrap()).wait().unwrap();
     assert_eq!(runs(), 2 * once);
+}
+
+/// Counts the tasks that have ended.
+#[derive(Default)]
+struct Ended(AtomicUsize);
+
+impl Observer for Ended {
+    fn on_event(&self, _: &TaskEvent) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn futures_behind_those_that_only_found_rows_had_read_are_awaited() {
+    let kernels = Arc::new(RowKernels::default());
+    let mut builder = Builder::default();
+    let (read, mut promises) = builder.pending("orders", 3);
+    let projected = builder.project(&read, &[1, 0]);
+    drop(read);
+    let plan = builder.plan(&projected);
+    let last = promises.pop().unwrap();
+    for (at, promise) in (0..).zip(promises) {
+        promise.fulfil(vec![batch(&numbers(at..at + 1))]);
+    }
+    let ended = Arc::new(Ended::default());
+    let options = ExecutorOptions::default().with_observer(ended.clone());
+    let executor = LocalExecutor::new(kernels.clone(), 2).with_options(options);
+    let first = executor.submit(lower(&plan).unwrap());
+    while ended.0.load(Ordering::SeqCst) < 2 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let second = executor.submit(lower(&plan).unwrap());
+    last.fulfil(vec![batch(&numbers(9..10))]);
+    // Whoever waits for ever fails here.
+    let (done, outcome) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send([second.wait().unwrap(), first.wait().unwrap()]));
+    let [second, first] = outcome.recv_timeout(Duration::from_secs(60)).expect("both runs end");
+    assert_eq!(rows(&second), rows(&first));
+    assert_eq!(second.report.count(TaskState::Cached), 2);
 }
 
 #[test]

@@ -7,13 +7,14 @@ use crate::lower::{FutureInput, FutureLeaf};
 use crate::run::store::Rows;
 use crate::run::{RunCause, TaskState};
 
-/// What makes two reads of futures one: the same instance, promised and read alike.
+/// What makes two reads of futures one: the same instance, promised and read alike, and made again by the same origin.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct ReadKey {
     generation: Generation,
     schema: SchemaRef,
     nested: NestedFutures,
     cast: bool,
+    origin: Option<usize>,
 }
 
 /// A future that tasks wait for, and its rows when they have come.
@@ -43,6 +44,7 @@ impl Awaited {
             schema: schema.clone(),
             nested: reading.nested,
             cast: reading.cast,
+            origin: reading.origin.as_ref().map(|origin| Arc::as_ptr(origin).cast::<()>() as usize),
         };
         let awaited = Awaited {
             handle: Some(handle.clone()),

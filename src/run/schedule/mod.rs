@@ -73,6 +73,8 @@ pub(super) struct Schedule {
     pub(super) cancel_asked: bool,
     /// When the tasks had everything that they need.
     ready_at: Vec<Option<Duration>>,
+    /// The latest time of which it has heard.
+    latest: Duration,
     /// Attempts that did not count, of tasks that had some.
     attempts: HashMap<usize, Vec<TaskAttempt>>,
     /// The slot that lost a task last.
@@ -96,9 +98,19 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// The futures to wait for.
-    pub(super) fn awaited(&self) -> Vec<FutureHandle> {
-        self.awaited.iter().filter_map(|awaited| awaited.handle.clone()).collect()
+    /// The futures to wait for, by number: what only found rows would have read is gone already.
+    pub(super) fn futures(&self) -> Vec<(usize, FutureHandle)> {
+        let futures = self.awaited.iter().enumerate();
+        futures.filter_map(|(index, awaited)| Some((index, awaited.handle.clone()?))).collect()
+    }
+
+    /// The reader of a future waits for one inside; unless nobody waits for it any more, who then gets it back.
+    pub(super) fn read_on(&mut self, index: usize, reader: PartitionReader) -> Option<PartitionReader> {
+        let awaited = &mut self.awaited[index];
+        match awaited.handle {
+            Some(_) => awaited.reader.replace(reader),
+            None => Some(reader),
+        }
     }
 
     /// Whether nothing will happen any more: then the books are to be closed, once nobody has a hand in it.
@@ -307,11 +319,13 @@ impl Schedule {
 
     /// Does what follows from the messages since the last call. `ran` is the attempt that they were about.
     pub(super) fn apply(&mut self, now: Duration, mut ran: Option<Ran>, after: &mut Aftermath) {
+        self.latest = self.latest.max(now);
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
                 Effect::Ready { task } => {
-                    self.ready_at[task] = Some(now);
+                    // News may come in another order than it happened.
+                    self.ready_at[task] = Some(self.latest);
                     self.make_ready(task);
                 }
                 Effect::Again { task, attempt } => self.note_attempt(task, attempt, ran.as_mut()),

@@ -43,6 +43,7 @@ impl Schedule {
             arrived: Vec::new(),
             cancel_asked: false,
             ready_at: vec![None; graph.len()],
+            latest: Duration::ZERO,
             attempts: HashMap::new(),
             lost_at: Default::default(),
             failure: None,
