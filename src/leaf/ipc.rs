@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::panic_text;
+use super::{compact_views, panic_text};
 
 /// Batches of one schema as an Arrow IPC stream. In a text format such as JSON it is written in base64.
 ///
@@ -71,7 +71,8 @@ impl ArrowStream {
             // An empty slice of a run-end-encoded column would be written as a run of no rows, which is
             // refused when read.
             0 => writer.write(&RecordBatch::new_empty(batch.schema())),
-            _ => writer.write(batch),
+            // Arrow writes all that views could show.
+            _ => writer.write(&compact_views(batch.clone())?),
         })?;
         let bytes = writer.into_inner()?;
         check_messages(&bytes)?;

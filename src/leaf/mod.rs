@@ -17,6 +17,7 @@
 
 mod adapters;
 mod bounds;
+mod compact;
 mod conform;
 mod cycle;
 mod delayed;
@@ -43,6 +44,8 @@ mod values;
 
 pub use adapters::{from_abortable, from_future, from_receiver, from_thread, spawn};
 pub use bounds::ColumnBounds;
+pub(crate) use compact::shown_bytes;
+pub use compact::{compact, compact_views};
 pub use delayed::{DelayedError, FromDelayed};
 pub use future::{EngineId, FutureStatus, InstanceId, PartitionData, RemoteFuture};
 pub use future_error::{Fault, FutureError, FutureErrorKind};

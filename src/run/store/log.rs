@@ -8,6 +8,7 @@ use arrow_schema::ArrowError;
 use parking_lot::Mutex;
 
 use super::{Rows, SpillError, SpillFile, SpillTarget};
+use crate::leaf::compact_views;
 
 /// Rows outside of memory: Arrow IPC streams, one after the other in a few files. A file goes with the last of its
 /// rows.
@@ -31,8 +32,10 @@ const FILE_BYTES: u64 = 64 << 20;
 pub(in crate::run) struct SpilledRows {
     file: Arc<dyn SpillFile>,
     from: u64,
-    length: u64,
+    /// Bytes in the file.
+    pub(in crate::run) length: u64,
     pub(in crate::run) rows: u64,
+    /// Bytes in memory.
     pub(in crate::run) bytes: u64,
 }
 
@@ -121,9 +124,32 @@ fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
             // An empty slice of a run-end-encoded column would be written as a run of no rows, which is refused when
             // read.
             0 => writer.write(&RecordBatch::new_empty(batch.schema()))?,
-            _ => writer.write(batch)?,
+            // Arrow writes all that views could show.
+            _ => writer.write(&compact_views(batch.clone())?)?,
         }
     }
     writer.finish()?;
     writer.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::StringViewArray;
+
+    use super::super::TemporaryFolder;
+    use super::*;
+
+    /// Batches that all show into one buffer of text, as those of a sorted table do.
+    #[test]
+    fn a_file_has_the_text_that_batches_show_and_comes_back_the_same() {
+        let texts =
+            StringViewArray::from_iter_values((0..100_000).map(|at| format!("a rather long text, number {at}")));
+        let whole = RecordBatch::try_from_iter([("text", Arc::new(texts) as _)]).unwrap();
+        let batches: Vec<_> = (0..100).map(|at| whole.slice(at * 1_000, 1_000)).collect();
+        let rows = Rows::from(batches.clone());
+        let log = SpillLog::new(Arc::new(TemporaryFolder::default()));
+        let spilled = log.write(&rows).unwrap();
+        assert!(spilled.length < 2 * rows.bytes, "{} bytes in memory, {} in the file", rows.bytes, spilled.length);
+        assert_eq!(*spilled.read().unwrap().data, batches);
+    }
 }

@@ -94,7 +94,7 @@ impl Store {
             }
         }
         if let Held::Spilled(rows) = &held {
-            self.count_spilled(rows.bytes);
+            self.count_spilled(rows.length);
         } else {
             self.kept_bytes += held.bytes();
         }
@@ -127,12 +127,12 @@ impl Store {
 
     /// A victim is in a file now. If its readers ended meanwhile, nobody needs it there.
     pub(in crate::run) fn spilled(&mut self, port: usize, rows: SpilledRows) -> Option<Held> {
-        let bytes = rows.bytes;
+        let (bytes, written) = (rows.bytes, rows.length);
         match &mut self.ports[port] {
             Some(held @ Held::Rows(_)) => {
                 let before = std::mem::replace(held, Held::Spilled(Arc::new(rows)));
                 self.kept_bytes -= bytes;
-                self.count_spilled(bytes);
+                self.count_spilled(written);
                 self.discount(bytes, Use::Readers(0));
                 Some(before)
             }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 
-use crate::leaf::PartitionData;
+use crate::leaf::{PartitionData, shown_bytes};
 
 /// Rows that wait for their readers.
 #[derive(Clone, Debug)]
@@ -28,22 +28,13 @@ impl From<Vec<RecordBatch>> for Rows {
 
 /// What batches need for themselves: of a shared buffer, only the part that they show.
 pub(in crate::run) fn bytes_of(batches: &[RecordBatch]) -> u64 {
-    batches.iter().flat_map(RecordBatch::columns).map(|column| column_bytes(&**column)).sum()
-}
-
-fn column_bytes(column: &dyn Array) -> u64 {
-    let size = match column.data_type().primitive_width() {
-        // The common case needs no description of the column's buffers.
-        Some(width) => column.len() * width + if column.nulls().is_some() { column.len().div_ceil(8) } else { 0 },
-        None => column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()),
-    };
-    size as u64
+    batches.iter().flat_map(RecordBatch::columns).map(|column| shown_bytes(&**column) as u64).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::{Int64Array, StringArray};
+    use arrow_array::{Array, Int64Array, StringArray, StringViewArray};
 
     #[test]
     fn a_slice_counts_for_what_it_shows() {
@@ -52,11 +43,24 @@ mod tests {
         let columns = [("n", Arc::new(numbers) as _), ("w", Arc::new(words) as _)];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let slice = batch.slice(10, 16);
-        assert_eq!(column_bytes(&**slice.column(0)), 16 * 8 + 2);
+        assert_eq!(shown_bytes(&**slice.column(0)), 16 * 8 + 2);
         for batch in [&batch, &slice] {
             let plain = batch.column(0).to_data().get_slice_memory_size().unwrap();
-            assert_eq!(column_bytes(&**batch.column(0)), plain as u64);
+            assert_eq!(shown_bytes(&**batch.column(0)), plain);
         }
         assert!(bytes_of(std::slice::from_ref(&slice)) < bytes_of(&[batch]) / 50);
+    }
+
+    #[test]
+    fn views_count_for_the_text_that_they_show_and_for_no_more_than_there_is() {
+        let texts: Vec<String> = (0..1000).map(|at| format!("the rather long text of row {at:04}")).collect();
+        let length = texts[0].len();
+        let views = StringViewArray::from_iter_values(&texts);
+        assert_eq!(shown_bytes(&views), 1000 * (16 + length));
+        assert_eq!(shown_bytes(&views.slice(10, 7)), 7 * (16 + length));
+        let same = arrow_array::UInt32Array::from(vec![3; 1000]);
+        let one = StringViewArray::from_iter_values(&texts[..4]);
+        let repeated = arrow_select::take::take(&one, &same, None).unwrap();
+        assert_eq!(shown_bytes(&*repeated), 1000 * 16 + 4 * length);
     }
 }

@@ -10,6 +10,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::metrics::Time;
 use datafusion::physical_plan::repartition::BatchPartitioner;
+use leafhold::leaf::compact_views;
 use leafhold::lower::FragmentOutput;
 
 use crate::engine::BATCH_SIZE;
@@ -69,7 +70,8 @@ impl Ports {
             return Ok(());
         }
         match self {
-            Ports::Whole(batches) => batches.push(batch),
+            // Each batch may be counted, kept or sent by itself.
+            Ports::Whole(batches) => batches.push(compact_views(batch)?),
             Ports::Hashed { partitioner, ports } => {
                 partitioner.partition(batch, |port, part| Ok(ports[port].push_batch(part)?))?;
             }

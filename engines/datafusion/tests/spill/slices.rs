@@ -145,6 +145,20 @@ fn assert_fits(key: &DataType, width: u64) {
     }
 }
 
+/// Rows in order show text from everywhere: what leaves a fragment has its own, since it is kept, sent and written batch by
+/// batch.
+#[test]
+fn batches_of_sorted_texts_hold_no_more_than_they_show() {
+    let rows = rows(&DataType::Utf8View);
+    let fragment = fragment("a sort", &DataType::Utf8View, Vec::new());
+    let context = TaskContext::default();
+    let output = DataFusionKernels.run(&fragment, vec![vec![Arc::new(vec![rows.clone()])]], &context).unwrap();
+    let batches = &output.ports[0];
+    assert!(batches.len() > 10);
+    let held: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    assert!(held < 3 * rows.get_array_memory_size(), "{held} bytes of {}", rows.get_array_memory_size());
+}
+
 // A test for each: they take long, and run at a time.
 
 #[test]
