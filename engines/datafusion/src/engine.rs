@@ -6,11 +6,16 @@ use datafusion::execution::context::SessionState;
 use datafusion::execution::{SessionStateBuilder, TaskContext};
 use datafusion::prelude::SessionConfig;
 
+use crate::single_value::single_value;
+
 /// Rows in a batch, as DataFusion's operators like them.
 pub(crate) const BATCH_SIZE: usize = 8192;
 
-static STATE: LazyLock<SessionState> =
-    LazyLock::new(|| SessionStateBuilder::new_with_default_features().with_config(config()).build());
+static STATE: LazyLock<SessionState> = LazyLock::new(|| {
+    let mut builder = SessionStateBuilder::new_with_default_features().with_config(config());
+    builder.aggregate_functions().get_or_insert_default().push(single_value());
+    builder.build()
+});
 
 static TASK: LazyLock<Arc<TaskContext>> = LazyLock::new(|| STATE.task_ctx());
 

@@ -17,7 +17,9 @@ mod functions;
 mod kernels;
 mod physical;
 mod prepare;
+mod refused;
 mod session;
+mod single_value;
 pub mod tpch;
 
 pub use catalog::Catalog;

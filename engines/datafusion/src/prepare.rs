@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use datafusion::common::Result;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery};
 use datafusion::optimizer::analyzer::Analyzer;
 use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
@@ -13,6 +13,7 @@ use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 
 use crate::engine;
+use crate::single_value::single_value;
 
 static ANALYZER: LazyLock<Analyzer> = LazyLock::new(Analyzer::new);
 
@@ -35,6 +36,7 @@ pub(crate) fn prepare(
         &ScalarSubqueryToJoin::new(),
         &DecorrelateLateralJoin::new(),
     ];
+    let plan = single_rows(plan)?;
     let context = OptimizerContext::new_with_config_options(Arc::clone(options)).without_query_execution_start_time();
     let mut plan = plan;
     for rule in rules {
@@ -48,6 +50,27 @@ pub(crate) fn prepare(
         }
     }
     Ok(plan)
+}
+
+/// A scalar subquery that may have several rows, as far as anybody can tell, raises an error if it has: a join would
+/// repeat the rows around it.
+fn single_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let single = |expr: Expr| match expr {
+        Expr::ScalarSubquery(subquery)
+            if subquery.outer_ref_columns.is_empty() && subquery.subquery.max_rows().is_none_or(|rows| rows > 1) =>
+        {
+            let column = Expr::from(subquery.subquery.schema().qualified_field(0));
+            let name = subquery.subquery.schema().field(0).name().clone();
+            let value = single_value().call(vec![column]).alias(name);
+            let inner = LogicalPlanBuilder::from(subquery.subquery.clone()).aggregate(Vec::<Expr>::new(), [value])?;
+            let subquery = Subquery { subquery: Arc::new(inner.build()?), ..subquery };
+            Ok(Transformed::yes(Expr::ScalarSubquery(subquery)))
+        }
+        expr => Ok(Transformed::no(expr)),
+    };
+    let rewritten =
+        plan.transform_down_with_subqueries(|node| node.map_expressions(|expr| expr.transform_down(single)))?;
+    Ok(rewritten.data)
 }
 
 /// Whether an expression anywhere in the plan holds a subquery, or a join is lateral.

@@ -15,6 +15,7 @@ use leafhold::expr::{Expr, Frame};
 
 use crate::catalog::{Catalog, LeafSource, table_of};
 use crate::error::from_datafusion;
+use crate::refused::refuse;
 use crate::{EngineFunctions, SqlError, convert, engine, prepare};
 
 /// SQL over a [`Catalog`]: text to bound plan to expression.
@@ -69,6 +70,7 @@ impl Session {
     pub fn bind(&self, sql: &str) -> Result<LogicalPlan, SqlError> {
         let fail = |error| from_datafusion(error, sql, &self.catalog.names());
         let statement = parse(sql).map_err(fail)?;
+        refuse(&statement, sql)?;
         let planned = SqlToRel::new_with_options(&Provider(&self.catalog), options(false)).statement_to_plan(statement);
         let plan = match planned {
             Ok(plan) => plan,

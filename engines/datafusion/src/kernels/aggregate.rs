@@ -3,10 +3,11 @@ use std::time::SystemTime;
 
 use arrow_schema::{Field, SchemaRef};
 use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::logical_expr::Operator;
 use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
-use datafusion::physical_expr::expressions::{Column, Literal, cast};
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal, cast};
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use leafhold::expr::AggregateCall;
@@ -50,6 +51,16 @@ pub(super) fn aggregate(
     Ok(Arc::new(AggregateExec::try_new(mode, group, calls, filters, input, argument_schema)?))
 }
 
+/// DataFusion tells distinct floats by their bits, by which there are two zeros; groups and comparisons know one.
+fn one_zero(arg: Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<Arc<dyn PhysicalExpr>> {
+    let data_type = arg.data_type(schema)?;
+    if !data_type.is_floating() {
+        return Ok(arg);
+    }
+    let zero = Arc::new(Literal::new(ScalarValue::new_zero(&data_type)?));
+    Ok(Arc::new(BinaryExpr::new(arg, Operator::Plus, zero)))
+}
+
 fn function(
     at: usize,
     call: &AggregateCall<usize>,
@@ -61,6 +72,9 @@ fn function(
         return exec_err!("no aggregate function `{name}`");
     };
     let mut args = call.args.iter().map(|arg| physical(arg, schema, started)).collect::<Result<Vec<_>>>()?;
+    if call.distinct {
+        args = args.into_iter().map(|arg| one_zero(arg, schema)).collect::<Result<_>>()?;
+    }
     if args.is_empty() {
         args.push(Arc::new(Literal::new(ScalarValue::Int64(Some(1)))));
     }

@@ -9,7 +9,7 @@
 //! | operator | counts the buffers of | and is given |
 //! |---|---|---|
 //! | sort, top-k | each batch that it keeps | copies |
-//! | nested loop join | each batch of its left side | copies |
+//! | nested loop join | each batch of the side that it holds | copies |
 //! | hash join | all batches together, each buffer once | slices |
 //! | merge of sorted partitions | one batch or two of each | slices |
 //! | aggregate, window | no batch | slices |

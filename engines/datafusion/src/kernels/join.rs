@@ -46,11 +46,10 @@ pub(super) fn hash_join(
         None if !kind.gives_right() && !null_aware => always(setting),
         None => None,
     };
-    let (lefts, rights) = (left_schema.fields().len(), right_schema.fields().len());
     let (first, second, join_type, projection) = match swap {
         false => (left, right, kind_here, None),
         true => {
-            let back = kind.gives_right().then(|| (rights..rights + lefts).chain(0..rights).collect());
+            let back = kind.gives_right().then(|| swapped_back(&left_schema, &right_schema));
             (right, left, kind_here.swap(), back)
         }
     };
@@ -75,7 +74,8 @@ pub(super) fn hash_join(
     )?))
 }
 
-/// Pairs of all rows, with or without a condition. DataFusion's cross join would do without one, but gives a batch per row of
+/// Pairs of all rows, with or without a condition. It holds all rows of the right side, which is the one that each partition of the
+/// left is given, unless the kind asks which of them have no match. DataFusion's cross join would do without one, but gives a batch per row of
 /// the left side and batch of the right: of one row each, if the right side has one row.
 pub(super) fn nested_loop_join(
     kind: JoinKind,
@@ -84,18 +84,31 @@ pub(super) fn nested_loop_join(
     right: Input,
     setting: &Setting,
 ) -> Result<Input> {
-    let left = setting.compact(gathered(left));
     let condition = match (kind, condition) {
         // No right row but those for which the condition is false: a null counts like a match.
         (JoinKind::NullAwareAnti, Some(condition)) => Some(is_not_false(condition.clone())),
         (_, condition) => condition.cloned(),
     };
     let (left_schema, right_schema) = (left.schema(), right.schema());
+    let swap = !matches!(kind, JoinKind::Right | JoinKind::Full);
     let filter = match condition {
-        Some(scalar) => Some(join_filter(&scalar, &left_schema, &right_schema, false, setting)?),
+        Some(scalar) => Some(join_filter(&scalar, &left_schema, &right_schema, swap, setting)?),
         None => always(setting),
     };
-    Ok(Arc::new(NestedLoopJoinExec::try_new(left, right, filter, &join_type(kind), None)?))
+    let (first, second, join_type, projection) = match swap {
+        false => (left, right, join_type(kind), None),
+        true => {
+            (right, left, join_type(kind).swap(), kind.gives_right().then(|| swapped_back(&left_schema, &right_schema)))
+        }
+    };
+    let held = setting.compact(gathered(first));
+    Ok(Arc::new(NestedLoopJoinExec::try_new(held, second, filter, &join_type, projection)?))
+}
+
+/// Where the columns of swapped sides are: first those of the left.
+fn swapped_back(left: &Schema, right: &Schema) -> Vec<usize> {
+    let (lefts, rights) = (left.fields().len(), right.fields().len());
+    (rights..rights + lefts).chain(0..rights).collect()
 }
 
 /// `NOT IN` of several columns, or with more conditions, which DataFusion's hash join does not know.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::Schema;
 use datafusion::common::{Result, exec_err};
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
@@ -52,12 +52,6 @@ fn ordering(keys: &[SortKey<usize>], input: &Operator, setting: &Setting) -> Res
         Some(ordering) => Ok(ordering),
         None => exec_err!("a sort without keys"),
     }
-}
-
-/// Keys of a sort, which has all of its rows when it begins to sort them.
-pub(super) fn watched(ordering: LexOrdering, setting: &Setting) -> LexOrdering {
-    let keys = ordering.iter().map(|key| PhysicalSortExpr::new(setting.watch.expr(key.expr.clone()), key.options));
-    LexOrdering::new(keys.collect::<Vec<_>>()).unwrap_or(ordering)
 }
 
 /// One operator over others. `schema` is what it gives; `fusable` says that nobody else reads the first
@@ -108,7 +102,7 @@ pub(crate) fn compute(
         PhysicalOp::Sort { keys, fetch } => {
             let input = next()?;
             let partitioned = input.output_partitioning().partition_count() > 1;
-            let ordering = watched(ordering(keys, &input, setting)?, setting);
+            let ordering = setting.watch.keys(ordering(keys, &input, setting)?);
             let sort = SortExec::new(ordering, setting.compact(input)).with_preserve_partitioning(partitioned);
             Arc::new(sort.with_fetch(fetch.map(size)))
         }

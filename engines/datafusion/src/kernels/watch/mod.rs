@@ -14,11 +14,13 @@
 //! DataFusion's own means, the yield points of its `coop` module, stand in sources and exchanges, so they come no closer
 //! than a look in ours does; what all of the above evaluate while they go on is an expression or a function. What is one
 //! step of DataFusion's has no look inside: concatenating the build side of a join, handing out the groups of an
-//! aggregate, ranking one partition.
+//! aggregate, ranking one partition. Of a plan that DataFusion has made, behind a barrier, sources, sorts and what makes
+//! many batches are watched.
 
 mod accumulator;
 mod expression;
 mod operator;
+mod sort;
 mod window_function;
 
 use std::sync::Arc;
@@ -26,9 +28,9 @@ use std::time::SystemTime;
 
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::AggregateUDF;
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::lit;
 use datafusion::physical_expr::window::StandardWindowFunctionExpr;
+use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use leafhold::run::{CancelFlag, TaskContext};
 
@@ -100,6 +102,12 @@ impl Watch {
             Some(_) => Arc::new(expression::WatchedExpr::new(expr, self.clone())),
             None => expr,
         }
+    }
+
+    /// Keys of a sort, which has all of its rows when it begins to sort them.
+    pub fn keys(&self, ordering: LexOrdering) -> LexOrdering {
+        let keys = ordering.iter().map(|key| PhysicalSortExpr::new(self.expr(key.expr.clone()), key.options));
+        LexOrdering::new(keys.collect::<Vec<_>>()).unwrap_or(ordering)
     }
 
     /// A condition that always holds, for operators that would look at nothing else; none, if nobody looks.

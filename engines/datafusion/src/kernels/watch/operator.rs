@@ -5,11 +5,13 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::windows::WindowAggExec;
 use futures::{StreamExt, TryStreamExt};
 
 use super::Watch;
+use super::sort::WatchedSort;
 use crate::kernels::mapped::MappedExec;
 use crate::kernels::source::slices;
 
@@ -36,11 +38,17 @@ pub(super) fn makes_many(operator: &dyn ExecutionPlan) -> bool {
         || any.is::<UnnestExec>()
 }
 
-/// The leaves of a plan and what makes many batches, watched.
+/// The leaves of a plan, what makes many batches, and sorts, watched.
 pub(super) fn watched_plan(plan: Arc<dyn ExecutionPlan>, watch: &Watch) -> Result<Arc<dyn ExecutionPlan>> {
-    let watched = plan.transform_up(|node| match node.children().is_empty() || makes_many(&*node) {
-        true => Ok(Transformed::yes(watch.batches(node))),
-        false => Ok(Transformed::no(node)),
+    let watched = plan.transform_up(|node| {
+        let any: &dyn Any = &*node;
+        if let Some(sort) = any.downcast_ref::<SortExec>() {
+            return Ok(Transformed::yes(Arc::new(WatchedSort::new(sort, watch.clone())) as _));
+        }
+        match node.children().is_empty() || makes_many(&*node) {
+            true => Ok(Transformed::yes(watch.batches(node))),
+            false => Ok(Transformed::no(node)),
+        }
     })?;
     Ok(watched.data)
 }
