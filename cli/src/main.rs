@@ -26,7 +26,20 @@ use clap::Parser;
 use args::{Args, Command};
 use error::CliError;
 
+/// Parsers and planners recurse on queries, some of which are long. Only what is used of a stack takes memory.
+const STACK: usize = 256 << 20;
+
 fn main() -> ExitCode {
+    let main = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK);
+    match main.spawn(command).map(|thread| thread.join()) {
+        Ok(Ok(code)) => code,
+        // It has said why.
+        Ok(Err(_panic)) => ExitCode::from(101),
+        Err(_no_thread) => command(),
+    }
+}
+
+fn command() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::explain(&args),

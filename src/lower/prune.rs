@@ -1,4 +1,4 @@
-use arrow_schema::DataType;
+use arrow_schema::{DataType, TimeUnit};
 
 use crate::expr::{BinaryOp, Literal, Scalar, ScalarOp};
 use crate::leaf::{ColumnBounds, ScanSource};
@@ -60,14 +60,48 @@ impl Excluding<'_> {
         }
     }
 
-    /// What is certain of a scalar that is a column, and its type.
+    /// What is certain of a scalar that is a column, or one in a finer unit of time, and its type.
     fn bounds(&self, scalar: &Scalar<usize>) -> Option<(ColumnBounds, DataType)> {
-        let ScalarOp::Column(position) = scalar.op else { return None };
-        let column = *self.columns.get(position)?;
-        let data_type = self.source.schema().fields().get(column)?.data_type().clone();
-        Some((self.source.bounds(self.partition, column), data_type))
+        match (&scalar.op, scalar.args.as_slice()) {
+            (ScalarOp::Column(position), _) => {
+                let column = *self.columns.get(*position)?;
+                let data_type = self.source.schema().fields().get(column)?.data_type().clone();
+                Some((self.source.bounds(self.partition, column), data_type))
+            }
+            (ScalarOp::Cast { to, .. }, [inner]) => {
+                let (bounds, from) = self.bounds(inner)?;
+                Some((finer(bounds, times(&from, &to.0)?)?, to.0.clone()))
+            }
+            _ => None,
+        }
     }
 }
+
+/// How many units of one type of timestamps are one of another, if a cast makes them finer.
+fn times(from: &DataType, to: &DataType) -> Option<f64> {
+    let (DataType::Timestamp(from, zone), DataType::Timestamp(to, other)) = (from, to) else { return None };
+    let of_second = |unit: &TimeUnit| match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    };
+    let (from, to) = (of_second(from), of_second(to));
+    (zone == other && from <= to).then(|| f64::from(to / from))
+}
+
+/// The bounds in a finer unit. They are known as floats, so nothing is said of those that may be rounded, nor where the cast may
+/// have failed.
+fn finer(bounds: ColumnBounds, times: f64) -> Option<ColumnBounds> {
+    let scaled = |bound: Option<f64>| match bound {
+        Some(bound) => (bound.abs() < WHOLE && (bound * times).abs() < i64::MAX as f64).then_some(Some(bound * times)),
+        None => Some(None),
+    };
+    Some(ColumnBounds { min: scaled(bounds.min)?, max: scaled(bounds.max)?, nulls: bounds.nulls })
+}
+
+/// Floats below are exact.
+const WHOLE: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
 
 /// Where a constant lies among the values of a type. Floats have NaN above and two zeros, which bounds do not tell.
 fn place(constant: &Literal, data_type: &DataType) -> Option<f64> {
@@ -76,7 +110,6 @@ fn place(constant: &Literal, data_type: &DataType) -> Option<f64> {
 
 /// Whether two values at this place are one. Elsewhere the axis rounds, which keeps order but not difference.
 fn is_exact(data_type: &DataType, at: f64) -> bool {
-    const WHOLE: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
     (data_type.is_integer() || *data_type == DataType::Date32) && at.abs() < WHOLE
 }
 
@@ -90,4 +123,74 @@ fn mirrored(op: BinaryOp) -> Option<BinaryOp> {
         BinaryOp::GtEq => BinaryOp::LtEq,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, TimestampNanosecondArray};
+    use arrow_schema::{Field, Schema, SchemaRef};
+
+    use super::*;
+    use crate::expr::DataTypeKey;
+    use crate::leaf::TableStatistics;
+    use crate::token::{Token, tokenize};
+
+    /// A table of timestamps in a unit, with the bounds of each partition.
+    #[derive(Debug)]
+    struct Times(TimeUnit, Vec<(f64, f64)>, TableStatistics);
+
+    impl ScanSource for Times {
+        fn token(&self) -> Token {
+            tokenize("times")
+        }
+        fn schema(&self) -> SchemaRef {
+            Arc::new(Schema::new(vec![Field::new("at", DataType::Timestamp(self.0, None), true)]))
+        }
+        fn partitions(&self) -> usize {
+            self.1.len()
+        }
+        fn statistics(&self) -> &TableStatistics {
+            &self.2
+        }
+        fn bounds(&self, partition: usize, _: usize) -> ColumnBounds {
+            let (min, max) = self.1[partition];
+            ColumnBounds { min: Some(min), max: Some(max), nulls: Some(false) }
+        }
+        fn as_any(&self) -> &dyn std::any::Any {
+            self
+        }
+    }
+
+    /// `cast(at) >= constant`, in nanoseconds.
+    fn since(nanoseconds: i64) -> Scalar<usize> {
+        let to = DataTypeKey(DataType::Timestamp(TimeUnit::Nanosecond, None));
+        let cast = Scalar::new(ScalarOp::Cast { to, safe: false }, [Scalar::column(0)]);
+        let constant = Arc::new(TimestampNanosecondArray::from(vec![nanoseconds])) as ArrayRef;
+        Scalar::binary(BinaryOp::GtEq, cast, Scalar::new(ScalarOp::Literal(Literal::new(constant)), []))
+    }
+
+    #[test]
+    fn timestamps_are_compared_in_the_finer_unit_of_a_constant() {
+        const SECOND: i64 = 1_000_000_000;
+        for (unit, of_second) in [
+            (TimeUnit::Second, 1.0),
+            (TimeUnit::Millisecond, 1e3),
+            (TimeUnit::Microsecond, 1e6),
+            (TimeUnit::Nanosecond, 1e9),
+        ] {
+            // Since 2022 by the hour.
+            let hour = |at: i64| 1_640_995_200 + at * 3_600;
+            let bounds = |at: i64| (hour(at) as f64 * of_second, (hour(at + 1) - 1) as f64 * of_second);
+            let table = Times(unit, (0..5).map(bounds).collect(), TableStatistics::default());
+            let read = |since_hour: i64| partitions_to_read(&table, &[0], &since(hour(since_hour) * SECOND));
+            assert_eq!(read(3), [3, 4], "{unit:?}");
+            assert_eq!(read(9), [0; 0], "{unit:?}");
+            assert_eq!(read(0).len(), 5, "{unit:?}");
+        }
+        // What the cast cannot hold, and what is not exact, is read: the cast may fail there.
+        let wide = Times(TimeUnit::Second, vec![(0.0, 1e15), (0.0, 1e17)], TableStatistics::default());
+        assert_eq!(partitions_to_read(&wide, &[0], &since(i64::MAX)), [0, 1]);
+    }
 }

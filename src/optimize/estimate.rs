@@ -6,7 +6,7 @@
 //! predicate has filtered already is not filtered again. Only `+ - * /`, `min` and `max` are used, so
 //! the figures are the same on every machine.
 
-use crate::expr::{BinaryOp, JoinKind, ScalarOp, Volatility};
+use crate::expr::{BinaryOp, JoinKind, ScalarOp};
 use crate::leaf::ColumnStatistics;
 use crate::term::{AggregateSpec, ApplyForm, ColumnId, PredicatesId, RelNode, RelOp, ScalarId, Terms};
 
@@ -27,7 +27,7 @@ const LEAST_ANTI: f64 = 0.05;
 #[derive(Clone, Debug)]
 struct Column {
     statistics: ColumnStatistics,
-    /// Rows of the leaf it comes from; infinite for a constant, which comes from none.
+    /// Rows of the leaf it comes from.
     rows: f64,
 }
 
@@ -52,25 +52,20 @@ impl Estimator {
     }
 
     /// Learns of columns that projections compute: what a plain copy or a function of one column
-    /// cannot exceed, and that a constant has one value.
+    /// cannot exceed.
     pub fn learn(&mut self, terms: &Terms, computed: &[(ColumnId, ScalarId)]) {
         self.columns.resize(terms.columns().len(), None);
         for (column, scalar) in computed {
             if self.columns[column.0 as usize].is_some() {
                 continue;
             }
-            let facts = terms.scalar_facts(*scalar);
-            let read: Vec<ColumnId> = facts.columns.iter().collect();
+            let read: Vec<ColumnId> = terms.scalar_facts(*scalar).columns.iter().collect();
             let known = match (terms.as_column(*scalar), read.as_slice()) {
                 (Some(from), _) => self.column(from).cloned(),
                 (None, [from]) => self.column(*from).map(|from| Column {
                     statistics: ColumnStatistics { distinct: from.statistics.distinct, ..Default::default() },
                     rows: from.rows,
                 }),
-                (None, []) if facts.volatility != Volatility::Volatile => {
-                    let statistics = ColumnStatistics { distinct: Some(1.0), ..Default::default() };
-                    Some(Column { statistics, rows: f64::INFINITY })
-                }
                 _ => None,
             };
             self.columns[column.0 as usize] = known;
@@ -417,18 +412,5 @@ mod tests {
         let range = [bound(BinaryOp::GtEq, 20), bound(BinaryOp::Lt, 40)];
         let kept = estimator.conjunction(&terms, &range);
         assert!((kept - 20.0 / 99.0).abs() < 1e-9, "{kept}");
-    }
-
-    #[test]
-    fn a_constant_is_one_value_and_adds_no_groups() {
-        let (mut terms, mut estimator, [a, _]) = table();
-        let constant = terms.add_column("always", DataType::Boolean, false);
-        let scalar = terms.literal(true);
-        assert!((estimator.distinct(constant, 1000.0) - 100.0).abs() < 1e-9, "nothing is known of it yet");
-        estimator.learn(&terms, &[(constant, scalar)]);
-        assert!((estimator.distinct(constant, 1000.0) - 1.0).abs() < 1e-9);
-        // Neither has a composite key fewer values with it.
-        let alone = estimator.equi_selectivity(&[(a, a)]);
-        assert!((estimator.equi_selectivity(&[(a, a), (constant, constant)]) - alone).abs() < 1e-9);
     }
 }

@@ -112,7 +112,7 @@ impl WorkerPool {
         let mut refused = None;
         while threads.len() < self.shared.workers.slots().max(1) {
             let (slot, shared) = (threads.len(), self.shared.clone());
-            let thread = std::thread::Builder::new().name(format!("leafhold-{slot}"));
+            let thread = std::thread::Builder::new().name(format!("leafhold-{slot}")).stack_size(STACK);
             match thread.spawn(move || shared.drive(slot, None)) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
@@ -287,6 +287,9 @@ fn rest(worker: &mut Option<Box<dyn Worker>>) {
     }
 }
 
+/// Engines recurse on expressions: a condition of thousands of terms is as deep. Only what is used of a stack takes memory.
+const STACK: usize = 32 << 20;
+
 /// A run, and the threads that it needs.
 struct PoolRun {
     run: Arc<ActiveRun>,
@@ -311,7 +314,7 @@ impl Running for PoolRun {
         // A task of this pool waits for a run on the same threads: another one takes its place meanwhile.
         std::thread::scope(|scope| {
             let shared = &*self.pool.shared;
-            let helper = std::thread::Builder::new().name(format!("leafhold-{slot}-in-place"));
+            let helper = std::thread::Builder::new().name(format!("leafhold-{slot}-in-place")).stack_size(STACK);
             if helper.spawn_scoped(scope, || shared.drive(slot, Some(&self.run))).is_err() {
                 // No thread can be had: this one has nothing else to do.
                 shared.drive(slot, Some(&self.run));

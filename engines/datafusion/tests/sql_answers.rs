@@ -180,7 +180,6 @@ const QUERIES: &[&str] = &[
     "select distinct a, b from t",
     "select a from t intersect select a from u",
     "select a from t except select a from u",
-    "select a from t except all select a from u",
     "select * from t limit 0",
     "select a, b, c from t order by 1 desc nulls last, 2, 3 limit 3 offset 2",
     "select b from t order by 1 nulls first",
@@ -237,6 +236,77 @@ const QUERIES: &[&str] = &[
 fn answers_are_those_of_datafusion() {
     let (session, context) = small_tables();
     compare(&session, &context, QUERIES);
+}
+
+#[test]
+fn a_scalar_subquery_of_several_rows_is_an_error_and_no_join() {
+    let (session, context) = small_tables();
+    let one_row_at_most = [
+        "select a, (select x from u where a = 9) as x from t",
+        "select a, (select x from u where a > 100) as x from t",
+        "select a from t where a > (select a from u where x = -3)",
+        "select (select max(x) from u) + (select a from u where s = 'w') as s",
+        "select a, (select s from u order by s limit 1) as s from t",
+    ];
+    compare(&session, &context, &one_row_at_most);
+    let several = [
+        "select a, (select x from u where a = 2) as x from t",
+        "select a from t where a = (select a from u)",
+        // A null is a row like any other.
+        "select (select x from u where a is null or a = 9) as x",
+        "select (select a from t where b = 'x') as a",
+    ];
+    for sql in several {
+        let plan = plan(&session, sql).unwrap();
+        let run = collect(&plan, &LocalExecutor::new(Arc::new(DataFusionKernels), 2));
+        let error = run.map(|result| result.batches).unwrap_err().to_string();
+        assert!(error.contains("a scalar subquery gave more than one row"), "{sql}: {error}");
+    }
+}
+
+#[test]
+fn distinct_floats_are_told_apart_as_groups_are() {
+    let floats = Float64Array::from(vec![Some(0.0), Some(-0.0), Some(1.5), None, Some(1.5), Some(-0.0)]);
+    let mut catalog = Catalog::new();
+    let part = vec![batch([("f", Arc::new(floats))])];
+    catalog.add("z", Leaf::Values(Values::new("z", part[0].schema(), vec![part.clone(), part])));
+    let session = Session::new(catalog);
+    let queries = [
+        "select count(distinct f) as n from z",
+        "select count(distinct f) as n, sum(distinct f) as s from z",
+        "select count(f) as n from (select distinct f from z)",
+        "select count(*) as n from (select f from z where f is not null group by f)",
+    ];
+    for sql in queries {
+        let plan = plan(&session, sql).unwrap();
+        let result = collect(&plan, &LocalExecutor::new(Arc::new(DataFusionKernels), 2)).unwrap();
+        assert_eq!(rows(&result.batches)[0][0], ScalarValue::Int64(Some(2)), "{sql}");
+    }
+}
+
+#[test]
+fn what_datafusion_reads_past_or_misreads_is_refused_with_its_place() {
+    let (session, _) = small_tables();
+    let refused = [
+        ("select * from t tablesample system (10)", "TABLESAMPLE"),
+        ("select * from (select a from t) tablesample bernoulli (10)", "TABLESAMPLE"),
+        ("select a from t for update", "FOR UPDATE"),
+        ("select a from t except all select a from u", "EXCEPT ALL"),
+        ("(select a from t union all select a from t) intersect all select a from u", "INTERSECT ALL"),
+        ("select * from t where a in (select a from u except all select a from u)", "EXCEPT ALL"),
+        ("select a from t where b similar to 'x|y'", "SIMILAR TO"),
+    ];
+    for (sql, what) in refused {
+        let error = session.bind(sql).map(drop).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("`{what}` is not supported; ")) && error.contains("line 1"),
+            "{sql}: {error}"
+        );
+    }
+    let fine = ["select a from t except select a from u", "select a from t union all select a from u"];
+    for sql in fine {
+        session.bind(sql).unwrap();
+    }
 }
 
 /// What Leafhold hands to DataFusion as it is.

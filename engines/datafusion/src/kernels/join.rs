@@ -183,3 +183,41 @@ pub(super) fn join_filter(
     let condition = setting.watch.expr(physical(&scalar, &schema, setting.started)?);
     Ok(JoinFilter::new(condition, indices, schema))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::any::Any;
+    use std::time::SystemTime;
+
+    use arrow_schema::{DataType, Field};
+    use datafusion::physical_plan::empty::EmptyExec;
+
+    use super::*;
+
+    /// Each partition of the left side is given all of the right: the left may be of any size.
+    #[test]
+    fn a_join_of_all_pairs_holds_its_right_side_where_it_may() {
+        let input = |name| {
+            let schema = Arc::new(Schema::new(vec![Field::new(name, DataType::Int64, true)]));
+            Arc::new(EmptyExec::new(schema)) as Input
+        };
+        let setting = Setting::unwatched(SystemTime::UNIX_EPOCH);
+        let kinds = [
+            (JoinKind::Inner, "right"),
+            (JoinKind::Left, "right"),
+            (JoinKind::Semi, "right"),
+            (JoinKind::Anti, "right"),
+            (JoinKind::Right, "left"),
+            (JoinKind::Full, "left"),
+        ];
+        for (kind, held) in kinds {
+            let join = nested_loop_join(kind, None, input("left"), input("right"), &setting).unwrap();
+            let any: &dyn Any = &*join;
+            let inner = any.downcast_ref::<NestedLoopJoinExec>().unwrap();
+            assert_eq!(inner.left().schema().field(0).name(), held, "{kind}");
+            let names: Vec<_> = join.schema().fields().iter().map(|field| field.name().clone()).collect();
+            let expected: &[&str] = if kind.gives_right() { &["left", "right"] } else { &["left"] };
+            assert_eq!(names, expected, "{kind}");
+        }
+    }
+}

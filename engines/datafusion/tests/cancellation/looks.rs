@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use leafhold::expr::Op;
 use leafhold::expr::{
     AggregateCall, AggregateFunction, BinaryOp, FrameBound, JoinKind, Scalar, SortKey, Window, WindowCall, WindowFrame,
     WindowFunction,
 };
+use leafhold::leaf::{Leaf, Values};
 use leafhold::lower::{Fragment, FragmentNode, FragmentOp, FragmentOutput};
 use leafhold::optimize::PhysicalOp;
 use leafhold::run::{CancelFlag, KernelError, Kernels, SlotData, TaskContext};
 use leafhold::term::{AggregatePhase, Side};
 use leafhold::token::Tokenizer;
-use leafhold_datafusion::DataFusionKernels;
+use leafhold_datafusion::{Catalog, DataFusionKernels, Session};
 
 const BATCH: i64 = 8192;
 
@@ -97,6 +99,22 @@ fn window(name: &'static str, partition_by: Vec<Scalar<usize>>, call: WindowCall
     one_to_one(PhysicalOp::Window { window, calls: vec![call] }, name, 3, looks)
 }
 
+/// A window that came as SQL: DataFusion plans it, with its sort. Rows are in order as they are merged, so there is more than
+/// the source's looks.
+fn sql_window(name: &'static str, sql: &str, columns: usize, looks: u64) -> Case {
+    let mut catalog = Catalog::new();
+    catalog.add("t", Leaf::Values(Values::new("t", schema(2), vec![])));
+    let frame = Session::new(catalog).frame(sql).unwrap();
+    let mut at = frame.expr().clone();
+    let extension = loop {
+        match at.op() {
+            Op::Extension(extension) => break extension.clone(),
+            _ => at = at.inputs()[0].clone(),
+        }
+    };
+    one_to_one(PhysicalOp::Extension { extension }, name, columns, looks)
+}
+
 fn cases() -> Vec<Case> {
     let never =
         Scalar::binary(BinaryOp::Lt, Scalar::binary(BinaryOp::Plus, column(0), column(2)), Scalar::literal(0i64));
@@ -160,6 +178,13 @@ fn cases() -> Vec<Case> {
             vec![],
             WindowCall::new(WindowFunction::FirstValue, [column(1)]).over(last_four),
             64 * 8192,
+        ),
+        sql_window(
+            "window of SQL",
+            "select c0, c1, sum(c1) over (order by c0, c1) as s from t",
+            3,
+            // Its rows are read whole, read again, and sorted by two keys.
+            64 + 64 + 64,
         ),
     ]
 }
