@@ -235,7 +235,9 @@ fn futures_behind_those_that_only_found_rows_had_read_are_awaited() {
     last.fulfil(vec![batch(&numbers(9..10))]);
     // Whoever waits for ever fails here.
     let (done, outcome) = std::sync::mpsc::channel();
-    std::thread::spawn(move || done.send([second.wait().unwrap(), first.wait().unwrap()]));
+    std::thread::spawn(move || {
+        let _ = done.send([second.wait().unwrap(), first.wait().unwrap()]);
+    });
     let [second, first] = outcome.recv_timeout(Duration::from_secs(60)).expect("both runs end");
     assert_eq!(rows(&second), rows(&first));
     assert_eq!(second.report.count(TaskState::Cached), 2);
