@@ -62,20 +62,23 @@ pub fn run_fragment(
         FragmentOutput::Ranged { boundaries, .. } => inputs.get(*boundaries).cloned(),
         _ => None,
     };
-    let run = || match partition_function(fragment) {
-        Some(function) => run_partition_function(fragment, function, &inputs),
-        None => kernels.run(fragment, inputs, context),
+    // Rows are divided with the engine's arrays, and belong in here, too.
+    let run = || {
+        let mut output = match partition_function(fragment) {
+            Some(function) => run_partition_function(fragment, function, &inputs)?,
+            None => kernels.run(fragment, inputs, context)?,
+        };
+        let (found, expected) = (output.ports.len(), fragment.output.kernel_ports());
+        if found != expected {
+            return Err(contradiction(format!("it gave {found} ports instead of {expected}")));
+        }
+        if !matches!(fragment.output, FragmentOutput::Whole | FragmentOutput::Hashed { .. }) {
+            output.ports = divide(&fragment.output, output.ports.pop().unwrap_or_default(), boundaries)?;
+        }
+        Ok(output)
     };
-    let mut output = match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => result?,
-        Err(panic) => return Err(FragmentError::Panic(panic_text(&*panic))),
-    };
-    let (found, expected) = (output.ports.len(), fragment.output.kernel_ports());
-    if found != expected {
-        return Err(contradiction(format!("it gave {found} ports instead of {expected}")).into());
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(result) => Ok(result?),
+        Err(panic) => Err(FragmentError::Panic(panic_text(&*panic))),
     }
-    if !matches!(fragment.output, FragmentOutput::Whole | FragmentOutput::Hashed { .. }) {
-        output.ports = divide(&fragment.output, output.ports.pop().unwrap_or_default(), boundaries)?;
-    }
-    Ok(output)
 }

@@ -7,7 +7,7 @@ use leafhold::explain::PlanText;
 use leafhold::expr::CoreFunctions;
 use leafhold::expr::wire::{NoCodec, ReadContext, WireError};
 use leafhold::leaf::{EngineId, FutureError, FutureErrorKind, FutureHandle, FutureResolver, PartitionData};
-use leafhold::lower::{Fragment, Source, TaskGraph, lower};
+use leafhold::lower::{Fragment, FragmentOutput, Source, TaskGraph, lower};
 use leafhold::optimize::Plan;
 use leafhold::run::{
     Executor, FragmentError, KernelError, Kernels, LocalExecutor, SlotData, TaskContext, TaskOutput, run_fragment,
@@ -207,4 +207,15 @@ fn a_fragment_run_alone_contains_what_kernels_do() {
     assert!(ports.ends_with("it gave 0 ports instead of 1"), "{ports}");
     let slots = run(Odd(port), 2).unwrap_err().to_string();
     assert!(slots.ends_with("it was given 2 slots instead of 1"), "{slots}");
+}
+
+#[test]
+fn what_panics_as_the_rows_of_a_fragment_are_divided_is_an_error() {
+    let (builder, root, _) = build_in(remote(), &[]);
+    let graph = lower(&builder.plan(&root)).unwrap();
+    // Which nobody can read from a document.
+    let fragment = Fragment { output: FragmentOutput::Even { ports: 0 }, ..(*graph[0].fragment).clone() };
+    let inputs = vec![vec![Arc::new(vec![batch(&numbers(0..3))])]];
+    let error = run_fragment(&RowKernels::default(), &fragment, inputs, &TaskContext::default()).unwrap_err();
+    assert!(matches!(&error, FragmentError::Panic(message) if message.contains("divide by zero")), "{error}");
 }

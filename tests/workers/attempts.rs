@@ -22,18 +22,23 @@ pub fn fragment() -> Arc<Fragment> {
     lower(&builder.plan(&swapped)).unwrap()[0].fragment.clone()
 }
 
-struct Task {
-    fragment: Arc<Fragment>,
-    context: TaskContext,
-    clock: RunClock,
+/// A task that is alone.
+pub struct Task {
+    pub fragment: Arc<Fragment>,
+    pub context: TaskContext,
+    pub clock: RunClock,
 }
 
 impl Task {
-    fn new() -> Self {
-        Task { fragment: fragment(), context: TaskContext::default(), clock: RunClock::start() }
+    pub fn new() -> Self {
+        Task::of(fragment())
     }
 
-    fn run(&self, worker: &mut dyn Worker, rows: &[Row]) -> Result<Envelope, WorkerLost> {
+    pub fn of(fragment: Arc<Fragment>) -> Self {
+        Task { fragment, context: TaskContext::default(), clock: RunClock::start() }
+    }
+
+    pub fn run(&self, worker: &mut dyn Worker, rows: &[Row]) -> Result<Envelope, WorkerLost> {
         worker.run(Attempt {
             task: 0,
             token: self.fragment.token,
@@ -50,11 +55,11 @@ impl Task {
     }
 }
 
-fn rows(envelope: Result<Envelope, WorkerLost>) -> Vec<Row> {
+pub fn rows(envelope: Result<Envelope, WorkerLost>) -> Vec<Row> {
     rows_of(&envelope.unwrap().result.unwrap().ports[0])
 }
 
-fn swapped(range: std::ops::Range<i64>) -> Vec<Row> {
+pub fn swapped(range: std::ops::Range<i64>) -> Vec<Row> {
     numbers(range).into_iter().map(|row| vec![row[1], row[0]]).collect()
 }
 

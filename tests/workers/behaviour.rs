@@ -37,6 +37,9 @@ pub const BEGINS: i64 = -111;
 /// Goes on when what has this number has begun.
 pub const FOLLOWS: i64 = -112;
 
+/// Leaves something with its stage that panics when it goes.
+pub const BOMBS: i64 = -113;
+
 /// The folder in which worker processes say what tests want to know of them.
 pub const CENSUS: &str = "LEAFHOLD_TEST_CENSUS";
 
@@ -54,6 +57,15 @@ static GONE: AtomicUsize = AtomicUsize::new(0);
 impl Drop for Asked {
     fn drop(&mut self) {
         GONE.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[derive(Default)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("what a stage shares panics as it goes");
     }
 }
 
@@ -120,6 +132,7 @@ impl Kernels for Behaving {
                         std::thread::sleep(Duration::from_millis(1));
                     }
                 }
+                BOMBS => drop(context.stage.get_or_init(Bomb::default)),
                 HOLDS => drop(std::hint::black_box(vec![1u8; (how_much as usize) << 20])),
                 _ => {}
             }

@@ -4,11 +4,13 @@
 mod attempts;
 mod behaviour;
 mod faults;
+mod functions;
 #[path = "../common/kernels.rs"]
 mod kernels;
 mod laws;
 mod memory;
 mod observing;
+mod panics;
 #[path = "../common/planning.rs"]
 mod planning;
 #[path = "../tasks/plans.rs"]

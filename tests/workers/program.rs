@@ -12,6 +12,7 @@ use leafhold::run::process::{ProcessOptions, ProcessWorkers, worker_process};
 use leafhold::run::work::WorkObservers;
 
 use crate::behaviour::{Behaving, CENSUS, begun};
+use crate::functions::Functions;
 use crate::tamper::{Tampering, serve_tampered};
 use crate::witness::observers;
 
@@ -24,7 +25,7 @@ fn worker_program() {
     if let Some(census) = std::env::var_os(CENSUS) {
         std::fs::write(Path::new(&census).join(std::process::id().to_string()), b"").unwrap();
     }
-    let context = ReadContext::new(&CoreFunctions);
+    let context = ReadContext::new(&CoreFunctions).with_codec(&Functions);
     let served = match mode.strip_prefix("honest") {
         // What the driver takes for granted.
         Some("-and-alone") => worker_process(&Behaving::default(), &WorkObservers::default(), &context),

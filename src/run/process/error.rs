@@ -52,6 +52,9 @@ pub enum ProtocolError {
     /// A frame of a known kind whose body makes no sense, or which nobody asked for.
     #[error("{0}")]
     Invalid(String),
+    /// A worker panicked where nothing of its engine's runs.
+    #[error("the worker panicked: {0}")]
+    Panic(String),
     /// Rows that are no Arrow stream.
     #[error("rows that cannot be read: {0}")]
     Data(#[from] IpcError),

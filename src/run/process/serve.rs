@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime};
@@ -19,12 +20,14 @@ use super::message::{
 };
 use super::outbox::Outbox;
 use crate::expr::wire::{ReadContext, WireError};
-use crate::leaf::{ArrowStream, IpcError};
+use crate::leaf::{ArrowStream, IpcError, panic_text};
 use crate::lower::Fragment;
+use crate::run::panics::panic_trace;
 use crate::run::store::SpillMeter;
 use crate::run::work::{Observed, WorkObservers};
 use crate::run::{
-    FragmentError, KernelError, Kernels, MemoryBudget, SlotData, StageState, TaskContext, TemporaryFolder, run_fragment,
+    CancelFlag, FragmentError, KernelError, Kernels, MemoryBudget, SlotData, StageState, TaskContext, TemporaryFolder,
+    run_fragment,
 };
 use crate::token::Token;
 
@@ -33,15 +36,15 @@ use crate::token::Token;
 /// Fragments are read with `context`, so it needs the functions, and perhaps the codec, of the engine whose
 /// kernels these are. Tasks run on the calling thread. While one runs, a second thread hears what the driver
 /// says (a cancellation sets [`TaskContext::cancelled`]), and a third says that the worker is alive. A kernel
-/// that panics, fails, or is cancelled is an answer, and the next task is taken. `observers` are those that a run may ask
-/// for, by name; the driver hears which there are.
+/// that panics, fails, or is cancelled is an answer, and the next task is taken; so is a codec that panics. `observers`
+/// are those that a run may ask for, by name; the driver hears which there are.
 ///
 /// Returns when the driver has gone away: at once, or when the task that runs has ended, for which it is
 /// cancelled. [`worker_process`](super::worker_process) is this for a process of its own, which
 /// does not wait for it.
 ///
 /// # Errors
-/// A driver of another version, and one that breaks the [protocol](super).
+/// A driver of another version, and one that breaks the [protocol](super); a panic of the worker's own.
 pub fn serve(
     kernels: &dyn Kernels,
     observers: &WorkObservers,
@@ -52,7 +55,7 @@ pub fn serve(
     serve_until(kernels, observers, context, reader, writer, &|_, _| ())
 }
 
-/// The same, and calls `gone` as soon as the driver is, while a task may still run.
+/// The same, and calls `gone` as soon as the driver is, while a task may still run, or when nobody will run tasks any more.
 pub(super) fn serve_until(
     kernels: &dyn Kernels,
     observers: &WorkObservers,
@@ -84,8 +87,15 @@ pub(super) fn serve_until(
         let (fragments, kept, stages) = (HashMap::new(), HashMap::new(), HashMap::new());
         let memory = MemoryBudget::default();
         let worker = Worker { kernels, observers, context, inbox, outbox, clock, fragments, kept, memory, stages };
-        let worked = worker.work(queue);
+        let worked = catch_unwind(AssertUnwindSafe(|| worker.work(queue)));
+        // Who does not work must not say so for ever.
         outbox.close();
+        let worked = worked.unwrap_or_else(|panic| {
+            inbox.end();
+            let panicked = Err(ProtocolError::Panic(panic_text(&*panic)));
+            gone(inbox, &panicked);
+            panicked
+        });
         // The listener has seen the end of the stream, or will: an error here means that the driver is gone, or
         // is about to hear that this worker is.
         worked?;
@@ -116,39 +126,29 @@ impl<W: Write> Worker<'_, W> {
     fn work(mut self, queue: Receiver<Job>) -> Result<(), ProtocolError> {
         for job in queue {
             match job {
-                Job::Fragment { token, document } => {
-                    self.fragments.insert(token, Err(document));
-                }
-                Job::Forget => self.fragments.clear(),
+                Job::Fragment { token, document } => let_go(self.fragments.insert(token, Err(document))),
+                Job::Forget => self.fragments.drain().for_each(let_go),
                 Job::Drop(dropped) => {
-                    self.kept.retain(|number, _| !dropped.rows.contains(number));
-                    self.stages.retain(|number, _| !dropped.stages.contains(number));
+                    dropped.rows.iter().filter_map(|number| self.kept.remove(number)).for_each(let_go);
+                    dropped.stages.iter().filter_map(|number| self.stages.remove(number)).for_each(let_go);
                 }
                 Job::Task { task, streams } => self.answer(&task, streams)?,
             }
         }
+        self.fragments.drain().for_each(let_go);
+        self.stages.drain().for_each(let_go);
         Ok(())
     }
 
     fn answer(&mut self, task: &TaskMessage, streams: Vec<Buffer>) -> Result<(), ProtocolError> {
         let Some(cancelled) = self.inbox.begin(task.attempt) else { return Ok(()) };
         self.outbox.begin(task.attempt);
-        let run_started = SystemTime::UNIX_EPOCH + Duration::from_nanos(task.run_started_ns);
-        let stage = match &task.stage {
-            Some(StageMessage { number, replicated }) => {
-                self.stages.entry(*number).or_insert_with(|| StageState::new(replicated.iter().copied())).clone()
-            }
-            None => StageState::default(),
-        };
-        let memory = self.memory.under(task.memory.as_ref().map(|memory| memory.limit));
-        let folder = task.memory.as_ref().and_then(|memory| memory.folder.clone());
-        let spill = Arc::new(folder.map_or_else(TemporaryFolder::default, TemporaryFolder::within));
-        let mut context =
-            TaskContext { partition: task.partition, cancelled, started: run_started, memory, spill, stage };
+        let mut context = self.task_context(task, cancelled);
         let spilled = SpillMeter::within(&mut context);
         let mut ran = Ran { started: self.clock.elapsed(), ended: None, trace: None, observed: Observed::new() };
-        let ports = self.run(task, streams, &context, &mut ran);
+        let ports = self.run_contained(task, streams, &context, &mut ran);
         let ended = ran.ended.unwrap_or_else(|| self.clock.elapsed());
+        let_go(context);
         let (outcome, streams) = match ports {
             Ok(Written { node_rows, ports }) => {
                 let counts = ports.iter().map(Vec::len).collect();
@@ -173,6 +173,36 @@ impl<W: Write> Worker<'_, W> {
         };
         self.inbox.end();
         self.outbox.answer(&write(&answer)?, &streams)
+    }
+
+    fn task_context(&mut self, task: &TaskMessage, cancelled: CancelFlag) -> TaskContext {
+        let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(task.run_started_ns);
+        let stage = match &task.stage {
+            Some(StageMessage { number, replicated }) => {
+                self.stages.entry(*number).or_insert_with(|| StageState::new(replicated.iter().copied())).clone()
+            }
+            None => StageState::default(),
+        };
+        let memory = self.memory.under(task.memory.as_ref().map(|memory| memory.limit));
+        let folder = task.memory.as_ref().and_then(|memory| memory.folder.clone());
+        let spill = Arc::new(folder.map_or_else(TemporaryFolder::default, TemporaryFolder::within));
+        TaskContext { partition: task.partition, cancelled, started, memory, spill, stage }
+    }
+
+    /// Runs the task. What panics beside the kernels, such as a codec, is an answer, too.
+    fn run_contained(
+        &mut self,
+        task: &TaskMessage,
+        streams: Vec<Buffer>,
+        context: &TaskContext,
+        ran: &mut Ran,
+    ) -> Result<Written, FragmentError> {
+        let run = AssertUnwindSafe(|| self.run(task, streams, context, ran));
+        catch_unwind(run).unwrap_or_else(|panic| {
+            let (error, trace) = FragmentError::Panic(panic_text(&*panic)).split_trace();
+            ran.trace = trace;
+            Err(error)
+        })
     }
 
     /// Runs the task, and writes its rows as streams, by port. Says when it did.
@@ -254,6 +284,13 @@ impl<W: Write> Worker<'_, W> {
     }
 }
 
+/// Drops what is the engine's, at least in part. Should that panic, it is gone all the same, and no task is to blame.
+fn let_go<T>(value: T) {
+    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+        let _ = panic_trace();
+    }
+}
+
 /// What a task gave, ready to be sent.
 struct Written {
     node_rows: Vec<Option<u64>>,
@@ -273,4 +310,78 @@ struct Ran {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{RecvTimeoutError, Sender};
+
+    use super::super::frame::head;
+    use super::*;
+    use crate::expr::CoreFunctions;
+    use crate::run::TaskOutput;
+
+    struct NoKernels;
+
+    impl Kernels for NoKernels {
+        fn run(&self, _: &Fragment, _: Vec<SlotData>, _: &TaskContext) -> Result<TaskOutput, KernelError> {
+            Ok(TaskOutput::default())
+        }
+    }
+
+    /// Panics as soon as there is an answer to write.
+    struct Touchy;
+
+    impl Write for Touchy {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            assert_ne!(bytes[0], FrameKind::Answer as u8, "who writes is touchy");
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A driver that has said something, and is there until the worker is no more, or it has waited too long for that.
+    struct Driver<'a> {
+        said: &'a [u8],
+        is_over: Receiver<()>,
+        waited: Sender<RecvTimeoutError>,
+    }
+
+    impl Read for Driver<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.said.is_empty()
+                && let Err(error) = self.is_over.recv_timeout(Duration::from_secs(60))
+            {
+                let _ = self.waited.send(error);
+            }
+            self.said.read(buffer)
+        }
+    }
+
+    #[test]
+    fn a_worker_that_panics_where_none_should_is_over() {
+        let frame = |kind, body: &[u8]| [&head(kind, body.len())[..], body].concat();
+        let hello = write(&Hello { heartbeat_us: 1000, ..Hello::new("driver") }).unwrap();
+        let fragment = "0".repeat(64);
+        let task =
+            format!("{{\"attempt\":1,\"fragment\":\"{fragment}\",\"partition\":0,\"run_started_ns\":0,\"inputs\":[]}}");
+        let said = [frame(FrameKind::Hello, &hello), frame(FrameKind::Task, task.as_bytes())].concat();
+        let ((over, is_over), (waited, waits)) = (channel(), channel());
+        let context = ReadContext::new(&CoreFunctions);
+        let gone = |inbox: &Inbox, heard: &Result<(), ProtocolError>| {
+            assert!(inbox.is_idle(), "nobody waits for the task");
+            if heard.is_err() {
+                let _ = over.send(());
+            }
+        };
+        let driver = Driver { said: &said, is_over, waited };
+        let served = serve_until(&NoKernels, &WorkObservers::none(), &context, driver, Touchy, &gone);
+        assert!(
+            matches!(&served, Err(ProtocolError::Panic(words)) if words.contains("who writes is touchy")),
+            "{served:?}"
+        );
+        assert_eq!(waits.try_iter().collect::<Vec<_>>(), [], "the driver hears of it");
+    }
 }
