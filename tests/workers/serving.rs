@@ -92,6 +92,11 @@ fn frames_out_of_turn_are_refused() {
 
 /// What a worker answers to the task at the end of these frames.
 fn answer(said: &[u8]) -> String {
+    answers_to(said, 1).remove(0)
+}
+
+/// What a worker answers to so many tasks in these frames.
+fn answers_to(said: &[u8], count: usize) -> Vec<String> {
     let (ours, theirs) = UnixStream::pair().unwrap();
     std::thread::scope(|scope| {
         let worker = scope.spawn(|| {
@@ -108,12 +113,13 @@ fn answer(said: &[u8]) -> String {
             (head[0], body)
         };
         assert_eq!(next().0, 0x81);
-        // On a busy machine it says that it still runs before it answers.
-        let (kind, body) = std::iter::repeat_with(&mut next).find(|(kind, _)| *kind != 0x89).unwrap();
-        assert_eq!(kind, 0x8a);
+        // On a busy machine it says that it still runs before it answers; and rows follow.
+        let answers = std::iter::repeat_with(&mut next).filter(|(kind, _)| ![0x87, 0x89].contains(kind));
+        let answers: Vec<(u8, Vec<u8>)> = answers.take(count).collect();
         drop(ours);
         assert_eq!(worker.join().unwrap(), Ok(()));
-        String::from_utf8(body).unwrap()
+        assert!(answers.iter().all(|(kind, _)| *kind == 0x8a));
+        answers.into_iter().map(|(_, body)| String::from_utf8(body).unwrap()).collect()
     })
 }
 
@@ -136,6 +142,34 @@ fn rows_that_are_not_kept_any_more_are_an_answer() {
     let dropped = frame(11, b"{\"rows\":[7]}");
     let answer = answer(&[frame(4, &document), dropped, frame(6, task.as_bytes())].concat());
     assert!(answer.contains("nothing is kept as number 7"), "{answer}");
+}
+
+#[test]
+fn rows_behind_some_that_cannot_be_read_are_kept_all_the_same() {
+    let fragment = fragment();
+    let document = [&fragment.token.as_bytes()[..], &fragment.to_bytes(&NoCodec).unwrap()].concat();
+    let task = |attempt: u64, sources: &str| {
+        let head = format!("{{\"attempt\":{attempt},\"fragment\":\"{}\",\"partition\":0,", fragment.token);
+        frame(6, format!("{head}\"run_started_ns\":0,\"inputs\":[[{sources}]]}}").as_bytes())
+    };
+    let mut rows = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &two_columns()).unwrap();
+    rows.write(&batch(&[vec![1, 2]])).unwrap();
+    let rows = frame(7, &rows.into_inner().unwrap());
+    let keep = "{\"sent\":1},{\"keep\":{\"number\":4,\"streams\":1}},{\"keep\":{\"number\":5,\"streams\":1}}";
+    let said = [
+        frame(4, &document),
+        [task(1, keep), frame(7, b"no stream"), frame(7, b"none either"), rows].concat(),
+        task(2, "{\"kept\":4}"),
+        task(3, "{\"kept\":5}"),
+    ];
+    let answers = answers_to(&said.concat(), 3);
+    assert!(answers[0].contains("its inputs cannot be read"), "{}", answers[0]);
+    assert!(
+        answers[1].contains("its inputs cannot be read") && !answers[1].contains("nothing is kept"),
+        "{}",
+        answers[1]
+    );
+    assert!(answers[2].contains("\"outcome\":{\"ok\""), "{}", answers[2]);
 }
 
 #[test]

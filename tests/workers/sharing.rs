@@ -11,6 +11,7 @@ use leafhold::run::{
 
 use crate::attempts::fragment;
 use crate::behaviour::{Behaving, EXITS};
+use crate::functions::{self, Functions};
 use crate::kernels::{Row, rows_of};
 use crate::plans::{Builder, batch, numbers};
 use crate::program::{Census, signal};
@@ -134,5 +135,38 @@ fn law_g4_rows_are_sent_again_when_their_process_is_new_or_has_dropped_them() {
     gives(&mut *worker, &second, &[4, 3]);
     drop(worker);
     assert_eq!(census.started().len(), 2);
+    census.assert_nobody_left();
+}
+
+#[test]
+fn law_g4_rows_that_came_with_a_fragment_that_cannot_be_read_are_there_when_it_can() {
+    let (fragment, clock) = (functions::fragment(functions::FAILS_ONCE), RunClock::start());
+    let rows = Arc::new(vec![batch(&[vec![1, 2]])]);
+    let census = Census::new();
+    let workers = census.workers("counts", 1).with_codec(Arc::new(Functions));
+    let mut worker = workers.worker(0);
+    let mut run = || {
+        let attempt = Attempt {
+            task: 0,
+            number: 1,
+            stage: 0,
+            token: fragment.token,
+            observers: &[],
+            fragment: &fragment,
+            inputs: vec![vec![Arc::clone(&rows)]],
+            bytes_in: 0,
+            shared: vec![(0, 0)],
+            context: TaskContext::default(),
+            clock,
+        };
+        worker.run(attempt).unwrap().result
+    };
+    let error = run().unwrap_err();
+    assert!(error.to_string().contains("the codec fails"), "{error}");
+    for _ in 0..2 {
+        assert_eq!(rows_of(&run().unwrap().ports[0]), [[1, 2]]);
+    }
+    drop(worker);
+    assert_eq!(census.started().len(), 1);
     census.assert_nobody_left();
 }

@@ -20,7 +20,7 @@ use super::message::{
 };
 use super::outbox::Outbox;
 use crate::expr::wire::{ReadContext, WireError};
-use crate::leaf::{ArrowStream, IpcError, panic_text};
+use crate::leaf::{ArrowStream, IpcError, PartitionData, panic_text};
 use crate::lower::Fragment;
 use crate::run::panics::panic_trace;
 use crate::run::store::SpillMeter;
@@ -113,8 +113,8 @@ struct Worker<'a, W> {
     clock: Instant,
     /// The fragments that the driver has sent: as documents, until they could be read.
     fragments: HashMap<Token, Result<Arc<Fragment>, Buffer>>,
-    /// Rows that later tasks will name.
-    kept: HashMap<u64, CountedRows>,
+    /// Rows that later tasks will name, or why they cannot be read.
+    kept: HashMap<u64, Result<CountedRows, String>>,
     /// What this process holds, under the limit of whichever task runs.
     memory: MemoryBudget,
     /// What tasks of a stage share.
@@ -215,9 +215,11 @@ impl<W: Write> Worker<'_, W> {
     ) -> Result<Written, FragmentError> {
         let refused =
             |operator: &str, reason: String| KernelError::Unsupported { operator: operator.to_owned(), reason };
+        // First, and whatever comes of the task: the driver takes it from here on that what is to be kept is here.
+        let inputs = self.slots(&task.inputs, streams);
         let fragment = self.fragment(task.fragment)?;
         let unreadable = |reason: String| refused(&fragment.label, format!("its inputs cannot be read: {reason}"));
-        let inputs = self.slots(&task.inputs, streams).map_err(unreadable)?;
+        let inputs = inputs.map_err(unreadable)?;
         let work = || {
             ran.started = self.clock.elapsed();
             let output = run_fragment(self.kernels, &fragment, inputs, context);
@@ -261,26 +263,33 @@ impl<W: Write> Worker<'_, W> {
         Ok(fragment)
     }
 
-    /// The rows of every source of every slot.
+    /// The rows of every source of every slot. What is behind a source that cannot be read is taken in all the same.
     fn slots(&mut self, sources: &[Vec<SourceMessage>], streams: Vec<Buffer>) -> Result<Vec<SlotData>, String> {
         let mut streams = streams.into_iter();
         let mut source = |source: &SourceMessage| {
             let streams: Vec<Buffer> = streams.by_ref().take(source.streams()).collect();
-            match source {
-                SourceMessage::Kept(number) => match self.kept.get(number) {
-                    Some(kept) => Ok(kept.rows.clone()),
-                    None => Err(format!("nothing is kept as number {number}")),
-                },
-                SourceMessage::Sent(_) | SourceMessage::Keep { .. } => {
-                    let rows = Arc::new(read_rows(&streams).map_err(|error| error.to_string())?);
-                    if let SourceMessage::Keep { number, .. } = source {
-                        self.kept.insert(*number, CountedRows::new(rows.clone(), &self.memory));
-                    }
-                    Ok(rows)
-                }
-            }
+            self.source(source, &streams)
         };
-        sources.iter().map(|slot| slot.iter().map(&mut source).collect()).collect()
+        let slots: Vec<Vec<_>> = sources.iter().map(|slot| slot.iter().map(&mut source).collect()).collect();
+        slots.into_iter().map(|slot| slot.into_iter().collect()).collect()
+    }
+
+    /// The rows of one source, whose streams these are.
+    fn source(&mut self, source: &SourceMessage, streams: &[Buffer]) -> Result<PartitionData, String> {
+        let read = || read_rows(streams).map(Arc::new).map_err(|error| error.to_string());
+        match source {
+            SourceMessage::Sent(_) => read(),
+            SourceMessage::Keep { number, .. } => {
+                let rows = read();
+                self.kept.insert(*number, rows.clone().map(|rows| CountedRows::new(rows, &self.memory)));
+                rows
+            }
+            SourceMessage::Kept(number) => match self.kept.get(number) {
+                Some(Ok(kept)) => Ok(kept.rows.clone()),
+                Some(Err(reason)) => Err(reason.clone()),
+                None => Err(format!("nothing is kept as number {number}")),
+            },
+        }
     }
 }
 
