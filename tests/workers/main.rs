@@ -3,6 +3,7 @@
 
 mod attempts;
 mod behaviour;
+mod families;
 mod faults;
 mod functions;
 #[path = "../common/kernels.rs"]

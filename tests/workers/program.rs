@@ -12,6 +12,7 @@ use leafhold::run::process::{ProcessOptions, ProcessWorkers, worker_process};
 use leafhold::run::work::WorkObservers;
 
 use crate::behaviour::{Behaving, CENSUS, begun};
+use crate::families::found_family;
 use crate::functions::Functions;
 use crate::tamper::{Tampering, serve_tampered};
 use crate::witness::observers;
@@ -24,6 +25,7 @@ fn worker_program() {
     let Ok(mode) = std::env::var(MODE) else { return };
     if let Some(census) = std::env::var_os(CENSUS) {
         std::fs::write(Path::new(&census).join(std::process::id().to_string()), b"").unwrap();
+        found_family(census.into());
     }
     let context = ReadContext::new(&CoreFunctions).with_codec(&Functions);
     let served = match mode.strip_prefix("honest") {
@@ -104,6 +106,13 @@ impl Census {
     pub fn started(&self) -> Vec<u32> {
         let entries = std::fs::read_dir(&self.folder).unwrap();
         entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok()).collect()
+    }
+
+    /// The processes that workers have started as such.
+    pub fn relatives(&self, family: &str) -> Vec<u32> {
+        let paths = std::fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
+        let of_family = paths.filter(|path| path.extension().is_some_and(|extension| extension == family));
+        of_family.filter_map(|path| path.file_stem()?.to_str()?.parse().ok()).collect()
     }
 
     /// How many bytes workers that count have heard, all of them together.

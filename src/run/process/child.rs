@@ -1,16 +1,17 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::clock::ClockOffset;
 use super::frame::{Frame, FrameKind, FrameReader, Outgoing};
 use super::kept_stages::KeptStages;
 use super::link::{Link, TICK};
+use super::listener::Listener;
 use super::message::{DropMessage, Hello, PongMessage, read, write};
 use super::parcel::KeptRows;
+use super::process_group::ProcessGroup;
 use super::stderr::LastWords;
 use super::{ProcessOptions, ProtocolError};
 use crate::token::Token;
@@ -21,14 +22,14 @@ const ROUNDS: usize = 5;
 /// How long a process whose connection has ended may take to be gone, before it is killed.
 const LEAVING: Duration = Duration::from_secs(1);
 
-/// A worker process, seen from the driver. It is killed and reaped with this.
+/// A worker process, seen from the driver. It is killed and reaped with this, and so is what it has started.
 pub(super) struct ChildProcess {
-    child: Child,
+    group: ProcessGroup,
     pub(super) frames: FrameReader<Box<dyn Read + Send>>,
     /// Until the process is told to leave, which is the end of this stream.
     writer: Option<Box<dyn Write + Send>>,
     pub(super) outgoing: Outgoing,
-    pump: Option<JoinHandle<()>>,
+    pump: Option<Listener>,
     last_words: LastWords,
     pub(super) clock: ClockOffset,
     pub(super) host: Arc<str>,
@@ -67,19 +68,18 @@ impl ChildProcess {
     ) -> Result<Option<ChildProcess>, String> {
         let program = command.get_program().to_string_lossy().into_owned();
         let refused = |error: std::io::Error| format!("{program} cannot be started: {error}");
-        let Link { mut child, reader, writer, pump } = Link::start(command, options).map_err(refused)?;
-        let last_words = match child.stderr.take().map(LastWords::of) {
+        let Link { process: mut group, reader, writer, pump } = Link::start(command, options).map_err(refused)?;
+        let last_words = match group.take_stderr().map(LastWords::of) {
             Some(Ok(last_words)) => last_words,
             failed => {
-                let _ = child.kill();
-                let _ = child.wait();
+                group.end();
                 let error = failed.and_then(Result::err).map_or_else(String::new, |error| error.to_string());
                 return Err(format!("nobody can listen to {program}: {error}"));
             }
         };
         let now = Instant::now();
         let mut process = ChildProcess {
-            child,
+            group,
             frames: FrameReader::new(reader),
             writer: Some(writer),
             outgoing: Outgoing::default(),
@@ -105,7 +105,7 @@ impl ChildProcess {
 
     /// The operating system's number of it.
     pub(super) fn id(&self) -> u32 {
-        self.child.id()
+        self.group.id()
     }
 
     /// Compares versions and clocks.
@@ -183,15 +183,15 @@ impl ChildProcess {
     /// Ends a process that is no good any more. Says what is known of why.
     pub(super) fn give_up(mut self, silence: &Silence) -> String {
         // A process that went away has its own reason; any other is killed, and that is none.
-        let status = match silence {
+        let left = match silence {
             Silence::Protocol(ProtocolError::Closed | ProtocolError::CutOff) => {
                 self.writer = None;
                 self.left_by(Instant::now() + LEAVING)
             }
-            _ => None,
+            _ => false,
         };
-        let words = self.reap();
-        let mut cause = match status {
+        let (status, words) = self.reap();
+        let mut cause = match status.filter(|_| left) {
             Some(status) if *silence == Silence::Protocol(ProtocolError::CutOff) => {
                 format!("its process ended ({status}) in the middle of a message")
             }
@@ -205,30 +205,31 @@ impl ChildProcess {
         cause
     }
 
-    /// Waits for the process to end by itself.
-    fn left_by(&mut self, deadline: Instant) -> Option<ExitStatus> {
+    /// Waits for the process to end by itself. Says whether it has.
+    fn left_by(&mut self, deadline: Instant) -> bool {
         let mut pause = Duration::from_micros(200);
         loop {
-            match self.child.try_wait() {
-                Ok(None) if Instant::now() < deadline => std::thread::sleep(pause),
-                Ok(status) => return status,
-                Err(_) => return None,
+            if self.group.has_left() {
+                return true;
             }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(pause);
             pause = (2 * pause).min(TICK);
         }
     }
 
-    /// Kills the process unless it has ended, and waits until nothing is left of it.
-    fn reap(&mut self) -> String {
+    /// Kills what has not ended, and waits until nothing is left of it. Says how the process has ended, and its last words.
+    fn reap(&mut self) -> (Option<ExitStatus>, String) {
         self.writer = None;
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let status = self.group.end();
         // A pump that waits for somebody to take what it has read waits no longer.
         self.frames = FrameReader::new(Box::new(std::io::empty()));
-        if let Some(pump) = self.pump.take() {
-            let _ = pump.join();
+        if let Some(pump) = &mut self.pump {
+            pump.join();
         }
-        self.last_words.take()
+        (status, self.last_words.take())
     }
 }
 

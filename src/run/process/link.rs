@@ -1,11 +1,12 @@
 //! The driver's end of the connection to a worker process.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use super::listener::Listener;
+use super::process_group::ProcessGroup;
 use super::{ProcessOptions, Transport};
 
 /// How long a driver waits for a worker's word before it looks whether it should tell it something.
@@ -14,11 +15,11 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// A process, and how to talk to it. Reading gives [`ErrorKind::TimedOut`] or `WouldBlock` when nothing comes
 /// for a [`TICK`].
 pub(super) struct Link {
-    pub(super) child: Child,
+    pub(super) process: ProcessGroup,
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) writer: Box<dyn Write + Send>,
     /// What copies the process's output, where a thread has to; it ends with the process.
-    pub(super) pump: Option<JoinHandle<()>>,
+    pub(super) pump: Option<Listener>,
 }
 
 impl Link {
@@ -47,10 +48,10 @@ impl Link {
         ours.set_read_timeout(Some(TICK))?;
         ours.set_write_timeout(Some(options.silence))?;
         let reader = Box::new(ours.try_clone()?);
-        let child = command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).spawn()?;
+        let process = ProcessGroup::of(command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).spawn()?);
         // With the command goes our copy of the worker's end: its death is the end of the stream.
         drop(command);
-        Ok(Link { child, reader, writer: Box::new(ours), pump: None })
+        Ok(Link { process, reader, writer: Box::new(ours), pump: None })
     }
 
     fn pipes(mut command: Command) -> io::Result<Link> {
@@ -58,6 +59,7 @@ impl Link {
         let (Some(writer), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(ErrorKind::BrokenPipe.into());
         };
+        let mut process = ProcessGroup::of(child);
         let (sender, parts) = sync_channel(16);
         let pump = move || {
             let mut buffer = vec![0; 1 << 16];
@@ -74,12 +76,11 @@ impl Link {
                 }
             }
         };
-        let pump = Builder::new().name("leafhold-pump".into()).spawn(pump).inspect_err(|_| {
-            let _ = child.kill();
-            let _ = child.wait();
+        let pump = Listener::start("leafhold-pump", pump).inspect_err(|_| {
+            process.end();
         })?;
         let reader = Box::new(Parts { parts, part: Vec::new(), used: 0 });
-        Ok(Link { child, reader, writer: Box::new(writer), pump: Some(pump) })
+        Ok(Link { process, reader, writer: Box::new(writer), pump: Some(pump) })
     }
 }
 

@@ -1,9 +1,10 @@
 use std::io::{self, Read};
 use std::process::ChildStderr;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 
 use parking_lot::Mutex;
+
+use super::listener::Listener;
 
 /// So much of what a process says last is kept.
 const KEPT: usize = 1 << 13;
@@ -11,7 +12,7 @@ const KEPT: usize = 1 << 13;
 /// The last words of a process on its standard error.
 pub(super) struct LastWords {
     text: Arc<Mutex<Vec<u8>>>,
-    listener: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 impl LastWords {
@@ -19,7 +20,7 @@ impl LastWords {
     pub(super) fn of(mut stderr: ChildStderr) -> io::Result<Self> {
         let text = Arc::new(Mutex::new(Vec::new()));
         let kept = text.clone();
-        let listener = Builder::new().name("leafhold-stderr".into()).spawn(move || {
+        let listener = Listener::start("leafhold-stderr", move || {
             let mut buffer = [0; 1 << 12];
             loop {
                 match stderr.read(&mut buffer) {
@@ -35,14 +36,12 @@ impl LastWords {
                 }
             }
         })?;
-        Ok(LastWords { text, listener: Some(listener) })
+        Ok(LastWords { text, listener })
     }
 
     /// The words, once the process has ended.
     pub(super) fn take(&mut self) -> String {
-        if let Some(listener) = self.listener.take() {
-            let _ = listener.join();
-        }
+        self.listener.join();
         String::from_utf8_lossy(&std::mem::take(&mut *self.text.lock())).trim().to_owned()
     }
 }

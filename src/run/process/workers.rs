@@ -14,6 +14,7 @@ use crate::run::{Kernels, Worker, Workers};
 /// The command must start a program that calls [`worker_process`](super::worker_process) with the kernels of
 /// the same engine and of the same release. A process is started with the first task of its slot, runs one
 /// task after the other, of all runs, and goes with the executor; one that is lost is started again with the next task.
+/// On Unix, what it has started itself goes with it, unless that is in another group of processes.
 ///
 /// A fragment that cannot be sent (a barrier, a function of this process, a table without a codec) runs in
 /// the driver, on the thread of the slot and with `kernels`; the report calls its worker `driver-0`.
