@@ -9,7 +9,7 @@ use leafhold::run::{
     Attempt, Envelope, FragmentError, KernelError, Measured, RunClock, TaskContext, Worker, WorkerLost, Workers,
 };
 
-use crate::behaviour::{ABORTS, EXITS, FAILS, HOLDS, PANICS, SLEEPS, WAITS};
+use crate::behaviour::{ABORTS, BEGINS, EXITS, FAILS, HOLDS, PANICS, SLEEPS, WAITS};
 use crate::kernels::{Row, rows_of};
 use crate::plans::{Builder, batch, numbers};
 use crate::program::{Census, quick, signal, stop};
@@ -365,6 +365,26 @@ fn a_task_that_does_not_stop_takes_its_process_with_it() {
     let after = task.run(&mut *worker, &numbers(0..2)).unwrap();
     assert_eq!(after.result.unwrap_err(), FragmentError::Kernel(KernelError::Cancelled));
     assert_eq!(census.started().len(), 1, "nobody starts a process for a run that is over");
+}
+
+#[test]
+fn a_task_that_does_not_stop_is_given_up_however_often_its_worker_says_that_it_runs() {
+    let census = Census::new();
+    let workers = census.workers("restless", 1);
+    let mut worker = workers.worker(0);
+    let task = Task::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            census.wait_for_begun(0);
+            // Until it has said so for the first time.
+            std::thread::sleep(quick().silence / 5);
+            task.context.cancelled.set();
+        });
+        // Whoever never looks whether it was cancelled gets its rows.
+        let envelope = task.run(&mut *worker, &[vec![BEGINS, 0], vec![SLEEPS, 10_000]]).unwrap();
+        assert_eq!(envelope.result.unwrap_err(), FragmentError::Kernel(KernelError::Cancelled));
+    });
+    census.assert_nobody_left();
 }
 
 #[test]

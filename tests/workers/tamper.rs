@@ -4,10 +4,12 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use leafhold::expr::wire::ReadContext;
 use leafhold::run::Kernels;
 use leafhold::run::process::{ProtocolError, serve};
+use parking_lot::Mutex;
 
 use crate::program::write_heard;
 use crate::witness::observers;
@@ -41,6 +43,8 @@ pub enum Tampering {
     NoPorts,
     /// Nothing, but it writes down how many bytes it has heard.
     Counts,
+    /// Says without a pause that it runs, once it has said so.
+    Restless,
 }
 
 impl Tampering {
@@ -59,6 +63,7 @@ impl Tampering {
             "garbage" => Tampering::Garbage,
             "no-ports" => Tampering::NoPorts,
             "counts" => Tampering::Counts,
+            "restless" => Tampering::Restless,
             other => panic!("no such mode: {other}"),
         }
     }
@@ -83,7 +88,7 @@ pub fn serve_tampered(
         }
         _ => {}
     }
-    let writer = Tampered { stream: stream.try_clone()?, tampering, pending: Vec::new() };
+    let writer = Tampered { stream: Arc::new(Mutex::new(stream.try_clone()?)), tampering, pending: Vec::new() };
     serve(kernels, &observers(), context, stream, writer)
 }
 
@@ -107,8 +112,12 @@ const DATA: u8 = 0x87;
 const HEARTBEAT: u8 = 0x89;
 const ANSWER: u8 = 0x8a;
 
+fn framed(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&[kind][..], &(body.len() as u64).to_le_bytes(), body].concat()
+}
+
 struct Tampered {
-    stream: UnixStream,
+    stream: Arc<Mutex<UnixStream>>,
     tampering: Tampering,
     pending: Vec<u8>,
 }
@@ -135,10 +144,7 @@ impl Write for Tampered {
 
 impl Tampered {
     fn put(&mut self, kind: u8, body: &[u8]) -> io::Result<()> {
-        let mut frame = vec![kind];
-        frame.extend_from_slice(&(body.len() as u64).to_le_bytes());
-        frame.extend_from_slice(body);
-        self.stream.write_all(&frame)
+        self.stream.lock().write_all(&framed(kind, body))
     }
 
     fn frame(&mut self, kind: u8, body: &[u8]) -> io::Result<()> {
@@ -146,7 +152,7 @@ impl Tampered {
         match (self.tampering, kind) {
             (Tampering::Version, HELLO) => self.put(kind, &replaced("\"protocol\":3", "\"protocol\":4")),
             (Tampering::Wire, HELLO) => self.put(kind, &replaced("\"wire\":1", "\"wire\":999")),
-            (Tampering::Stranger, HELLO) => self.stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            (Tampering::Stranger, HELLO) => self.stream.lock().write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
             (Tampering::Twice, ANSWER) => {
                 self.put(kind, body)?;
                 self.put(kind, body)
@@ -155,10 +161,17 @@ impl Tampered {
                 let mut frame = vec![kind];
                 frame.extend_from_slice(&(body.len() as u64).to_le_bytes());
                 frame.extend_from_slice(&body[..body.len() / 2]);
-                self.stream.write_all(&frame)?;
+                self.stream.lock().write_all(&frame)?;
                 std::process::exit(0)
             }
             (Tampering::HalfStream, DATA) => self.put(kind, &body[..body.len() / 2]),
+            (Tampering::Restless, HEARTBEAT) => {
+                let (stream, frame) = (self.stream.clone(), framed(kind, body));
+                std::thread::spawn(move || while stream.lock().write_all(&frame).is_ok() {});
+                // Once is enough.
+                self.tampering = Tampering::Counts;
+                Ok(())
+            }
             (Tampering::Silent, ANSWER | DATA | HEARTBEAT) => Ok(()),
             (Tampering::Garbage, ANSWER) => self.put(kind, b"{\"attempt\":\"none\"}"),
             (Tampering::NoPorts, ANSWER) => {

@@ -83,7 +83,8 @@ impl ChildProcess {
         let answer = loop {
             let frame = waiting.next(self)?;
             match frame.kind {
-                FrameKind::Heartbeat => {}
+                // While one follows the other, nothing else looks.
+                FrameKind::Heartbeat => waiting.tick(self)?,
                 FrameKind::Answer => break read::<AnswerMessage>(&frame)?,
                 kind => return Err(ProtocolError::Invalid(format!("it says `{kind:?}` instead of an answer")).into()),
             }
