@@ -219,3 +219,24 @@ fn what_panics_as_the_rows_of_a_fragment_are_divided_is_an_error() {
     let error = run_fragment(&RowKernels::default(), &fragment, inputs, &TaskContext::default()).unwrap_err();
     assert!(matches!(&error, FragmentError::Panic(message) if message.contains("divide by zero")), "{error}");
 }
+
+#[test]
+fn the_number_of_a_stage_is_no_larger_than_that_of_its_tasks_allows() {
+    let (builder, root, _) = build_in(remote(), &[]);
+    let root = builder.hashed(&root);
+    let graph = lower(&builder.plan(&root)).unwrap();
+    let document = graph.to_json(&NoCodec).unwrap();
+    let (tasks, last) = (graph.len(), graph.tasks().map(|task| task.stage).max().unwrap());
+    let with_stage = |stage: usize| {
+        let altered = document.replace(&format!("\"stage\":{last},"), &format!("\"stage\":{stage},"));
+        assert!(stage == last || altered != document);
+        read(&altered)
+    };
+    // Which task is of which stage is for its readers alone: any number will do that they can count to.
+    assert_eq!(with_stage(tasks - 1).unwrap().len(), tasks);
+    for stage in [tasks, 1_000_000_000_000, usize::MAX] {
+        let error = with_stage(stage).unwrap_err();
+        assert!(matches!(error, WireError::Invalid { .. }), "{error}");
+        assert!(error.to_string().contains(&format!("there is no stage {stage} among {tasks} tasks")), "{error}");
+    }
+}

@@ -190,6 +190,7 @@ impl TasksDocument {
             recorded: Vec::new(),
             generations: HashMap::new(),
             stages: HashMap::new(),
+            tasks: self.tasks.len(),
             inputs: TaskInputs::default(),
             graph: GraphBuilder::default(),
         };
@@ -261,6 +262,8 @@ struct Reader<'a> {
     generations: HashMap<Generation, Generation>,
     /// The fragment of each stage.
     stages: HashMap<usize, usize>,
+    /// How many tasks there will be.
+    tasks: usize,
     inputs: TaskInputs,
     graph: GraphBuilder,
 }
@@ -271,6 +274,10 @@ impl Reader<'_> {
         let invalid = |message: String| WireError::invalid(&place, message);
         let missing = || invalid(format!("there is no fragment {}", task.fragment));
         let fragment = self.fragments.get(task.fragment).cloned().ok_or_else(missing)?;
+        // Whoever runs the graph has a place for each number up to the largest one.
+        if task.stage >= self.tasks {
+            return Err(invalid(format!("there is no stage {} among {} tasks", task.stage, self.tasks)));
+        }
         if *self.stages.entry(task.stage).or_insert(task.fragment) != task.fragment {
             return Err(invalid(format!("stage {} has two fragments", task.stage)));
         }
