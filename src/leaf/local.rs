@@ -1,5 +1,6 @@
 //! Futures of this process: a promise, and who keeps it.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,8 @@ struct Cell {
     release: Mutex<(bool, Option<Callback>)>,
     /// Futures that live as long as this one (`NestedFutures::Adopt`).
     adopted: Mutex<Arc<[FutureHandle]>>,
+    /// What else does.
+    kept: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
 }
 
 /// A future whose data arrives through a [`Promise`] of the same process.
@@ -59,6 +62,7 @@ impl LocalFuture {
             state: Mutex::new(State::Pending(Vec::new())),
             release: Mutex::default(),
             adopted: Mutex::default(),
+            kept: Mutex::default(),
         });
         (LocalFuture(cell.clone()), Promise(cell))
     }
@@ -89,6 +93,11 @@ impl Promise {
     /// Keeps other futures alive for as long as this one is.
     pub(crate) fn adopt(&self, futures: Arc<[FutureHandle]>) {
         *self.0.adopted.lock() = futures;
+    }
+
+    /// Keeps something that is no future for as long as this one is.
+    pub(crate) fn keep(&self, what: Arc<dyn Any + Send + Sync>) {
+        *self.0.kept.lock() = Some(what);
     }
 
     /// Whether somebody may still read the data. A producer that sees `false` can stop.
@@ -242,7 +251,7 @@ pub fn ready(key: impl Into<String>, output: impl FutureOutput) -> FutureHandle 
 }
 
 /// The message of a caught panic.
-pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

@@ -1,10 +1,10 @@
 //! What outputs are called, and by whom: the table of collisions.
 //!
 //! A name is no identity, so nothing can go wrong when two computations have the same one; but whoever
-//! looks at keys deserves to be told. Entries know futures by their generation: they keep nothing alive.
+//! looks at keys deserves to be told. Entries know futures by their generation, and runs weakly: they keep nothing alive.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
 
@@ -33,20 +33,46 @@ struct Entry {
     spec: Spec,
     recoverable: bool,
     generations: Vec<Generation>,
-    run: Arc<PersistRun>,
+    /// The futures keep it.
+    run: Weak<PersistRun>,
 }
 
 impl Entry {
-    /// The futures, unless one has died or gave no data.
-    fn alive(&self) -> Option<Vec<FutureHandle>> {
+    /// The futures and their run, unless one has died or gave no data.
+    fn alive(&self) -> Option<(Vec<FutureHandle>, Arc<PersistRun>)> {
         let handles: Vec<_> = self.generations.iter().map(|at| live_future(*at)).collect::<Option<_>>()?;
         let usable =
             |handle: &FutureHandle| matches!(handle.status(), FutureStatus::Pending | FutureStatus::Finished { .. });
-        handles.iter().all(usable).then_some(handles)
+        let run = self.run.upgrade()?;
+        handles.iter().all(usable).then_some((handles, run))
     }
 }
 
-static NAMES: LazyLock<Mutex<HashMap<String, Vec<Entry>>>> = LazyLock::new(Mutex::default);
+#[derive(Default)]
+struct Names {
+    entries: HashMap<String, Vec<Entry>>,
+    /// When there are more than these, it is time to look which are dead.
+    crowded: usize,
+}
+
+/// So few need no tidying.
+const FEW: usize = 256;
+
+impl Names {
+    /// Forgets what is dead, if there are twice as many names as were alive when it last did.
+    fn tidy(&mut self) {
+        if self.entries.len() <= self.crowded.max(FEW) {
+            return;
+        }
+        self.entries.retain(|_, entries| {
+            entries.retain(|entry| entry.alive().is_some());
+            !entries.is_empty()
+        });
+        self.crowded = 2 * self.entries.len();
+    }
+}
+
+static NAMES: LazyLock<Mutex<Names>> = LazyLock::new(Mutex::default);
 
 /// The outputs of a computation.
 pub(super) struct Claim {
@@ -60,14 +86,14 @@ pub(super) struct Claim {
 /// Names the outputs of a computation; makes them, unless the same one is alive under that name.
 pub(super) fn claim(name: &str, own: &str, spec: Spec, recoverable: bool, outputs: usize) -> Claim {
     let mut names = NAMES.lock();
-    let entries = names.entry(name.to_owned()).or_default();
+    let entries = names.entries.entry(name.to_owned()).or_default();
     let mut others = None;
     let mut same = None;
     entries.retain(|entry| {
-        let Some(handles) = entry.alive() else { return false };
+        let Some(alive) = entry.alive() else { return false };
         // Who wants to be able to make it again needs what made it; who does not, wants that to go.
         match entry.spec == spec {
-            true if entry.recoverable == recoverable => same = Some((handles, entry.run.clone())),
+            true if entry.recoverable == recoverable => same = Some(alive),
             true => {}
             false => others = others.take().or_else(|| Some(entry.spec.difference(&spec))),
         }
@@ -77,18 +103,60 @@ pub(super) fn claim(name: &str, own: &str, spec: Spec, recoverable: bool, output
         return Claim { handles, run, promises: None, warning: None };
     }
     let called = if others.is_some() { own } else { name };
+    let run = Arc::new(PersistRun::default());
     let make = |at: usize| {
         let (future, promise) = LocalFuture::pending(format!("{called}-{at}"));
+        promise.keep(run.clone());
         (FutureHandle::new(future), promise)
     };
     let (handles, promises): (Vec<_>, Vec<_>) = (0..outputs).map(make).unzip();
-    let run = Arc::new(PersistRun::default());
     let generations = handles.iter().map(FutureHandle::generation).collect();
-    entries.push(Entry { spec, recoverable, generations, run: run.clone() });
-    names.retain(|_, entries| !entries.is_empty());
+    entries.push(Entry { spec, recoverable, generations, run: Arc::downgrade(&run) });
+    names.tidy();
     let warning = others.map(|Difference { path, here, there }| {
         let (name, own) = (name.to_owned(), own.to_owned());
         RunWarning::KeyCollision { name, own, path, existing: here, requested: there }
     });
     Claim { handles, run, promises: Some(promises), warning }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_schema::Schema;
+
+    use super::*;
+    use crate::expr::Frame;
+    use crate::leaf::{Leaf, Values, release};
+
+    fn claim_one(name: &str) -> Claim {
+        let leaf = Leaf::Values(Values::new("values", Arc::new(Schema::empty()), Vec::new()));
+        let outline = Outline::of(Frame::from_leaf(leaf).unwrap().expr());
+        claim(name, "own", Spec { outline, partitions: 1 }, true, 1)
+    }
+
+    #[test]
+    fn names_of_the_dead_are_forgotten_though_nobody_asks_for_them_again() {
+        let kept = claim_one("of-the-living");
+        for at in 0..10 * FEW {
+            drop(claim_one(&format!("of-the-dead-{at}")));
+        }
+        release::drain();
+        let count = NAMES.lock().entries.len();
+        assert!(count <= 2 * FEW, "{count} names, of which one is alive");
+        let again = claim_one("of-the-living");
+        assert!(again.promises.is_none() && Arc::ptr_eq(&again.run, &kept.run), "who is alive is found");
+    }
+
+    #[test]
+    fn a_name_keeps_no_report() {
+        let Claim { handles, run, promises, .. } = claim_one("reported");
+        promises.into_iter().flatten().for_each(|promise| promise.fulfil(Vec::new()));
+        let known = Arc::downgrade(&run);
+        drop(run);
+        let again = claim_one("reported");
+        assert!(again.promises.is_none() && Arc::downgrade(&again.run).ptr_eq(&known), "the futures keep their run");
+        drop((handles, again));
+        release::drain();
+        assert!(known.upgrade().is_none(), "nobody asks for it any more");
+    }
 }
