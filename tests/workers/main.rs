@@ -3,6 +3,7 @@
 
 mod attempts;
 mod behaviour;
+mod crowds;
 mod families;
 mod faults;
 mod functions;
