@@ -139,6 +139,16 @@ impl RunCause {
         }
     }
 
+    /// The same of a try that another one follows: nobody need be told what would have it tried again.
+    pub(super) fn try_error(&self) -> TaskError {
+        match self {
+            RunCause::Lost { worker, cause, .. } => {
+                TaskError::new(self.kind(), format!("the worker {worker} is gone: {cause}"))
+            }
+            cause => cause.task_error(),
+        }
+    }
+
     /// The same as the event of a task has it, which knows stage and partition itself.
     pub fn task_error(&self) -> TaskError {
         let message = match self {

@@ -76,6 +76,7 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
     let bad = report.tasks.iter().position(|event| event.state == TaskState::Failed).unwrap();
     let trace = "Traceback:\n  </script><script>window.broken = true</script>";
     report.tasks[bad].error = Some(Arc::new(TaskError::new("compute", NASTY[1]).with_trace(trace)));
+    report.tasks[bad].attempt = 2;
     report.tasks[bad].attempts.push(TaskAttempt {
         number: 1,
         worker: Some("local-7".into()),
@@ -100,7 +101,7 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
     let shown = browser.eval("document.querySelector('#details .error').textContent");
     assert_eq!(shown, format!("compute: {}", NASTY[1]));
     assert_eq!(browser.eval("document.querySelector('#details pre').textContent"), trace);
-    assert!(browser.text("#details").contains("Try 1 on local-7"));
+    assert!(browser.text("#details").contains("Try 1, retried on local-7"));
     assert_eq!(browser.eval("document.querySelectorAll('#details pre')[1].textContent"), "tried in vain");
     // What was observed of the try that counted, then of the one that did not.
     assert_eq!(detail(&mut browser, "cpu.time_us"), "13 us");

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::perfetto_format::{Checked, Event, check};
 use crate::reports::{NASTY, report};
 use crate::runs::{failed, on_one_worker, shuffled};
+use crate::trace_format::idle_place;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
@@ -123,11 +124,11 @@ fn check_report(report: &RunReport) -> Checked {
     let expected = report.tasks.iter().flat_map(|event| tries(report, event)).chain([run(report)]);
     assert_same(&checked.slices, expected.collect());
     let never_ran = report.tasks.iter().filter(|event| event.started.is_none());
-    assert_same(&checked.instants, never_ran.map(|event| of_task(report, event, "tasks that never ran")).collect());
-    let ran = report.tasks.len() - checked.instants.len();
+    assert_same(&checked.instants, never_ran.map(|event| of_task(report, event, idle_place(event))).collect());
+    let any_ran = checked.slices.len() > 1;
     assert_eq!(
         checked.counts.keys().collect::<Vec<_>>(),
-        if ran > 0 { vec!["queued tasks", "running tasks"] } else { vec![] }
+        if any_ran { vec!["queued tasks", "running tasks"] } else { vec![] }
     );
     assert!(checked.counts.values().all(|counts| counts.last().unwrap().1 == 0), "all have ended");
     let started = |task: u32| report.tasks.get(task as usize)?.started;
@@ -168,7 +169,7 @@ fn tries(report: &RunReport, event: &TaskEvent) -> Vec<Event> {
         tries.push(Event {
             track: attempt.worker.as_deref().unwrap_or("unknown").to_owned(),
             name: event.name().to_owned(),
-            category: "given-up".to_owned(),
+            category: if attempt.number < event.attempt { "retried" } else { "given-up" }.to_owned(),
             started: nanos(attempt.started.unwrap()),
             ended: nanos(attempt.ended),
             args,

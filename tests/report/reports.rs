@@ -122,7 +122,9 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
         let at = &mut free[draw.worker];
         let mut attempts = Vec::new();
         let runs = matches!(state, TaskState::Ok | TaskState::Failed | TaskState::Lost);
-        for number in 1..=if runs { draw.tries } else { 0 } {
+        // A run is also cancelled between two tries of a task.
+        let tried = runs || (state == TaskState::Cancelled && !stopped);
+        for number in 1..=if tried { draw.tries } else { 0 } {
             let started = (*at).max(ready);
             *at = started + Duration::from_nanos(draw.runs / 3);
             let (worker, host, error) = (Some(worker.clone()), host.clone(), Arc::new(draw.error.clone()));
@@ -130,7 +132,11 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
             attempts.push(TaskAttempt { number, worker, host, started: Some(started), ended: *at, error, observed });
         }
         let started = (*at).max(ready) + Duration::from_nanos(draw.waits);
-        let ended = if runs { started + Duration::from_nanos(draw.runs) } else { ready };
+        let ended = match (runs, attempts.is_empty()) {
+            (true, _) => started + Duration::from_nanos(draw.runs),
+            (false, true) => ready,
+            (false, false) => *at,
+        };
         if runs {
             *at = ended;
         }
@@ -143,7 +149,7 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
             state,
             worker: runs.then_some(worker),
             host: host.filter(|_| runs),
-            attempt: if runs { draw.tries + 1 } else { 0 },
+            attempt: attempts.len() as u32 + u32::from(runs),
             attempts,
             submitted: Duration::ZERO,
             ready: (!stopped).then_some(ready),

@@ -56,7 +56,7 @@ fn a_report_is_a_table_with_path_retries_and_errors() {
         number: 1,
         worker: Some("worker-1\u{1b}[2J".into()),
         host: None,
-        started: None,
+        started: Some(Duration::from_millis(5)),
         ended: Duration::from_millis(20),
         error: Arc::new(
             TaskError::new("worker-lost", "the worker \u{1b}[1mis gone").with_trace("the last words\nof it"),
@@ -74,15 +74,15 @@ fn a_report_is_a_table_with_path_retries_and_errors() {
     };
     report.link(|task| [None, None, Some(1), Some(2)][task].into_iter());
     let expected = "\
-4 tasks (2 ok, 1 failed, 1 upstream-failed) in 60.0 ms on 2 workers; 9.0 ms of work, peak 3.0 kB in 2 ports
+4 tasks (2 ok, 1 failed, 1 upstream-failed) in 60.0 ms on 2 workers; 9.0 ms of work, 15.0 ms in tries that did not count, peak 3.0 kB in 2 ports
 7.0 kB went to files: the memory limit
-stage  tasks  states                         time  slowest  skew  queued  transfer  retries  rows   bytes   memory  spilled  what
-    0      2  2 ok                         7.0 ms   5.0 ms   1.4  4.0 ms         -        -    14  3.0 kB        -        -  read > filter
-    1      2  1 failed, 1 upstream-failed  2.0 ms   2.0 ms   1.0  2.0 ms    1.5 ms        1    14  3.0 kB  12.0 MB   5.0 kB  hash-join
-critical path: 7.0 ms of work, 4.0 ms queued
+stage  tasks  states                         time  slowest  skew  queued  transfer  retries  uncounted  rows   bytes   memory  spilled  what
+    0      2  2 ok                         7.0 ms   5.0 ms   1.4  4.0 ms         -        -          -    14  3.0 kB        -        -  read > filter
+    1      2  1 failed, 1 upstream-failed  2.0 ms   2.0 ms   1.0  2.0 ms    1.5 ms        1    15.0 ms    14  3.0 kB  12.0 MB   5.0 kB  hash-join
+critical path: 7.0 ms of work, 4.0 ms queued, 15.0 ms in tries that did not count
   at   12.0 ms     5.0 ms  stage 0 partition 1: read > filter
-  at   22.0 ms     2.0 ms  stage 1 partition 0: hash-join
-given-up (worker-lost): try 1 of stage 1 partition 0 on worker-1\\u{1b}[2J: the worker \\u{1b}[1mis gone
+  at   22.0 ms     2.0 ms  stage 1 partition 0: hash-join, after 15.0 ms in tries that did not count
+retried (worker-lost): try 1 of stage 1 partition 0 on worker-1\\u{1b}[2J: the worker \\u{1b}[1mis gone
     the last words
     of it
 failed (ZeroDivisionError): stage 1 partition 0 on local-0: division by zero
@@ -91,6 +91,28 @@ failed (ZeroDivisionError): stage 1 partition 0 on local-0: division by zero
       line 2
 ";
     assert_eq!(report.to_text(), expected);
+}
+
+#[test]
+fn a_try_that_no_other_one_followed_was_given_up() {
+    let mut task = event(0, TaskState::Cancelled);
+    for (number, error) in [(1, "compute"), (2, "worker-lost")] {
+        task.attempts.push(TaskAttempt {
+            number,
+            worker: Some("process-0".into()),
+            host: None,
+            started: Some(Duration::ZERO),
+            ended: Duration::from_millis(3_000),
+            error: Arc::new(TaskError::new(error, "no luck")),
+            observed: Default::default(),
+        });
+    }
+    // The run was cancelled before the third.
+    task.attempt = 2;
+    let text = RunReport { tasks: vec![task].into(), ..Default::default() }.to_text();
+    assert!(text.contains("0 us of work, 6.00 s in tries that did not count\n"), "{text}");
+    assert!(text.contains("\nretried (compute): try 1 of stage 0 partition 0 on process-0: no luck\n"), "{text}");
+    assert!(text.contains("\ngiven-up (worker-lost): try 2 of stage 0 partition 0 on process-0: no luck\n"), "{text}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leafhold::run::RunReport;
 use leafhold::run::work::Observed;
+use leafhold::run::{RunReport, TaskEvent};
 use serde_json::Value;
 
 /// A thread: process and thread.
@@ -13,7 +13,7 @@ type Thread = (u64, u64);
 /// What a sound trace has.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// Arguments of all slices, with their category as `cat`.
+    /// Arguments of all slices, with their category as `cat` and the name of their thread as `place`.
     pub slices: Vec<Value>,
     /// The same of all instants.
     pub instants: Vec<Value>,
@@ -36,13 +36,15 @@ pub fn check(text: &str) -> Result<Checked, String> {
     let trace: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let events = trace["traceEvents"].as_array().ok_or("no traceEvents")?;
     let mut checked = Checked::default();
-    let (mut processes, mut threads) = (BTreeSet::new(), BTreeSet::new());
+    let (mut processes, mut threads) = (BTreeSet::new(), BTreeMap::new());
     for event in events.iter().filter(|event| event["ph"] == "M") {
         let name = event["args"]["name"].as_str().ok_or("metadata without a name")?;
         checked.names.push(name.to_owned());
         let first = match event["name"].as_str() {
             Some("process_name") => processes.insert(whole(event, "pid")?),
-            Some("thread_name") => threads.insert((whole(event, "pid")?, whole(event, "tid")?)),
+            Some("thread_name") => {
+                threads.insert((whole(event, "pid")?, whole(event, "tid")?), name.to_owned()).is_none()
+            }
             other => return Err(format!("metadata {other:?}")),
         };
         if !first {
@@ -74,9 +76,7 @@ pub fn check(text: &str) -> Result<Checked, String> {
             continue;
         }
         let thread = (pid, whole(event, "tid")?);
-        if !threads.contains(&thread) {
-            return Err(format!("a thread without a name: {event}"));
-        }
+        let Some(place) = threads.get(&thread) else { return Err(format!("a thread without a name: {event}")) };
         let stack = stacks.entry(thread).or_default();
         match event["ph"].as_str() {
             Some("X") => {
@@ -85,12 +85,12 @@ pub fn check(text: &str) -> Result<Checked, String> {
                 if stack.iter().any(|open| open.end < end) {
                     return Err(format!("slices overlap at {event}"));
                 }
-                let args = described(event);
+                let args = described(event, place);
                 checked.slices.push(args.clone());
                 stack.push(Open { start: ts, end, args });
             }
             Some("i") if ["g", "p", "t"].contains(&event["s"].as_str().unwrap_or_default()) => {
-                checked.instants.push(described(event));
+                checked.instants.push(described(event, place));
             }
             Some(end @ ("s" | "f")) => {
                 let id = whole(event, "id")?;
@@ -127,7 +127,11 @@ pub fn check_report(report: &RunReport) {
         report.tasks.iter().flat_map(|event| &event.attempts).filter(|attempt| attempt.started.is_some()).count();
     assert_eq!(checked.slices.len(), 1 + ran + tries, "the run, what ran, and the tries before it that began");
     assert_eq!(checked.instants.len(), report.tasks.len() - ran);
-    assert_eq!(checked.counters > 0, ran > 0);
+    for instant in &checked.instants {
+        let event = &report.tasks[instant["task"].as_u64().unwrap() as usize];
+        assert_eq!(instant["place"], idle_place(event));
+    }
+    assert_eq!(checked.counters > 0, ran + tries > 0);
     let observed = |args: &Value| match args["observed"].clone() {
         Value::Null => Observed::new(),
         said => serde_json::from_value(said).unwrap(),
@@ -136,7 +140,8 @@ pub fn check_report(report: &RunReport) {
         let event = &report.tasks[slice["task"].as_u64().unwrap() as usize];
         assert_eq!((&slice["stage"], &slice["partition"]), (&event.stage.into(), &event.partition.into()));
         let number = slice["attempt"].as_u64().unwrap() as u32;
-        if slice["cat"] == "given-up" {
+        if let "retried" | "given-up" = slice["cat"].as_str().unwrap() {
+            assert_eq!(slice["cat"] == "retried", number < event.attempt, "whether another one followed");
             let attempt = event.attempts.iter().find(|attempt| attempt.number == number).unwrap();
             assert_eq!(observed(slice), attempt.observed);
             assert_eq!(slice["error"], attempt.error.to_string());
@@ -148,7 +153,10 @@ pub fn check_report(report: &RunReport) {
         assert_eq!(slice["cat"], event.state.name());
         let whole = [("rows", event.rows), ("bytes_in", event.bytes_in), ("bytes_out", event.bytes_out)];
         whole.iter().for_each(|(field, number)| assert_eq!(slice[field], *number));
-        assert_eq!(nanos(slice, "queued_us").unwrap() as u128, event.queued().as_nanos());
+        match event.started {
+            Some(_) => assert_eq!(nanos(slice, "queued_us").unwrap() as u128, event.queued().as_nanos()),
+            None => assert!(slice["queued_us"].is_null(), "it did not wait for a worker that took it"),
+        }
         let transfer = slice.get("transfer_us").map_or(0, |_| nanos(slice, "transfer_us").unwrap());
         assert_eq!(u128::from(transfer), event.transfer.as_nanos());
         assert_eq!(slice["peak_memory"].as_u64(), event.peak_memory);
@@ -170,10 +178,19 @@ pub fn check_report(report: &RunReport) {
     }
 }
 
-fn described(event: &Value) -> Value {
+/// Where a task is shown of which no try counts and ran.
+pub fn idle_place(event: &TaskEvent) -> &'static str {
+    match event.attempts.iter().any(|attempt| attempt.started.is_some()) {
+        true => "tasks that did not run again",
+        false => "tasks that never ran",
+    }
+}
+
+fn described(event: &Value, place: &str) -> Value {
     let mut args = event["args"].clone();
     if let Some(args) = args.as_object_mut() {
         args.insert("cat".to_owned(), event["cat"].clone());
+        args.insert("place".to_owned(), place.into());
     }
     args
 }

@@ -147,9 +147,12 @@ fn a_worker_that_goes_away_loses_its_attempt_and_another_one_follows() {
                 assert_eq!(rows(&outcome).len(), 24);
                 for event in outcome.report.tasks.iter().filter(|event| event.partition == 1) {
                     assert_eq!((event.attempt, event.attempts.len() as u32), (times + 1, times));
-                    assert!(event.attempts[0].error.message.contains("it went home"), "{event:?}");
+                    let said = &event.attempts[0].error.message;
+                    assert!(said.contains("it went home") && !said.contains("more retries"), "{event:?}");
                     assert_eq!(event.attempts[0].started, None, "nobody heard that it had started");
                 }
+                let text = outcome.report.to_text();
+                assert!(text.contains("\nretried (worker-lost): try 1 of stage 0 partition 1 on moody-"), "{text}");
                 let event = &outcome.report.tasks[0];
                 assert_eq!((event.host.as_deref(), event.peak_memory), (Some("elsewhere"), Some(1 << 20)));
                 assert_eq!(event.transfer, Duration::from_micros(7));
@@ -160,7 +163,9 @@ fn a_worker_that_goes_away_loses_its_attempt_and_another_one_follows() {
                 let RunCause::Lost { cause, partition: 1, .. } = &error.cause else { panic!("{error}") };
                 assert_eq!(cause, "it went home");
                 let lost = error.report.tasks.iter().find(|event| event.state == TaskState::Lost).unwrap();
-                assert_eq!(lost.error.as_ref().unwrap().kind, "worker-lost");
+                let error_of_task = lost.error.as_ref().unwrap();
+                assert_eq!(error_of_task.kind, "worker-lost");
+                assert!(error_of_task.message.ends_with("; more retries would try it again"), "{error_of_task}");
                 assert!(error.report.count(TaskState::UpstreamFailed) >= 1, "{:?}", states(&error.report));
                 scene.assert_clean(&error.report);
             }

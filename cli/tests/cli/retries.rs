@@ -24,12 +24,12 @@ fn a_task_that_raised_an_error_is_tried_again() {
         assert!(out.contains(rows), "{how}: {}", tail(&out));
         // A worker process may see it as soon as it reads the fragment.
         let first = format!("): try 1 of stage 0 partition 0 on {worker}");
-        let is_first = |line: &&str| line.starts_with("given-up (") && line.contains(&first);
+        let is_first = |line: &&str| line.starts_with("retried (") && line.contains(&first);
         let tried = out.lines().find(is_first).unwrap_or_else(|| panic!("{}", tail(&out)));
-        assert!(tried.starts_with("given-up (read): ") && tried.contains("sales.csv"), "{tried}");
+        assert!(tried.starts_with("retried (read): ") && tried.contains("sales.csv"), "{tried}");
         let (code, out, err) = run("0");
         assert_eq!(code, Some(1), "{how}: {}", tail(&out));
-        assert!(err.contains("sales.csv") && out.contains("1 failed") && !out.contains("\ngiven-up "), "{how}: {err}");
+        assert!(err.contains("sales.csv") && out.contains("1 failed") && !out.contains("\nretried "), "{how}: {err}");
     }
 }
 
@@ -48,9 +48,9 @@ fn a_task_whose_worker_was_killed_is_tried_again() {
     let (code, out, err) = run("2");
     assert_eq!((code, err.as_str()), (Some(0), ""), "{}", tail(&out));
     assert!(out.contains("| north  |    40 |\n"), "{}", tail(&out));
-    let first = "given-up (worker-lost): try 1 of stage 0 partition 0 on process-0";
+    let first = "retried (worker-lost): try 1 of stage 0 partition 0 on process-0";
     let tried = out.lines().find(|line| line.starts_with(first)).unwrap_or_else(|| panic!("{}", tail(&out)));
-    assert!(tried.contains("is gone"), "{tried}");
+    assert!(tried.contains("is gone") && !tried.contains("more retries"), "{tried}");
     let (code, out, err) = run("0");
     assert_eq!(code, Some(1), "{}", tail(&out));
     assert!(out.contains("1 lost") && err.contains("more retries would try it again"), "{err}\n{}", tail(&out));

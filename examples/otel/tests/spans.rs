@@ -64,6 +64,7 @@ fn a_run_that_fails_says_so_in_its_spans() {
     let failed = report.tasks.iter().position(|event| event.state == TaskState::Failed).unwrap();
     let error = TaskError::new("compute", "division by zero").with_trace("line 1\nline 2");
     report.tasks[failed].error = Some(error.into());
+    report.tasks[failed].attempt = 2;
     report.tasks[failed].attempts.push(TaskAttempt {
         number: 1,
         worker: Some("worker-1".into()),
@@ -82,14 +83,14 @@ fn a_run_that_fails_says_so_in_its_spans() {
     let span = &tasks[&failed];
     assert_eq!(span.status, Status::error("compute: division by zero"));
     let events: Vec<_> = span.events.iter().map(|event| &*event.name).collect();
-    assert_eq!(events, ["attempt given up", "exception"]);
+    assert_eq!(events, ["attempt retried", "exception"]);
     assert_eq!(attribute(span, "leafhold.observed.cpu.time_us"), Some(Value::F64(12.5)));
     assert_eq!(attribute(span, "leafhold.observed.ports"), text("[1,2]"));
-    let given_up = &span.events[0].attributes;
-    assert!(given_up.contains(&KeyValue::new("leafhold.observed.cpu.time_us", 3)), "{given_up:?}");
+    let retried = &span.events[0].attributes;
+    assert!(retried.contains(&KeyValue::new("leafhold.observed.cpu.time_us", 3)), "{retried:?}");
     let words = [("exception.type", "worker-lost"), ("exception.message", "the worker is gone")];
     for (key, value) in words {
-        assert!(given_up.contains(&KeyValue::new(key, value)), "{given_up:?}");
+        assert!(retried.contains(&KeyValue::new(key, value)), "{retried:?}");
     }
     assert_eq!(span.events[0].timestamp, report.started + Duration::from_micros(7));
     let said: Vec<_> =

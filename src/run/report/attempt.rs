@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{TaskError, times};
 use crate::run::work::Observed;
 
-/// A try of a task that did not count: another one followed it.
+/// A try of a task that did not count. It was *retried*, if another one followed it; else it was *given up*: the run ended
+/// before, or nobody needed the task any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskAttempt {
     /// Which try, from 1.
@@ -28,4 +29,16 @@ pub struct TaskAttempt {
     /// What [work-side observers](crate::run::work) say of it; nothing, if its worker died.
     #[serde(default, skip_serializing_if = "Observed::is_empty")]
     pub observed: Observed,
+}
+
+impl TaskAttempt {
+    /// What became of it in a word, where `last` is the last try of its task.
+    pub(super) fn outcome(&self, last: u32) -> &'static str {
+        if self.number < last { "retried" } else { "given-up" }
+    }
+
+    /// How long it ran; nothing for what never started.
+    pub fn duration(&self) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| self.ended.saturating_sub(started))
+    }
 }

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use super::RunReport;
+use super::idle::Idle;
 use super::records::Records;
 use super::times::nanos;
+use super::{RunReport, TaskAttempt};
 
 /// Tasks are counted at most once in each of so many equal parts of the time.
 const PARTS: usize = 2_000;
@@ -77,18 +78,25 @@ impl Counters {
 }
 
 impl RunReport {
-    /// How many tasks ran and waited, over time; and those that never ran.
-    pub(super) fn count_ran(&self, records: &Records) -> (Vec<Count>, Vec<u32>) {
+    /// How many tasks ran and waited, over time; and those without a try that counts and ran.
+    pub(super) fn count_ran(&self, records: &Records) -> (Vec<Count>, Idle) {
         let mut counters = Counters::until(self.wall);
-        let mut never_ran = Vec::new();
-        for (task, record) in (0..).zip(records.iter()) {
-            match record.ran() {
+        let mut idle = Idle::default();
+        for event in records.all() {
+            event.attempts().iter().filter_map(ran).for_each(|ran| counters.add(ran));
+            match event.record.ran() {
                 Some(ran) => counters.add(ran),
-                None => never_ran.push(task),
+                None => idle.add(event),
             }
         }
-        (counters.counts().collect(), never_ran)
+        (counters.counts().collect(), idle)
     }
+}
+
+/// An earlier try: when everything was there for it is not known.
+fn ran(attempt: &TaskAttempt) -> Option<Ran> {
+    let started = nanos(attempt.started?);
+    Some(Ran { ready: started, started, ended: nanos(attempt.ended).max(started) })
 }
 
 #[cfg(test)]

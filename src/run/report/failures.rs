@@ -27,7 +27,7 @@ impl RunReport {
             for attempt in event.attempts() {
                 let (worker, number) = (attempt.worker.as_deref(), Some(attempt.number));
                 let first = || Failure { event, worker, attempt: number, count: 0 };
-                failures.entry(("given-up", &attempt.error)).or_insert_with(first).count += 1;
+                failures.entry((attempt.outcome(event.attempt()), &attempt.error)).or_insert_with(first).count += 1;
             }
         }
         for event in records.all_with_more() {

@@ -25,6 +25,7 @@ mod error;
 mod event;
 mod failures;
 mod flows;
+mod idle;
 mod json_lines;
 mod kind;
 mod lanes;

@@ -37,6 +37,12 @@ impl<'a> RecordedEvent<'a> {
         self.more.map_or(&[], |event| &event.attempts)
     }
 
+    /// How long its earlier tries ran, all together.
+    pub(super) fn uncounted(&self) -> Duration {
+        // Reports also come from elsewhere: a sum must not overflow.
+        self.attempts().iter().fold(Duration::ZERO, |sum, attempt| sum.saturating_add(attempt.duration()))
+    }
+
     pub(super) fn transfer(&self) -> Duration {
         self.more.map_or(Duration::ZERO, |event| event.transfer)
     }

@@ -14,7 +14,7 @@ impl RunReport {
     /// span per planned task, with links to the tasks that it read as far as [`flows`](RunReport::flows) has them.
     ///
     /// Times are those of the run, not of this call; a task that never ran has a span of no length where that was known.
-    /// What work-side observers said stands in attributes such as `leafhold.observed.cpu.time_us`. Earlier tries are events (`attempt given up`) and so is an error (`exception`), both with
+    /// What work-side observers said stands in attributes such as `leafhold.observed.cpu.time_us`. Earlier tries are events (`attempt retried`, or `attempt given-up` where none followed) and so is an error (`exception`), both with
     /// its type, message and remote trace. Spans are
     /// named by what a task does; which one it is stands in its attributes. Needs the API crate alone: which exporter
     /// gets the spans is the tracer's matter. `examples/otel` is a program that does this.
@@ -78,7 +78,7 @@ impl RunReport {
             attributes.extend(attempt.worker.as_deref().map(|worker| word("leafhold.worker", worker)));
             attributes.extend(attempt.host.as_deref().map(|host| word("host.name", host)));
             attributes.extend(observations(&attempt.observed));
-            Event::new("attempt given up", self.moment(attempt.ended), attributes, 0)
+            Event::new(format!("attempt {}", attempt.outcome(event.attempt)), self.moment(attempt.ended), attributes, 0)
         });
         let error =
             event.error.as_ref().map(|error| Event::new("exception", self.moment(event.ended), exception(error), 0));

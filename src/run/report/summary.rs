@@ -25,6 +25,8 @@ pub struct Summary {
     pub transfer: Duration,
     /// Tries that did not count.
     pub retries: usize,
+    /// How long these ran, all together: it is no part of [`work`](Summary::work).
+    pub uncounted: Duration,
     /// Rows that they gave.
     pub rows: u64,
     /// Bytes that they gave.
@@ -57,6 +59,7 @@ impl Summary {
         self.transfer += event.transfer();
         self.retries += event.attempts().len();
         // Reports also come from elsewhere: a sum must not overflow.
+        self.uncounted = self.uncounted.saturating_add(event.uncounted());
         self.rows = self.rows.saturating_add(record.rows);
         self.bytes = self.bytes.saturating_add(record.bytes_out);
         self.peak_memory = self.peak_memory.max(event.peak_memory());

@@ -1,10 +1,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::RunReport;
 use super::observed::amount;
+use super::recorded_event::RecordedEvent;
 use super::table::{Column, plain, table};
 use super::units::{bytes, time};
-use super::{RunReport, TaskEvent};
 
 /// How many lines a list may have before its middle is left out.
 const LIST: usize = 20;
@@ -14,7 +15,7 @@ impl RunReport {
     /// what went wrong: every distinct error with its remote trace, those of tries that did not count, too. Long lists are cut, and say so. Linear in the tasks.
     ///
     /// *Queued* is the time that tasks waited for a worker with everything there, *skew* how much longer the slowest
-    /// task of a stage ran than the mean one. Columns that say nothing in this run are left out.
+    /// task of a stage ran than the mean one, *uncounted* how long tries ran that did not count. Columns that say nothing in this run are left out.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         let total = self.summary();
@@ -27,6 +28,9 @@ impl RunReport {
             self.workers,
             time(total.work),
         );
+        if total.uncounted > Duration::ZERO {
+            let _ = write!(text, ", {} in tries that did not count", time(total.uncounted));
+        }
         if let (Some(peak), Some(ports)) = (self.peak_bytes, self.peak_ports) {
             let _ = write!(text, ", peak {} in {ports} ports", bytes(peak));
         }
@@ -55,6 +59,7 @@ impl RunReport {
             Column::right("queued"),
             Column::right("transfer").optional(),
             Column::right("retries").optional(),
+            Column::right("uncounted").optional(),
             Column::right("rows"),
             Column::right("bytes"),
             Column::right("memory").optional(),
@@ -73,6 +78,7 @@ impl RunReport {
                 time(summary.queued),
                 some(summary.transfer > Duration::ZERO, time(summary.transfer)),
                 some(summary.retries > 0, summary.retries.to_string()),
+                some(summary.uncounted > Duration::ZERO, time(summary.uncounted)),
                 summary.rows.to_string(),
                 bytes(summary.bytes),
                 summary.peak_memory.map_or_else(|| "-".to_owned(), bytes),
@@ -118,18 +124,28 @@ impl RunReport {
     fn write_critical_path(&self, text: &mut String) {
         let records = self.tasks.records();
         let path = self.critical_path.iter().filter(|task| **task < records.len());
-        let steps: Vec<TaskEvent> = path.map(|task| records.event(*task)).collect();
+        let steps: Vec<RecordedEvent<'_>> = path.map(|task| records.recorded(*task)).collect();
         if steps.is_empty() {
             return;
         }
-        let work: Duration = steps.iter().map(|event| event.duration()).sum();
-        let queued: Duration = steps.iter().map(|event| event.queued()).sum();
-        let _ = writeln!(text, "critical path: {} of work, {} queued", time(work), time(queued));
+        let work: Duration = steps.iter().map(|event| event.record.duration()).sum();
+        let queued: Duration = steps.iter().map(|event| event.record.queued()).sum();
+        let uncounted = steps.iter().fold(Duration::ZERO, |sum, event| sum.saturating_add(event.uncounted()));
+        let _ = write!(text, "critical path: {} of work, {} queued", time(work), time(queued));
+        if uncounted > Duration::ZERO {
+            let _ = write!(text, ", {} in tries that did not count", time(uncounted));
+        }
+        text.push('\n');
         let lines = steps.iter().map(|event| {
-            let started = event.started.unwrap_or(event.ended);
-            let (stage, partition, label) = (event.stage, event.partition, plain(&event.label));
-            let (started, took) = (time(started), time(event.duration()));
-            format!("  at {started:>9}  {took:>9}  stage {stage} partition {partition}: {label}\n")
+            let record = event.record;
+            let started = record.started().unwrap_or(record.ended());
+            let (stage, partition, label) = (event.stage(), event.partition(), plain(event.label));
+            let (started, took) = (time(started), time(record.duration()));
+            let before = match event.uncounted() {
+                Duration::ZERO => String::new(),
+                uncounted => format!(", after {} in tries that did not count", time(uncounted)),
+            };
+            format!("  at {started:>9}  {took:>9}  stage {stage} partition {partition}: {label}{before}\n")
         });
         write_list(text, lines);
     }

@@ -1,4 +1,5 @@
 use super::Lane;
+use super::idle::Idle;
 
 /// The process that stands for the driver; those of the workers' hosts follow.
 const DRIVER: usize = 1;
@@ -6,6 +7,8 @@ const DRIVER: usize = 1;
 pub(super) const RUN: Thread = Thread { pid: DRIVER, tid: 1 };
 /// The driver's thread with the tasks that never ran.
 pub(super) const NEVER_RAN: Thread = Thread { pid: DRIVER, tid: 2 };
+/// The driver's thread with the tasks of which earlier tries ran, and the last one never did.
+pub(super) const NOT_AGAIN: Thread = Thread { pid: DRIVER, tid: 3 };
 /// The driver's process, without a thread.
 pub(super) const NO_THREAD: Thread = Thread { pid: DRIVER, tid: 0 };
 
@@ -39,10 +42,13 @@ impl Track {
 }
 
 /// The driver's tracks, and a process per host with a thread for each lane, in order; processes before their threads.
-pub(super) fn tracks(lanes: &[Lane], some_never_ran: bool) -> Vec<Track> {
+pub(super) fn tracks(lanes: &[Lane], idle: &Idle) -> Vec<Track> {
     let mut tracks = vec![Track::new(NO_THREAD, "driver"), Track::new(RUN, "run")];
-    if some_never_ran {
+    if !idle.never_ran.is_empty() {
         tracks.push(Track::new(NEVER_RAN, "tasks that never ran"));
+    }
+    if !idle.not_again.is_empty() {
+        tracks.push(Track::new(NOT_AGAIN, "tasks that did not run again"));
     }
     let mut thread = NO_THREAD;
     for (at, lane) in lanes.iter().enumerate() {

@@ -261,9 +261,12 @@ impl Schedule {
                 let _ = self.receive(answer(Answer::Cancelled));
             }
             Finished::Lost(cause) => {
-                ran.error = Some(Arc::new(cause.task_error()));
                 self.lost_at.insert(task, ran.slot);
                 if self.receive(Message::Lost { task, attempt }).is_ok() {
+                    ran.error = Some(Arc::new(match self.life.phase(task).has_ended() {
+                        true => cause.task_error(),
+                        false => cause.try_error(),
+                    }));
                     self.fail_unless_retried(task, cause);
                 }
             }

@@ -44,7 +44,7 @@ impl<'a> Heads<'a> {
             return;
         }
         let (phase, Thread { pid, tid }, Kind { stage, attempt, .. }) = (self.phase, self.thread, kind);
-        let (name, state) = (Value::from(event.name()), kind.category());
+        let (name, state) = (Value::from(event.name()), kind.category);
         self.begin =
             format!(",\n{{\"ph\":{phase},\"name\":{name},\"cat\":\"{state}\",\"pid\":{pid},\"tid\":{tid},\"ts\":");
         self.args = format!(",\"args\":{{\"stage\":{stage},\"attempt\":{attempt},\"task\":");
@@ -84,13 +84,13 @@ impl JsonText<'_> {
             .micros(slice.ended - slice.started)
             .put(&heads.args);
         match attempt {
-            Some(attempt) => self.given_up(event, attempt),
+            Some(attempt) => self.tried(event, attempt),
             None => self.task(event, critical),
         }
     }
 
-    /// A task that never ran.
-    pub(super) fn never_ran<'a>(&mut self, heads: &mut Heads<'a>, event: RecordedEvent<'a>) {
+    /// A task that never ran, or did not run again.
+    pub(super) fn idle<'a>(&mut self, heads: &mut Heads<'a>, event: RecordedEvent<'a>) {
         heads.set(event, None);
         self.put(&heads.begin).micros(event.record.ended()).put(&heads.args).task(event, false);
     }
@@ -117,7 +117,9 @@ impl JsonText<'_> {
     fn task(&mut self, event: RecordedEvent<'_>, critical: bool) {
         let record = event.record;
         self.which(event);
-        self.put(",\"queued_us\":").micros(record.queued());
+        if record.started().is_some() {
+            self.put(",\"queued_us\":").micros(record.queued());
+        }
         if !event.transfer().is_zero() {
             self.put(",\"transfer_us\":").micros(event.transfer());
         }
@@ -139,7 +141,8 @@ impl JsonText<'_> {
         self.put("}}");
     }
 
-    fn given_up(&mut self, event: RecordedEvent<'_>, attempt: &TaskAttempt) {
+    /// What is known of an earlier try.
+    fn tried(&mut self, event: RecordedEvent<'_>, attempt: &TaskAttempt) {
         self.which(event);
         self.observed(&attempt.observed);
         self.error(&attempt.error);

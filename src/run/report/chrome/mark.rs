@@ -12,8 +12,8 @@ pub(super) struct Mark {
 pub(super) enum What {
     /// A try of a task: a slice of a lane.
     Slice { lane: u32, slice: u32 },
-    /// A task that never ran.
-    NeverRan,
+    /// A task that never ran, or did not run again.
+    Idle { again: bool },
     /// How many tasks ran, and how many waited.
     Count { count: u32 },
     /// An arrow ends in a slice of a lane.
@@ -27,7 +27,7 @@ impl Mark {
     /// these before those that begin in it.
     pub(super) fn order(&self) -> (Duration, u32, u8) {
         let kind = match self.what {
-            What::Slice { .. } | What::NeverRan | What::Count { .. } => 0,
+            What::Slice { .. } | What::Idle { .. } | What::Count { .. } => 0,
             What::Arrives { .. } => 1,
             What::Leaves { .. } => 2,
         };

@@ -7,15 +7,16 @@ use super::mark::{Mark, What};
 use crate::run::RunReport;
 use crate::run::report::Lane;
 use crate::run::report::shares::{SHARE, both, write_shares};
-use crate::run::report::tracks::{NEVER_RAN, NO_THREAD, RUN, Thread, Track, tracks};
+use crate::run::report::tracks::{NEVER_RAN, NO_THREAD, NOT_AGAIN, RUN, Thread, Track, tracks};
 
 impl RunReport {
     /// Writes the report in the trace-event format, for [Perfetto](https://ui.perfetto.dev) and `chrome://tracing`.
     ///
     /// Hosts are processes and workers are threads, each with its tasks as slices (`X`), earlier tries included; one
-    /// that did several at a time has several threads. A slice's category is the task's state. Arrows (`s`, `f`) lead from
+    /// that did several at a time has several threads. A slice's category is the task's state; that of an earlier try
+    /// is `retried`, if another one followed it, else `given-up`. Arrows (`s`, `f`) lead from
     /// producers to consumers, as far as [`flows`](RunReport::flows) has them. Tasks that never ran are instants (`i`) at
-    /// the driver, whose counters (`C`) say how many tasks ran and how many waited for a worker, at most 2,000 times. Times
+    /// the driver, and so are those of which earlier tries ran alone, whose counters (`C`) say how many tasks ran and how many waited for a worker, at most 2,000 times. Times
     /// are in microseconds from the start of the run. An arrow that would lead back in time, as estimated clocks of several
     /// machines may have it, is left out.
     ///
@@ -26,8 +27,8 @@ impl RunReport {
     pub fn write_chrome_trace(&self, mut out: impl Write) -> io::Result<()> {
         let records = self.tasks.records();
         // Of many tasks, reading them is what takes time.
-        let (lanes, (counts, never_ran)) = both(self.tasks.len(), || self.lanes(), || self.count_ran(records));
-        let tracks = tracks(&lanes, !never_ran.is_empty());
+        let (lanes, (counts, idle)) = both(self.tasks.len(), || self.lanes(), || self.count_ran(records));
+        let tracks = tracks(&lanes, &idle);
         let threads: Vec<Thread> = tracks.iter().filter(|track| track.is_lane()).map(|track| track.thread).collect();
         let mut begin = Vec::new();
         begin_trace(self, &tracks, &mut JsonText(&mut begin));
@@ -35,11 +36,13 @@ impl RunReport {
 
         let mut marks = Vec::with_capacity(self.tasks.len() + counts.len() + 2 * self.flows.pairs.len());
         marks.extend(slices(&lanes));
-        marks.extend(never_ran.into_iter().map(|task| Mark {
-            at: records.recorded(task as usize).record.ended(),
-            task,
-            what: What::NeverRan,
-        }));
+        for (tasks, again) in [(idle.never_ran, false), (idle.not_again, true)] {
+            marks.extend(tasks.into_iter().map(|task| Mark {
+                at: records.recorded(task as usize).record.ended(),
+                task,
+                what: What::Idle { again },
+            }));
+        }
         marks.extend((0..).zip(&counts).map(|(count, of)| Mark {
             at: of.at,
             task: u32::MAX,
@@ -53,7 +56,7 @@ impl RunReport {
         write_shares(marks.chunks(SHARE), &mut out, |marks, text| {
             let mut text = JsonText(text);
             let mut slices: Vec<Heads> = threads.iter().map(|thread| Heads::of_slices(*thread)).collect();
-            let mut instants = Heads::of_instants(NEVER_RAN);
+            let mut instants = [NEVER_RAN, NOT_AGAIN].map(Heads::of_instants);
             for Mark { at, task, what } in marks {
                 match *what {
                     What::Slice { lane, slice } => {
@@ -61,7 +64,9 @@ impl RunReport {
                         let task = *task as usize;
                         text.slice(&mut slices[lane as usize], records.recorded(task), slice, critical[task]);
                     }
-                    What::NeverRan => text.never_ran(&mut instants, records.recorded(*task as usize)),
+                    What::Idle { again } => {
+                        text.idle(&mut instants[usize::from(again)], records.recorded(*task as usize))
+                    }
                     What::Count { count } => text.count(NO_THREAD, counts[count as usize]),
                     What::Arrives { arrow, lane } => text.arrow(threads[lane as usize], *at, arrow, false),
                     What::Leaves { arrow, lane } => text.arrow(threads[lane as usize], *at, arrow, true),

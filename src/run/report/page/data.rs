@@ -19,6 +19,9 @@ pub(super) struct Data<'a> {
     wall: Duration,
     #[serde(with = "times")]
     work: Duration,
+    /// How long tries ran that did not count.
+    #[serde(with = "times")]
+    uncounted: Duration,
     workers: usize,
     peak_bytes: Option<u64>,
     spilled_bytes: u64,
@@ -53,6 +56,8 @@ struct StageRow<'a> {
     #[serde(with = "times")]
     transfer: Duration,
     retries: usize,
+    #[serde(with = "times")]
+    uncounted: Duration,
     rows: u64,
     bytes: u64,
     peak_memory: Option<u64>,
@@ -114,13 +119,15 @@ impl<'a> Data<'a> {
         }
         let tried = report.tasks.iter().enumerate().filter(|(_, event)| !event.attempts.is_empty());
         let observed = report.tasks.iter().enumerate().filter(|(_, event)| !event.observed.is_empty());
+        let total = report.summary();
         let mut states = [""; TaskState::ALL.len()];
         TaskState::ALL.iter().for_each(|state| states[*state as usize] = state.name());
         Data {
             states,
             started: report.started,
             wall: report.wall,
-            work: report.tasks.iter().map(|event| event.duration()).sum(),
+            work: total.work,
+            uncounted: total.uncounted,
             workers: report.workers,
             peak_bytes: report.peak_bytes,
             spilled_bytes: report.spilled_bytes,
@@ -153,6 +160,7 @@ fn stages(report: &RunReport) -> Vec<StageRow<'_>> {
             queued: summary.queued,
             transfer: summary.transfer,
             retries: summary.retries,
+            uncounted: summary.uncounted,
             rows: summary.rows,
             bytes: summary.bytes,
             peak_memory: summary.peak_memory,

@@ -89,7 +89,8 @@ impl Proto<'_> {
         }
     }
 
-    pub(super) fn given_up(&mut self, event: RecordedEvent<'_>, attempt: &TaskAttempt) {
+    /// What is known of an earlier try.
+    pub(super) fn tried(&mut self, event: RecordedEvent<'_>, attempt: &TaskAttempt) {
         self.which(event);
         self.observed(&attempt.observed);
         self.error(&attempt.error);

@@ -6,8 +6,8 @@ use super::proto::Proto;
 use crate::run::RunReport;
 
 /// The categories of events, which are interned by their places here, from 1.
-const CATEGORIES: [&str; 9] =
-    ["ok", "cached", "skipped", "failed", "lost", "upstream-failed", "cancelled", "given-up", "run"];
+const CATEGORIES: [&str; 10] =
+    ["ok", "cached", "skipped", "failed", "lost", "upstream-failed", "cancelled", "retried", "given-up", "run"];
 
 /// Texts that the packets of a trace refer to by numbers.
 pub(super) struct Interned<'a> {

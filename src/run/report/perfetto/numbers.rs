@@ -1,4 +1,4 @@
-use crate::run::report::tracks::{NEVER_RAN, NO_THREAD, RUN, Thread, Track};
+use crate::run::report::tracks::{NEVER_RAN, NO_THREAD, NOT_AGAIN, RUN, Thread, Track};
 
 /// The numbers of tracks: their places, from 1, and those of the counters behind them.
 pub(super) struct Numbers {
@@ -6,6 +6,8 @@ pub(super) struct Numbers {
     pub(super) run: u64,
     /// Nothing, where all tasks ran.
     pub(super) never_ran: u64,
+    /// Nothing, where all tasks ran again.
+    pub(super) not_again: u64,
     pub(super) lanes: Vec<u64>,
     pub(super) running: u64,
     pub(super) queued: u64,
@@ -23,6 +25,7 @@ impl Numbers {
             driver: number(NO_THREAD),
             run: number(RUN),
             never_ran: number(NEVER_RAN),
+            not_again: number(NOT_AGAIN),
             lanes: numbered().filter(|(_, track)| track.is_lane()).map(|(number, _)| number).collect(),
             running: last + 1,
             queued: last + 2,

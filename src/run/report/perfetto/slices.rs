@@ -108,7 +108,7 @@ impl<'a> Slices<'a> {
         let mut begin = Vec::new();
         let mut text = Proto(&mut begin);
         self.length_at = text.of_interned().open(TRACK_EVENT).0;
-        text.event(self.event_type, self.track).uint(track_event::CATEGORY_IIDS, category(kind.category()));
+        text.event(self.event_type, self.track).uint(track_event::CATEGORY_IIDS, category(kind.category));
         match self.interned.name(event.name()) {
             Some(number) => text.uint(track_event::NAME_IID, number),
             None => text.text(track_event::NAME, event.name()),

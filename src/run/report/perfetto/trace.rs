@@ -8,6 +8,7 @@ use super::proto::Proto;
 use super::slices::Slices;
 use crate::run::RunReport;
 use crate::run::report::counters::Count;
+use crate::run::report::idle::Idle;
 use crate::run::report::records::Records;
 use crate::run::report::shares::{SHARE, both, write_shares};
 use crate::run::report::tracks::{Track, tracks};
@@ -18,10 +19,10 @@ impl RunReport {
     /// less than half of what [`write_chrome_trace`](RunReport::write_chrome_trace) writes, in less time.
     ///
     /// It says the same: hosts are processes and workers are threads, each with its tasks as slices, earlier tries
-    /// included; a slice's category is the task's state, and what is known of it are its arguments, with times in
+    /// included; a slice's category is the task's state, or `retried` or `given-up` for an earlier try, and what is known of it are its arguments, with times in
     /// nanoseconds and without what is nothing. Flows lead from producers to consumers, as far as
     /// [`flows`](RunReport::flows) has them and the consumer started after its producer did. Tasks that never ran are
-    /// instants at the driver, whose counters say how many tasks ran and how many waited for a worker. Times are from the
+    /// instants at the driver, and so are those of which earlier tries ran alone, whose counters say how many tasks ran and how many waited for a worker. Times are from the
     /// start of the run.
     ///
     /// Perfetto puts events in order, so here they stand lane by lane. It is written in chunks: `out` needs no buffer.
@@ -31,15 +32,15 @@ impl RunReport {
     pub fn write_perfetto_trace(&self, mut out: impl Write) -> io::Result<()> {
         let records = self.tasks.records();
         // Of many tasks, reading them is what takes time.
-        let (lanes, (counts, never_ran)) = both(self.tasks.len(), || self.lanes(), || self.count_ran(records));
-        let tracks = tracks(&lanes, !never_ran.is_empty());
+        let (lanes, (counts, idle)) = both(self.tasks.len(), || self.lanes(), || self.count_ran(records));
+        let tracks = tracks(&lanes, &idle);
         let (leaving, arriving) = ArrowEnds::of(self, records);
         let (numbers, interned, critical) = (Numbers::of(&tracks), Interned::of(self), self.critical_tasks());
         let trace = Trace { report: self, records, numbers, interned, critical, leaving, arriving };
         let mut begin = Vec::new();
         trace.begin(&tracks, &mut Proto(&mut begin));
         out.write_all(&begin)?;
-        let shares = trace.shares(&lanes, &never_ran, &counts);
+        let shares = trace.shares(&lanes, &idle, &counts);
         write_shares(shares, &mut out, |share, text| trace.share(share, &mut Proto(text)))
     }
 
@@ -63,7 +64,7 @@ impl RunReport {
 /// Events of one track that follow each other, or counts.
 enum Share<'a> {
     Lane { track: u64, slices: &'a [Slice] },
-    NeverRan(&'a [u32]),
+    Idle { track: u64, tasks: &'a [u32] },
     Counts(&'a [Count]),
 }
 
@@ -94,24 +95,22 @@ impl Trace<'_> {
         text.whole_run(run, self.report);
     }
 
-    fn shares<'s>(
-        &'s self,
-        lanes: &'s [Lane],
-        never_ran: &'s [u32],
-        counts: &'s [Count],
-    ) -> impl Iterator<Item = Share<'s>> {
+    fn shares<'s>(&'s self, lanes: &'s [Lane], idle: &'s Idle, counts: &'s [Count]) -> impl Iterator<Item = Share<'s>> {
         let lanes =
             self.numbers.lanes.iter().zip(lanes).flat_map(|(track, lane)| {
                 lane.slices.chunks(SHARE).map(|slices| Share::Lane { track: *track, slices })
             });
-        lanes.chain(never_ran.chunks(SHARE).map(Share::NeverRan)).chain(counts.chunks(SHARE).map(Share::Counts))
+        let idle = [(self.numbers.never_ran, &idle.never_ran), (self.numbers.not_again, &idle.not_again)];
+        let idle =
+            idle.into_iter().flat_map(|(track, all)| all.chunks(SHARE).map(move |tasks| Share::Idle { track, tasks }));
+        lanes.chain(idle).chain(counts.chunks(SHARE).map(Share::Counts))
     }
 
     fn share(&self, share: Share<'_>, text: &mut Proto<'_>) {
         match share {
             Share::Lane { track, slices } => self.lane(track, slices, text),
-            Share::NeverRan(tasks) => {
-                let mut packets = Slices::instants(self.numbers.never_ran, &self.interned);
+            Share::Idle { track, tasks } => {
+                let mut packets = Slices::instants(track, &self.interned);
                 for event in tasks.iter().map(|task| self.records.recorded(*task as usize)) {
                     packets.begin(event.record.ended(), event, None, text, |text| text.task(event, false));
                 }
@@ -131,7 +130,7 @@ impl Trace<'_> {
             let event = self.records.recorded(slice.task);
             let attempt = slice.attempt.map(|at| &event.attempts()[at]);
             packets.begin(slice.started, event, attempt, text, |text| match attempt {
-                Some(attempt) => text.given_up(event, attempt),
+                Some(attempt) => text.tried(event, attempt),
                 None => {
                     text.task(event, self.critical[slice.task]);
                     text.arrows(FLOW_IDS, self.leaving.at(slice.task));

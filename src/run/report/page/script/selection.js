@@ -70,9 +70,10 @@ function details() {
   const error = run.errors[tasks.error[task]];
   if (error) parts.push(make("h2", {}, "Error"), ...wrong(error));
   for (const attempt of run.attempts[task] ?? []) {
+    const tried = attempt.number < tasks.attempt[task] ? "retried" : "given-up";
     const where = attempt.worker ? ` on ${attempt.worker}` : "";
     const when = attempt.started_us === null ? "" : `, ${time(attempt.ended_us - attempt.started_us)}`;
-    parts.push(make("h2", {}, `Try ${attempt.number}${where}${when}`), ...wrong(attempt.error));
+    parts.push(make("h2", {}, `Try ${attempt.number}, ${tried}${where}${when}`), ...wrong(attempt.error));
     const said = observed(attempt.observed).flatMap(([path, value]) => [make("dt", {}, path), make("dd", {}, value)]);
     if (said.length > 0) parts.push(make("dl", {}, ...said));
   }

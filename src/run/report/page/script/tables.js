@@ -3,15 +3,17 @@
 function page() {
   const states = run.states.map((name, state) => [name, tasks.state.reduce((sum, is) => sum + (is === state), 0)]).filter(([, is]) => is);
   const peak = run.peak_bytes === null ? "" : `, peak ${bytes(run.peak_bytes)}`;
+  const uncounted = run.uncounted > 0 ? `, ${time(run.uncounted)} in tries that did not count` : "";
   const spilled = run.spilled_bytes > 0 ? `, ${bytes(run.spilled_bytes)} to files` : "";
   $("outcome").textContent = `${whole(count)} tasks (${states.map(([name, is]) => `${whole(is)} ${name}`).join(", ")}) in ${time(run.wall)}`
-    + ` on ${run.workers} workers; ${time(run.work)} of work${peak}${spilled}; ${new Date(run.started / 1e3).toISOString().replace("T", " ").slice(0, 19)} UTC`;
+    + ` on ${run.workers} workers; ${time(run.work)} of work${uncounted}${peak}${spilled}; ${new Date(run.started / 1e3).toISOString().replace("T", " ").slice(0, 19)} UTC`;
   // A head, a cell of each stage, and the class of words; columns that say nothing in this run are left out.
   const all = [
     ["stage", (stage) => stage.stage], ["tasks", (stage) => whole(stage.tasks)], ["states", (stage) => stage.states, "words"],
     ["time", (stage) => time(stage.work)], ["slowest", (stage) => time(stage.slowest)],
     ["skew", (stage) => stage.skew === null ? "-" : stage.skew.toFixed(1)], ["queued", (stage) => time(stage.queued)],
     ["transfer", (stage) => stage.transfer > 0 ? time(stage.transfer) : null], ["retries", (stage) => stage.retries > 0 ? whole(stage.retries) : null],
+    ["uncounted", (stage) => stage.uncounted > 0 ? time(stage.uncounted) : null],
     ["rows", (stage) => whole(stage.rows)], ["bytes", (stage) => bytes(stage.bytes)],
     ["memory", (stage) => stage.peak_memory === null ? null : bytes(stage.peak_memory)],
     ["spilled", (stage) => stage.spilled_bytes > 0 ? bytes(stage.spilled_bytes) : null], ["what", (stage) => stage.label, "words what"],
@@ -32,8 +34,11 @@ function page() {
   const cut = (items, most) => items.length > most ? [...items.slice(0, most), [`and ${whole(items.length - most)} more`]] : items;
   list("Warnings", run.warnings.map((warning) => [warning]));
   list("Errors", cut(bad.map((task) => [link(task), `: ${run.errors[tasks.error[task]]?.message ?? run.states[tasks.state[task]]}`]), 50));
-  const idle = []; for (let task = 0; task < count; task++) if (laneOf[task] < 0) idle.push(task);
-  list("Tasks that never ran", cut(idle.map((task) => [link(task), ` ${label(task)}: ${run.states[tasks.state[task]]}`]), 50));
+  const idle = Array.from({ length: count }, (_, task) => task).filter((task) => laneOf[task] < 0);
+  const ranBefore = (task) => (run.attempts[task] ?? []).some((attempt) => attempt.started_us !== null);
+  const lines = (those) => cut(those.map((task) => [link(task), ` ${label(task)}: ${run.states[tasks.state[task]]}`]), 50);
+  list("Tasks that never ran", lines(idle.filter((task) => !ranBefore(task))));
+  list("Tasks that did not run again", lines(idle.filter(ranBefore)));
   $("plan-head").hidden = $("plan").hidden = run.plan.length === 0;
   const stageOf = new Map(run.stages.flatMap((stage) => stage.nodes.map((node) => [node, stage.stage])));
   for (const [text, node] of run.plan) {
