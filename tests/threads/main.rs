@@ -15,6 +15,7 @@ mod planning;
 #[path = "../tasks/plans.rs"]
 #[allow(dead_code)]
 mod plans;
+mod pressure;
 mod retries;
 #[path = "../common/scene.rs"]
 mod scene;
