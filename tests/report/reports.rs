@@ -180,6 +180,7 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
         started: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         workers: 3,
         peak_bytes: Some(12_345),
+        peak_result_bytes: 345,
         node_rows: [(0, 3), (7, 9)].into(),
         c_out: Some(3),
         tasks: tasks.into(),

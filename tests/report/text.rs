@@ -68,13 +68,14 @@ fn a_report_is_a_table_with_path_retries_and_errors() {
         workers: 2,
         wall: Duration::from_millis(60),
         peak_bytes: Some(3_000),
+        peak_result_bytes: 1_000,
         peak_ports: Some(2),
         spilled_bytes: 7_000,
         ..Default::default()
     };
     report.link(|task| [None, None, Some(1), Some(2)][task].into_iter());
     let expected = "\
-4 tasks (2 ok, 1 failed, 1 upstream-failed) in 60.0 ms on 2 workers; 9.0 ms of work, 15.0 ms in tries that did not count, peak 3.0 kB in 2 ports
+4 tasks (2 ok, 1 failed, 1 upstream-failed) in 60.0 ms on 2 workers; 9.0 ms of work, 15.0 ms in tries that did not count, peak 3.0 kB in 2 ports, of which 1.0 kB are the result and count towards no limit
 7.0 kB went to files: the memory limit
 stage  tasks  states                         time  slowest  skew  queued  transfer  retries  uncounted  rows   bytes   memory  spilled  what
     0      2  2 ok                         7.0 ms   5.0 ms   1.4  4.0 ms         -        -          -    14  3.0 kB        -        -  read > filter

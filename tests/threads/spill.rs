@@ -53,7 +53,12 @@ fn what_is_kept_stays_below_the_limit() {
     let mut scene = Scene::shuffle(&many());
     let outcome = scene.run(1, options).unwrap();
     let result: u64 = outcome.report.tasks.last().unwrap().bytes_out;
-    assert!(outcome.report.peak_bytes.unwrap() <= limit + result, "{:?} {result}", outcome.report.peak_bytes);
+    let (peak, of_result) = (outcome.report.peak_bytes.unwrap(), outcome.report.peak_result_bytes);
+    assert!(peak - of_result <= limit, "{peak} {of_result}");
+    // All of it was there at once, and is beyond the limit: whoever reads of the peak reads why.
+    assert!(of_result == result && result > limit, "{of_result} {result}");
+    let text = outcome.report.to_text();
+    assert!(text.contains(" are the result and count towards no limit\n"), "{text}");
     scene.assert_clean(&outcome.report);
 }
 

@@ -34,6 +34,9 @@ pub struct RunReport {
     /// The most bytes that they held at one time; `None` where a cluster keeps them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_bytes: Option<u64>,
+    /// How many of these were the result's, which is the caller's: they count towards no limit of memory.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub peak_result_bytes: u64,
     /// Bytes that found no room in memory, and went to files: rows between tasks, and what the operators of tasks wrote, in
     /// tries that did not count, too.
     #[serde(default, skip_serializing_if = "is_nothing")]
@@ -62,6 +65,7 @@ impl Default for RunReport {
             workers: 0,
             peak_ports: None,
             peak_bytes: None,
+            peak_result_bytes: 0,
             spilled_bytes: 0,
             node_rows: BTreeMap::new(),
             c_out: None,

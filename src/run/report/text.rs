@@ -33,6 +33,10 @@ impl RunReport {
         }
         if let (Some(peak), Some(ports)) = (self.peak_bytes, self.peak_ports) {
             let _ = write!(text, ", peak {} in {ports} ports", bytes(peak));
+            if self.peak_result_bytes > 0 {
+                let _ = write!(text, ", of which {} are the result", bytes(self.peak_result_bytes));
+                text.push_str(" and count towards no limit");
+            }
         }
         text.push('\n');
         if self.spilled_bytes > 0 {

@@ -26,6 +26,7 @@ impl Schedule {
         report.workers = workers;
         report.peak_ports = Some(self.store.peak_ports);
         report.peak_bytes = Some(self.store.peak_bytes);
+        report.peak_result_bytes = self.store.peak_result_bytes;
         report.spilled_bytes = self.store.spilled_bytes;
         (report.node_rows, report.c_out) = std::mem::take(&mut self.node_rows).finish();
         self.link(&mut report);

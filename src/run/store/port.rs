@@ -49,8 +49,12 @@ pub(in crate::run) struct Store {
     counted: u64,
     kept_ports: usize,
     kept_bytes: u64,
+    /// Those of `kept_bytes` that the caller gets.
+    result_bytes: u64,
     pub(in crate::run) peak_ports: usize,
     pub(in crate::run) peak_bytes: u64,
+    /// Those of `peak_bytes` that the caller gets.
+    pub(in crate::run) peak_result_bytes: u64,
     pub(in crate::run) spilled_bytes: u64,
 }
 
@@ -69,8 +73,10 @@ impl Store {
             counted: 0,
             kept_ports: 0,
             kept_bytes: 0,
+            result_bytes: 0,
             peak_ports: 0,
             peak_bytes: 0,
+            peak_result_bytes: 0,
             spilled_bytes: 0,
         }
     }
@@ -97,11 +103,14 @@ impl Store {
             self.count_spilled(rows.length);
         } else {
             self.kept_bytes += held.bytes();
+            self.result_bytes += if purpose == Use::Result { held.bytes() } else { 0 };
         }
         self.kept_ports += 1;
         self.ports[port] = Some(held);
         self.peak_ports = self.peak_ports.max(self.kept_ports);
-        self.peak_bytes = self.peak_bytes.max(self.kept_bytes);
+        if self.kept_bytes > self.peak_bytes {
+            (self.peak_bytes, self.peak_result_bytes) = (self.kept_bytes, self.result_bytes);
+        }
     }
 
     /// Lets a port go, if it was kept.
@@ -110,6 +119,7 @@ impl Store {
         self.kept_ports -= 1;
         if let Held::Rows(rows) = &held {
             self.kept_bytes -= rows.bytes;
+            self.result_bytes -= if purpose == Use::Result { rows.bytes } else { 0 };
             self.discount(rows.bytes, purpose);
         }
         Some(held)
