@@ -1,4 +1,6 @@
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,11 +106,19 @@ impl Tries {
         }
         slices.sort_by_key(order);
         let mut lanes: Vec<Vec<Slice>> = Vec::new();
+        // Which are busy until when, and which are free: as there may be as many lanes as slices, none is looked for.
+        let mut busy: BinaryHeap<Reverse<(Duration, usize)>> = BinaryHeap::new();
+        let mut free: BinaryHeap<Reverse<usize>> = BinaryHeap::new();
         for slice in slices {
-            match lanes.iter_mut().find(|lane| lane.last().is_none_or(|last| last.ended <= slice.started)) {
-                Some(lane) => lane.push(slice),
-                None => lanes.push(vec![slice]),
+            while let Some(lane) = busy.peek_mut().filter(|lane| lane.0.0 <= slice.started) {
+                free.push(Reverse(PeekMut::pop(lane).0.1));
             }
+            let lane = free.pop().map_or(lanes.len(), |Reverse(lane)| lane);
+            if lane == lanes.len() {
+                lanes.push(Vec::new());
+            }
+            lanes[lane].push(slice);
+            busy.push(Reverse((slice.ended, lane)));
         }
         lanes
     }
@@ -125,4 +135,50 @@ fn lanes(host: Option<&str>, worker: &str, lanes: Vec<Vec<Slice>>) -> Vec<Lane> 
     lanes
         .map(|(number, slices)| Lane { host: Option::clone(&host), worker: Arc::clone(&worker), number, slices })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn slice(task: usize, started: u64, ended: u64) -> Slice {
+        let at = Duration::from_nanos;
+        Slice { task, attempt: None, started: at(started), ended: at(ended) }
+    }
+
+    fn divided(times: impl IntoIterator<Item = (u64, u64)>) -> Vec<Vec<Slice>> {
+        let mut tries = Tries::default();
+        times
+            .into_iter()
+            .enumerate()
+            .for_each(|(task, (started, took))| tries.push(slice(task, started, started + took)));
+        tries.divide()
+    }
+
+    proptest! {
+        #[test]
+        fn each_try_is_in_the_first_lane_that_is_free(times in prop::collection::vec((0..20u64, 0..6u64), 1..60)) {
+            let lanes = divided(times.iter().copied());
+            prop_assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), times.len());
+            for (number, lane) in lanes.iter().enumerate() {
+                prop_assert!(lane.is_sorted_by(|one, next| one.ended <= next.started));
+                for slice in lane {
+                    // Whatever was begun in a lane before this one, and had not ended.
+                    let is_busy = |lane: &Vec<Slice>| {
+                        lane.iter().any(|other| order(other) < order(slice) && other.ended > slice.started)
+                    };
+                    prop_assert!(lanes[..number].iter().all(is_busy));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_lanes_as_tries_are_found_at_once() {
+        // Looking at all lanes for each try would be 45 billion looks.
+        const TRIES: u64 = 300_000;
+        assert_eq!(divided((0..TRIES).map(|at| (at, TRIES))).len() as u64, TRIES);
+    }
 }
