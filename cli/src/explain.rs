@@ -65,6 +65,7 @@ fn plan(prepared: &Prepared, args: &ExplainArgs, executor: &dyn Executor, report
         _ => Screen::Stdout,
     };
     let (plan, planning_us) = prepared.plan()?;
+    interrupt::planned();
     let report = match args.analyze.then(|| execute(&plan, executor)) {
         None => None,
         Some(Ok(collected)) => Some(collected.report),

@@ -42,6 +42,7 @@ fn plan_and_run(args: &RunArgs, screen: Screen) -> Result<(), CliError> {
     let reports = Reports::prepare(forms, args.input.title())?;
     let executor = executor(&args.execution)?;
     let (plan, _) = prepare(&args.input)?.plan()?;
+    interrupt::planned();
     screen.say(PlanText::new(&plan))?;
     screen.say(format!("\nrules fired: {}\ncaps hit: {}\n", rules_fired(&plan), caps_hit(&plan)))?;
     match execute(&plan, &*executor) {
@@ -75,7 +76,7 @@ pub fn executor(args: &ExecutionArgs) -> Result<Box<dyn Executor>, CliError> {
     })
 }
 
-/// Runs a plan. Ctrl-C cancels the run, which then fails with its report.
+/// Runs a plan. A request to end, such as Ctrl-C, cancels the run, which then fails with its report.
 pub fn execute(plan: &Plan, executor: &dyn Executor) -> Result<Collected, RunFailure> {
     collect(plan, &Interruptible(executor))
 }

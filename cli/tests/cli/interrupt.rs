@@ -1,4 +1,4 @@
-//! Limits of memory, and Ctrl-C.
+//! Limits of memory, Ctrl-C, and signals that ask a program to end.
 
 #[cfg(unix)]
 use std::io::{BufRead, BufReader, Read};
@@ -16,7 +16,7 @@ use crate::process::{TempFile, leafhold};
 #[cfg(target_os = "linux")]
 use crate::process::{command, from};
 #[cfg(target_os = "linux")]
-use crate::workers::{children, has_open_file, has_thread, is_alive, signal, ticks, wait_for};
+use crate::workers::{children, has_open_file, has_thread, hears, is_alive, signal, ticks, wait_for};
 
 /// Every pair of line items: more than anybody wants to wait for.
 #[cfg(unix)]
@@ -89,12 +89,7 @@ fn a_second_ctrl_c_ends_the_program_at_once() {
     assert_eq!(code, Some(130));
     assert!(!out.contains("tasks ("), "there was no time for a report");
     assert_eq!(std::fs::read_to_string(report.path()).unwrap(), "", "the file is what it was");
-    let mut beside = std::fs::read_dir(report.0.parent().unwrap()).unwrap();
-    let left = beside.find(|entry| {
-        let name = entry.as_ref().unwrap().file_name().into_string().unwrap();
-        name.starts_with('.') && name.contains("twice.jsonl")
-    });
-    assert!(left.is_none(), "{left:?}");
+    assert_eq!(names_beside(&report), ["twice.jsonl"]);
 }
 
 #[cfg(target_os = "linux")]
@@ -146,6 +141,78 @@ fn ctrl_c_in_a_run_within_little_memory_leaves_no_file_and_no_process() {
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{how}");
         wait_for("the end of every worker", || workers.iter().all(|worker| !is_alive(*worker)).then_some(()));
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_that_ask_a_program_to_end_cancel_the_run_as_ctrl_c_does() {
+    for name in ["TERM", "HUP"] {
+        let report = TempFile::new("ended.jsonl", "");
+        let form = format!("jsonl={}", report.path());
+        let run = ["run", "-c", LONG, "--tpch", "0.02", "--threads", "2", "--output", "csv"];
+        // Whoever runs the tests may have HUP ignored.
+        let mut command = from_program(&["env", "--default-signal=HUP"]);
+        let child = command.args(run).args(["--report", &form, "--report", "table"]).spawn().unwrap();
+        wait_for("a thread of the run", || has_thread(child.id(), "leafhold-0").then_some(()));
+        assert_eq!(names_beside(&report), ["ended.jsonl"], "whoever is killed now leaves nothing");
+        // Twice, as `timeout` does: the program and its group.
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, "--", &id, &id]).status().unwrap().success());
+        let said = from(child.wait_with_output().unwrap());
+        let answer = format!("cancelling, as SIG{name} asks");
+        let said = said.fails(1, &[&answer, "the run was cancelled", "tasks ("]);
+        assert_eq!(assert_all_released(&said.err), 4);
+        assert_cancelled(&report_of_each_task_once(report.path()));
+        assert_eq!(names_beside(&report), ["ended.jsonl"]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let child =
+        from_program(&["nohup"]).args(["run", "-c", LONG, "--tpch", "0.02", "--output", "csv"]).spawn().unwrap();
+    wait_for("a thread of the run", || has_thread(child.id(), "leafhold-0").then_some(()));
+    signal("HUP", &child.id().to_string());
+    signal("TERM", &child.id().to_string());
+    let said = from(child.wait_with_output().unwrap()).fails(1, &["cancelling, as SIGTERM asks"]);
+    assert!(!said.err.contains("SIGHUP"), "{}", said.err);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_waits_for_its_query_ends_at_once() {
+    let report = TempFile::new("never.jsonl", "");
+    let form = format!("jsonl={}", report.path());
+    for (name, number, code) in [("INT", 2, 130), ("TERM", 15, 143)] {
+        let mut command = command(&["run", "-", "--tpch", "0.01", "--report", &form]);
+        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        // It is open until the end.
+        let input = child.stdin.take();
+        wait_for("a program that listens", || hears(child.id(), number).then_some(()));
+        signal(name, &child.id().to_string());
+        from(child.wait_with_output().unwrap()).fails(code, &[]);
+        drop(input);
+        assert_eq!(names_beside(&report), ["never.jsonl"]);
+    }
+}
+
+/// The binary, started by another program which then is it.
+#[cfg(target_os = "linux")]
+fn from_program(words: &[&str]) -> Command {
+    use std::process::Stdio;
+
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).arg(env!("CARGO_BIN_EXE_leafhold"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The names of all files in the folder of a file, also of hidden ones.
+#[cfg(target_os = "linux")]
+fn names_beside(file: &TempFile) -> Vec<String> {
+    let entries = std::fs::read_dir(file.0.parent().unwrap()).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 #[test]

@@ -27,6 +27,13 @@ pub fn has_thread(pid: u32, name: &str) -> bool {
         .any(|thread| read_to_string(thread.unwrap().path().join("comm")).is_ok_and(|found| found.trim_end() == name))
 }
 
+/// Whether a process handles a signal, by its number.
+pub fn hears(pid: u32, signal: u32) -> bool {
+    let status = read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let handled = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    handled.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (signal - 1)) != 0)
+}
+
 /// Whether a process has a file in this folder open, be it one without a name.
 pub fn has_open_file(pid: u32, folder: &std::path::Path) -> bool {
     let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
