@@ -3,11 +3,12 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use leafhold::expr::{Errors, Semantics};
 use leafhold::optimize::DEFAULT_FAN_IN;
 use leafhold::run::work::ObserverRequest;
 
+use crate::argument::{self, utf8};
 use crate::report::ReportArg;
 
 /// Partitions of hashed exchanges: an input of planning, so never the number of this machine's cores.
@@ -74,10 +75,10 @@ pub struct DiffArgs {
     #[arg(value_name = "B")]
     pub second: String,
     /// Rule sets plan the TPC-H queries at this scale factor
-    #[arg(long, value_name = "SF", default_value_t = crate::data::DEFAULT_SCALE, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SF", default_value_t = crate::data::DEFAULT_SCALE, allow_negative_numbers = true, value_parser = argument::scale)]
     pub tpch: f64,
     /// Partitions into which rows are hashed
-    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS)]
+    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS, value_parser = argument::positive)]
     pub partitions: NonZeroUsize,
     /// For programs
     #[arg(long)]
@@ -114,12 +115,13 @@ pub struct ExplainArgs {
 
 /// The query, its tables and its rules.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("source").args(["query", "sql"]).required(true))]
 pub struct InputArgs {
     /// A query: tpch/q01 .. tpch/q22, a .sql file, or - for standard input
-    #[arg(required_unless_present = "sql", conflicts_with = "sql")]
+    #[arg(value_parser = utf8(argument::text))]
     pub query: Option<String>,
     /// The query's text
-    #[arg(short = 'c', long = "command", value_name = "SQL", id = "sql")]
+    #[arg(short = 'c', long = "command", value_name = "SQL", value_parser = utf8(argument::text))]
     pub sql: Option<String>,
     #[command(flatten)]
     pub setting: SettingArgs,
@@ -147,16 +149,16 @@ impl InputArgs {
 #[derive(Clone, Debug, clap::Args)]
 pub struct SettingArgs {
     /// Generate the TPC-H tables at this scale factor (0.1 when a tpch/ query names no data)
-    #[arg(long, value_name = "SF", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SF", allow_negative_numbers = true, value_parser = argument::scale)]
     pub tpch: Option<f64>,
     /// A table from a Parquet or CSV file
-    #[arg(long = "table", value_name = "NAME=PATH", value_parser = table)]
+    #[arg(long = "table", value_name = "NAME=PATH", value_parser = utf8(table))]
     pub tables: Vec<TableArg>,
     /// Partitions into which rows are hashed
-    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS)]
+    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS, value_parser = argument::positive)]
     pub partitions: NonZeroUsize,
     /// Partitions that one task merges at most; more are merged by a tree of tasks
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_FAN_IN)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_FAN_IN, value_parser = argument::fan_in)]
     pub fan_in: usize,
     /// What a plan may do to errors: strict plans raise none that the query as it is written does not raise
     #[arg(long, value_enum, default_value_t = ErrorsArg::Relaxed)]
@@ -188,8 +190,8 @@ pub enum ErrorsArg {
 
 #[derive(Debug, clap::Args)]
 pub struct ExecutionArgs {
-    /// Worker threads; all cores when not given. They never change a plan
-    #[arg(long, value_name = "N")]
+    /// Worker threads, 1,024 at most; all cores when not given. They never change a plan
+    #[arg(long, value_name = "N", value_parser = argument::workers)]
     pub threads: Option<NonZeroUsize>,
     /// Keep at most this many bytes of rows between tasks, such as 512MB: what is more goes to a temporary folder (TMPDIR or
     /// --spill-folder says which). Sorts and aggregates do the same with what they hold, but each may hold 16MB; a join holds its smaller side
@@ -202,14 +204,14 @@ pub struct ExecutionArgs {
     /// What to make of the run's report, also when it fails: table, jsonl=FILE, chrome=FILE (JSON, for Perfetto too),
     /// perfetto=FILE (binary, for large runs), html=FILE (a page for a browser). Give it several times for several. `run` prints the table when none is given; any other form
     /// replaces that, unless `--report table` is given as well
-    #[arg(long = "report", value_name = "FORM[=FILE]", value_parser = crate::report::parse)]
+    #[arg(long = "report", value_name = "FORM[=FILE]", value_parser = utf8(crate::report::parse))]
     pub reports: Vec<ReportArg>,
     /// Have an observer watch every attempt where it runs; what it says is in the report. `cpu` is the processor's time.
     /// Give it several times for several
     #[arg(long = "observe", value_name = "NAME", value_parser = crate::worker::observer)]
     pub observers: Vec<ObserverRequest>,
-    /// Run tasks in this many worker processes: what crashes there takes nothing else down
-    #[arg(long, value_name = "N", conflicts_with = "threads")]
+    /// Run tasks in this many worker processes, 1,024 at most: what crashes there takes nothing else down
+    #[arg(long, value_name = "N", conflicts_with = "threads", value_parser = argument::workers)]
     pub isolate: Option<NonZeroUsize>,
     /// Try a task again, so many times, that raised an error, or whose worker process died or hangs [default: 0]
     #[arg(long, value_name = "N")]
@@ -320,13 +322,13 @@ pub struct VerifyArgs {
     #[arg(long = "rule", value_name = "NAME")]
     pub names: Vec<String>,
     /// Comparisons per rule, exhaustive ones and samples together
-    #[arg(long, value_name = "N", default_value = "20000")]
+    #[arg(long, value_name = "N", default_value = "20000", value_parser = argument::positive)]
     pub cases: NonZeroUsize,
     /// Another seed tries other terms and other samples
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Worker threads. They never change a result
-    #[arg(long, value_name = "N", default_value = "2")]
+    /// Worker threads, 1,024 at most. They never change a result
+    #[arg(long, value_name = "N", default_value = "2", value_parser = argument::workers)]
     pub threads: NonZeroUsize,
     /// For programs
     #[arg(long)]
@@ -352,10 +354,10 @@ pub struct TestArgs {
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
     /// Queries in SQL read the TPC-H tables at this scale factor
-    #[arg(long, value_name = "SF", default_value_t = crate::data::DEFAULT_SCALE)]
+    #[arg(long, value_name = "SF", default_value_t = crate::data::DEFAULT_SCALE, allow_negative_numbers = true, value_parser = argument::scale)]
     pub tpch: f64,
     /// Partitions into which rows of queries in SQL are hashed
-    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS)]
+    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS, value_parser = argument::positive)]
     pub partitions: NonZeroUsize,
 }
 

@@ -22,6 +22,11 @@ impl CliError {
         CliError::Failed(error.to_string())
     }
 
+    /// What a library said of an argument.
+    pub fn usage(error: impl fmt::Display) -> Self {
+        CliError::Usage(error.to_string())
+    }
+
     /// What went wrong, for people.
     pub fn message(&self) -> &str {
         match self {

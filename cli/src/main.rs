@@ -1,6 +1,7 @@
 //! The command line of Leafhold: plan queries, run them, and look at what happened.
 
 mod args;
+mod argument;
 mod data;
 mod diff;
 mod error;

@@ -49,7 +49,7 @@ pub fn why_not(args: &WhyNotArgs) -> Result<(), CliError> {
     let known = rules::known(&args.input.setting)?;
     // A name that nobody knows is told before the query is planned.
     if known.get(&args.rule).is_none() {
-        return Err(CliError::of(known.unknown(&args.rule)));
+        return Err(CliError::usage(known.unknown(&args.rule)));
     }
     let Traced { plan, trace, .. } = prepare(&args.input)?.traced()?;
     let answer = WhyNot::new(&trace, plan.as_ref(), &args.rule, &known).map_err(CliError::of)?;

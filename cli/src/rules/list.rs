@@ -22,7 +22,7 @@ pub fn show(name: &str) -> Result<(), CliError> {
     let rules = RuleSet::builtin();
     let Some(rule) = rules.get(name) else {
         // The rule set knows which name is near.
-        return Err(rules.without(&[name]).map_or_else(CliError::of, |_| CliError::new(format!("no rule `{name}`"))));
+        return Err(CliError::usage(rules.unknown(name)));
     };
     let law: String = rule.doc().lines().map(|line| format!(";; {line}").trim_end().to_owned() + "\n").collect();
     Screen::Stdout.say(format!("; {}:{}\n{law}{}", rule.file(), rule.line(), rule.source()))

@@ -40,7 +40,7 @@ pub fn rules(command: &RulesCommand) -> Result<(), CliError> {
 pub fn selected(args: &SettingArgs) -> Result<Arc<RuleSet>, CliError> {
     let mut rules = known(args)?;
     if !args.disabled.is_empty() {
-        rules = Arc::new(rules.without(&args.disabled).map_err(CliError::of)?);
+        rules = Arc::new(rules.without(&args.disabled).map_err(CliError::usage)?);
     }
     Ok(rules)
 }

@@ -43,7 +43,7 @@ pub fn chosen(args: &VerifyArgs) -> Result<(Arc<RuleSet>, Vec<Arc<Rule>>), CliEr
         paths => Arc::new(RuleSet::parse(&borrowed(&read(paths)?)).map_err(broken)?),
     };
     // The rule set knows which name is near.
-    set.without(&args.names).map_err(CliError::of)?;
+    set.without(&args.names).map_err(CliError::usage)?;
     let wanted = |rule: &&Arc<Rule>| args.names.is_empty() || args.names.iter().any(|name| name == rule.name());
     let rules = set.rules().iter().filter(wanted).cloned().collect();
     Ok((set, rules))

@@ -18,6 +18,40 @@ fn usage() {
     for args in wrong {
         leafhold(args).fails(2, &["error: "]);
     }
+    for command in ["run", "explain", "why"] {
+        leafhold(&[command]).fails(2, &["<QUERY|", "-c", "Usage: leafhold"]);
+    }
+}
+
+#[test]
+fn numbers_out_of_bounds_are_told_in_plain_words() {
+    for option in ["--threads", "--isolate"] {
+        for wrong in ["0", "1025", "100000", "many"] {
+            leafhold(&["run", "tpch/q06", option, wrong]).fails(2, &[option, "write a number from 1 to 1,024"]);
+        }
+        assert!(leafhold(&["run", "--help"]).ok().out.contains("1,024 at most"));
+    }
+    leafhold(&["rules", "verify", "--threads", "100000"]).fails(2, &["from 1 to 1,024"]);
+    leafhold(&["explain", "tpch/q06", "--partitions", "0"]).fails(2, &["--partitions", "a whole number, 1 or more"]);
+    for wrong in ["0", "1", "-1"] {
+        let fan_in = format!("--fan-in={wrong}");
+        leafhold(&["explain", "tpch/q06", &fan_in]).fails(2, &["--fan-in", "a whole number, 2 or more"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_not_utf8_is_named() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use crate::process::{command, from};
+
+    let run = |before: &[&str], wrong: &[u8]| from(command(before).arg(OsStr::from_bytes(wrong)).output().unwrap());
+    run(&["run", "tpch/q06", "--table"], b"t=\xff.csv").fails(2, &["--table <NAME=PATH>", "not UTF-8"]);
+    run(&["run", "tpch/q06", "--report"], b"html=\xff").fails(2, &["--report <FORM[=FILE]>", "not UTF-8"]);
+    run(&["run"], b"\xff.sql").fails(2, &["[QUERY]", "not UTF-8"]);
+    run(&["run", "-c"], b"select '\xff'").fails(2, &["--command <SQL>", "not UTF-8"]);
 }
 
 #[test]
@@ -27,8 +61,10 @@ fn unknown_names_come_with_suggestions() {
     sql("select 1 from lineitm").fails(1, &["no table `lineitm`; did you mean `lineitem`?", "line 1, column 15"]);
     sql("select l_pric from lineitem").fails(1, &["no column `l_pric`"]);
     sql("select l_taxx from lineitem").fails(1, &["no column `l_taxx`; did you mean `l_tax`?"]);
-    leafhold(&["run", "tpch/q06", "--tpch", "0.001", "--disable-rule", "fly-away"]).fails(1, &["no rule `fly-away`"]);
-    leafhold(&["rules", "show", "fly-away"]).fails(1, &["no rule `fly-away`"]);
+    let without = |rule| leafhold(&["run", "tpch/q06", "--tpch", "0.001", "--disable-rule", rule]);
+    without("fly-away").fails(2, &["no rule `fly-away`"]);
+    without("merge-onions").fails(2, &["no rule `merge-onions`; did you mean `merge-unions`?"]);
+    leafhold(&["rules", "show", "fly-away"]).fails(2, &["no rule `fly-away`"]);
 }
 
 #[test]
@@ -40,8 +76,11 @@ fn bad_sql_names_the_place() {
 
 #[test]
 fn scale_factors_are_more_than_nothing() {
-    for scale in ["0", "-1", "nan", "inf"] {
-        leafhold(&["run", "tpch/q01", "--tpch", scale]).fails(1, &["scale factor", "greater than 0"]);
+    for scale in ["0", "-1", "nan", "inf", "1e300", "much"] {
+        for command in [&["run", "tpch/q01"][..], &["diff", "shipped", "shipped"], &["rules", "test", "x.golden"]] {
+            let args = [command, &["--tpch", scale]].concat();
+            leafhold(&args).fails(2, &["--tpch", "scale factor", "greater than 0 and at most 100,000"]);
+        }
     }
 }
 

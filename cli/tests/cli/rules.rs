@@ -68,7 +68,7 @@ fn rules_are_verified_and_the_wrong_ones_refuted() {
     let json = leafhold(&["rules", "verify", "--json", "--rule", "merge-limits", "--cases", "100"]).ok().out;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["rules"][0]["holds"], true);
-    leafhold(&["rules", "verify", "--rule", "merge-limit"]).fails(1, &["did you mean `merge-limits`?"]);
+    leafhold(&["rules", "verify", "--rule", "merge-limit"]).fails(2, &["did you mean `merge-limits`?"]);
 }
 
 #[test]

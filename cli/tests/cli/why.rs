@@ -61,7 +61,7 @@ fn why_not_names_the_guard_the_node_or_the_cost() {
     assert_eq!(json["verdict"], "no-operator");
     let disabled = asked(&["why-not", "merge-unions", "--disable-rule", "merge-unions"]).ok().out;
     assert!(disabled.contains("it is disabled"), "{disabled}");
-    asked(&["why-not", "merge-onions"]).fails(1, &["no rule `merge-onions`; did you mean `merge-unions`?"]);
+    asked(&["why-not", "merge-onions"]).fails(2, &["no rule `merge-onions`; did you mean `merge-unions`?"]);
 }
 
 #[test]
