@@ -1,7 +1,7 @@
 //! What may be written after `leafhold`.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use leafhold::expr::{Errors, Semantics};
@@ -9,6 +9,7 @@ use leafhold::optimize::DEFAULT_FAN_IN;
 use leafhold::run::work::ObserverRequest;
 
 use crate::argument::{self, utf8};
+use crate::query::TPCH;
 use crate::report::ReportArg;
 
 /// Partitions of hashed exchanges: an input of planning, so never the number of this machine's cores.
@@ -142,6 +143,14 @@ impl InputArgs {
             }
             (None, None) => String::new(),
         }
+    }
+
+    /// The files that are read for the rows, and the query's own, with what to call them.
+    pub fn files(&self) -> impl Iterator<Item = (String, &Path)> {
+        let own = self.query.as_deref().filter(|query| *query != "-" && !query.starts_with(TPCH));
+        let tables = self.setting.tables.iter();
+        let tables = tables.map(|table| (format!("the file of table `{}`", table.name), &*table.path));
+        own.map(|path| ("the query's file".to_owned(), Path::new(path))).into_iter().chain(tables)
     }
 }
 

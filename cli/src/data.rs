@@ -16,6 +16,19 @@ pub fn catalog(args: &InputArgs) -> Result<Catalog, CliError> {
     tables(scale, &args.setting.tables)
 }
 
+/// Makes sure that no table has two files, of which one would be left out.
+pub fn distinct(files: &[TableArg]) -> Result<(), CliError> {
+    for (at, table) in files.iter().enumerate() {
+        if let Some(first) = files[..at].iter().find(|first| first.name == table.name) {
+            let TableArg { name, path } = table;
+            let (one, other) = (first.path.display(), path.display());
+            let message = format!("--table: `{name}` is {one} and {other}; give each table a name of its own");
+            return Err(CliError::Usage(message));
+        }
+    }
+    Ok(())
+}
+
 /// The TPC-H tables at a scale factor, and tables from files.
 pub fn tables(scale: Option<f64>, files: &[TableArg]) -> Result<Catalog, CliError> {
     let mut catalog = Catalog::new();

@@ -32,7 +32,7 @@ pub fn explain(args: &ExplainArgs) -> Result<(), CliError> {
         interrupt::listen();
     }
     let executor = executor(&args.execution)?;
-    let reports = Reports::prepare(&args.execution.reports, args.input.title())?;
+    let reports = Reports::prepare(&args.execution.reports, &args.input)?;
     let prepared = prepare(&args.input)?;
     let text = match args.stage {
         Stage::Expr => written("expr", expr_text(&prepared.expr()?), args.format),

@@ -9,6 +9,7 @@ mod explain;
 mod file;
 mod interrupt;
 mod output;
+mod place;
 mod plan;
 mod progress;
 mod query;

@@ -32,6 +32,7 @@ pub struct Traced {
 
 /// Reads the query, makes its tables, and loads the rules.
 pub fn prepare(args: &InputArgs) -> Result<Prepared, CliError> {
+    data::distinct(&args.setting.tables)?;
     let sql = query::text(args)?;
     let rules = rules::selected(&args.setting)?;
     let session = Session::new(data::catalog(args)?);

@@ -9,9 +9,11 @@ use leafhold::optimize::Plan;
 use leafhold::run::report::RunPage;
 use leafhold::run::{RunFailure, RunReport};
 
+use crate::args::InputArgs;
 use crate::error::CliError;
 use crate::file::Pending;
 use crate::output::Screen;
+use crate::place::place;
 
 /// A form of the report, and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +59,24 @@ impl ReportArg {
     }
 }
 
+fn apart(forms: &[ReportArg], input: &InputArgs) -> Result<(), CliError> {
+    let mut taken: Vec<(PathBuf, Option<String>)> =
+        input.files().map(|(what, path)| (place(path), Some(what))).collect();
+    for path in forms.iter().filter_map(ReportArg::path) {
+        let (own, path) = (place(path), path.display());
+        let message = match taken.iter().find(|(other, _)| *other == own) {
+            None => {
+                taken.push((own, None));
+                continue;
+            }
+            Some((_, None)) => format!("two reports would go to {path}; give each a file of its own"),
+            Some((_, Some(what))) => format!("a report would replace {what}, {path}; give it another file"),
+        };
+        return Err(CliError::Usage(message));
+    }
+    Ok(())
+}
+
 /// The reports of a run that is still to come. Their files can be written, or there would be none.
 pub struct Reports {
     forms: Vec<(ReportArg, Option<Pending>)>,
@@ -64,18 +84,13 @@ pub struct Reports {
 }
 
 impl Reports {
-    /// Makes sure that every file can be written, so that nobody waits for a run whose report has no place.
-    pub fn prepare(forms: &[ReportArg], title: impl Into<String>) -> Result<Self, CliError> {
-        let mut prepared: Vec<(ReportArg, Option<Pending>)> = Vec::new();
-        for form in forms {
-            if let Some(path) = form.path()
-                && prepared.iter().any(|(other, _)| other.path() == Some(path))
-            {
-                return Err(CliError::Usage(format!("two reports would go to {}", path.display())));
-            }
-            prepared.push((form.clone(), form.path().map(|path| Pending::new(path)).transpose()?));
-        }
-        Ok(Reports { forms: prepared, title: title.into() })
+    /// Makes sure that every file can be written, so that nobody waits for a run whose report has no place, and that none
+    /// replaces another one, or what the run reads.
+    pub fn prepare(forms: &[ReportArg], input: &InputArgs) -> Result<Self, CliError> {
+        apart(forms, input)?;
+        let pending = |form: &ReportArg| Ok((form.clone(), form.path().map(|path| Pending::new(path)).transpose()?));
+        let forms = forms.iter().map(pending).collect::<Result<_, CliError>>()?;
+        Ok(Reports { forms, title: input.title() })
     }
 
     /// Writes all forms, also when one fails. A file is there as a whole, or stays as it was.

@@ -39,7 +39,7 @@ fn plan_and_run(args: &RunArgs, screen: Screen) -> Result<(), CliError> {
         [] => &[ReportArg::Table],
         forms => forms,
     };
-    let reports = Reports::prepare(forms, args.input.title())?;
+    let reports = Reports::prepare(forms, &args.input)?;
     let executor = executor(&args.execution)?;
     let (plan, _) = prepare(&args.input)?.plan()?;
     interrupt::planned();

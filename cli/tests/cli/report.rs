@@ -125,6 +125,33 @@ fn a_report_without_a_place_is_an_error_before_the_run() {
 }
 
 #[test]
+fn a_report_replaces_neither_another_one_nor_what_the_run_reads() {
+    let (file, query) = (TempFile::new("sales.csv", SALES), TempFile::new("totals.sql", TOTALS));
+    let table = format!("sales={}", file.path());
+    let (place, folder) = (Place::new("apart"), file.0.parent().unwrap().to_str().unwrap());
+    let fails = |reports: &[&str], message: &str| {
+        let reports: Vec<&str> = reports.iter().flat_map(|report| ["--report", report]).collect();
+        for command in [&["run"][..], &["explain", "--analyze"]] {
+            leafhold(&[command, &[query.path(), "--table", &table], &reports].concat()).fails(2, &[message]);
+        }
+    };
+    fails(&[&format!("jsonl={folder}/./sales.csv")], "a report would replace the file of table `sales`");
+    fails(&[&format!("jsonl={}", query.path())], "a report would replace the query's file");
+    fails(&[&place.form("html", "a"), &place.form("jsonl", "./a")], "two reports would go to");
+    assert_eq!((std::fs::read_to_string(file.path()).unwrap().as_str(), place.names().len()), (SALES, 0));
+}
+
+#[test]
+fn a_table_has_one_file() {
+    let (file, other) = (TempFile::new("sales.csv", SALES), TempFile::new("other.csv", SALES));
+    let tables = [&file, &other].map(|file| format!("sales={}", file.path()));
+    let args = ["-", "--table", &tables[0], "--table", &tables[1]];
+    for command in ["run", "explain", "why"] {
+        leafhold(&[&[command], &args[..]].concat()).fails(2, &["`sales` is ", "sales.csv and ", "other.csv"]);
+    }
+}
+
+#[test]
 fn explain_analyze_reports_its_run() {
     let file = TempFile::new("sales.csv", SALES);
     let (table, place) = (format!("sales={}", file.path()), Place::new("explain"));
