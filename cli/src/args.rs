@@ -107,7 +107,8 @@ pub struct ExplainArgs {
     /// For people or for programs; dot and mermaid draw the tasks
     #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
     pub format: ExplainFormat,
-    /// Run the query, and add actual rows and C_out (actual rows over the outputs of all joins)
+    /// Run the query, and add actual rows and C_out (actual rows over the outputs of all joins). A filter right below a
+    /// project runs as one with it, and has the rows that are shown there
     #[arg(long)]
     pub analyze: bool,
     #[command(flatten)]

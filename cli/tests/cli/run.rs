@@ -27,6 +27,22 @@ fn the_main_job_prints_plan_rules_caps_result_and_report() {
 }
 
 #[test]
+fn the_sample_of_the_readme_is_what_the_program_prints() {
+    let readme = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, sample) = readme.split_once("```text\n; plan ").expect("a sample");
+    let (sample, _) = sample.split_once("\n```").unwrap();
+    let said = leafhold(&["run", "tpch/q05", "--tpch", "0.1"]).ok().out;
+    // The name of all rules changes with each of them; what comes after the rows are times.
+    let lasting = |text: &str| {
+        let (header, rest) = text.trim_start_matches("; plan ").split_once('\n').unwrap();
+        let (plan, rest) = (header.split_whitespace().next().unwrap(), rest.split("\n\n").take(2));
+        format!("{plan}\n{}", rest.collect::<Vec<_>>().join("\n\n"))
+    };
+    assert_eq!(lasting(sample), lasting(&said));
+}
+
+#[test]
 fn csv_and_json_have_standard_output_for_themselves() {
     let (_file, table) = sales();
     let csv = leafhold(&["run", "-c", TOTALS, "--table", &table, "--output", "csv"]).ok();
