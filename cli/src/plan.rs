@@ -36,7 +36,7 @@ pub fn prepare(args: &InputArgs) -> Result<Prepared, CliError> {
     let sql = query::text(args)?;
     let rules = rules::selected(&args.setting)?;
     let session = Session::new(data::catalog(args)?);
-    let bound = session.bind(&sql).map_err(CliError::of)?;
+    let bound = session.bind(&sql).map_err(query::refused)?;
     let planner = Planner::new(Arc::new(EngineFunctions))
         .with_rules(rules)
         .with_semantics(args.setting.semantics())

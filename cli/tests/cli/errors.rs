@@ -56,7 +56,7 @@ fn an_argument_that_is_not_utf8_is_named() {
 
 #[test]
 fn unknown_names_come_with_suggestions() {
-    leafhold(&["run", "tpch/q99"]).fails(1, &["no query `tpch/q99`", "did you mean `tpch/q", "q01 to tpch/q22"]);
+    leafhold(&["run", "tpch/q99"]).fails(2, &["no query `tpch/q99`", "did you mean `tpch/q", "q01 to tpch/q22"]);
     let sql = |sql| leafhold(&["run", "-c", sql, "--tpch", "0.001"]);
     sql("select 1 from lineitm").fails(1, &["no table `lineitm`; did you mean `lineitem`?", "line 1, column 15"]);
     sql("select l_pric from lineitem").fails(1, &["no column `l_pric`"]);
@@ -71,7 +71,16 @@ fn unknown_names_come_with_suggestions() {
 fn bad_sql_names_the_place() {
     leafhold(&["run", "-c", "select from where"]).fails(1, &["line 1, column"]);
     with_input(&["explain", "-"], "").fails(1, &["error: "]);
-    leafhold(&["run", "-c", "drop table t"]).fails(1, &["only queries can be planned"]);
+}
+
+#[test]
+fn one_query_runs_and_nothing_else() {
+    let run = |sql| leafhold(&["run", "-c", sql, "--tpch", "0.001"]);
+    run("drop table t").fails(1, &["only queries (SELECT, WITH or VALUES) run here, not DROP TABLE"]);
+    run("insert into nation select * from nation").fails(1, &["only queries (SELECT, WITH or VALUES) run here"]);
+    run("begin").fails(1, &["only queries (SELECT, WITH or VALUES) run here, not BEGIN"]);
+    run("select 1; select 2").fails(1, &["there is more than one query here; give one at a time"]);
+    run("select 1;").ok();
 }
 
 #[test]
