@@ -105,6 +105,19 @@ fn files_that_are_missing_or_corrupt() {
 }
 
 #[test]
+fn a_csv_file_with_a_doubled_name_or_an_open_quote_is_named() {
+    let run = |content: &str, query: &str| {
+        let file = TempFile::new("bad.csv", content);
+        leafhold(&["run", "-c", query, "--table", &format!("t={}", file.path()), "--output", "csv"])
+    };
+    run("a,b,a\n1,2,3\n", "select b from t").fails(1, &["bad.csv: two columns are called `a`"]);
+    run("a,,\n1,2,3\n", "select a from t").fails(1, &["bad.csv: two columns have no name"]);
+    let open = run("a,b\n1,\"x\n2,y\n", "select a from t");
+    open.fails(1, &["bad.csv", "it ends inside quotes that begin in line 2 and are never closed"]);
+    assert_eq!(run("a,b\n1,\"x\n2,y\"\n3,5\" z\n", "select count(*) as n from t").ok().out, "n\n2\n");
+}
+
+#[test]
 fn bad_rule_files_name_file_line_and_column() {
     let rules =
         TempFile::new("bad.rules", ";; A rule that does not parse.\n(rule push-nothing\n  (phase normalise))\n");

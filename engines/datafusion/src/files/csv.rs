@@ -2,11 +2,12 @@ use std::io::{BufReader, Read};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, SchemaRef};
 use datafusion::arrow::csv::ReaderBuilder;
 use datafusion::arrow::csv::reader::Format;
 use leafhold::leaf::{ColumnStatistics, TableStatistics, collect_statistics};
 
+use super::quotes::Quotes;
 use super::{FileError, sample};
 use crate::engine::BATCH_SIZE;
 
@@ -41,7 +42,7 @@ impl Csv {
         path: &str,
         columns: &[usize],
     ) -> Result<impl Iterator<Item = Result<RecordBatch, FileError>> + Send + use<>, FileError> {
-        self.parse(path, super::open(path)?, columns)
+        self.parse(path, Quotes::new(super::open(path)?, self.delimiter), columns)
     }
 
     fn parse<R: Read + Send>(
@@ -58,7 +59,7 @@ impl Csv {
             .build(input)
             .map_err(|error| corrupt(path, error))?;
         let path = path.to_owned();
-        Ok(reader.map(move |batch| batch.map_err(|error| corrupt(&path, error))))
+        Ok(reader.map(move |batch| batch.map_err(|error| unread(&path, error))))
     }
 
     /// Exact for a small file; of a large one the first rows are looked at, and the number of all rows is
@@ -89,6 +90,14 @@ impl Csv {
             sample::extend(ColumnStatistics::default(), column, seen_rows, rows, field.data_type())
         });
         Ok(TableStatistics { rows: Some(rows), bytes: Some(size), columns: columns.collect() })
+    }
+}
+
+/// What reads the file says what is wrong with it in words of its own.
+fn unread(path: &str, error: ArrowError) -> FileError {
+    match error {
+        ArrowError::IoError(reason, _) => corrupt(path, reason),
+        error => corrupt(path, error),
     }
 }
 

@@ -25,13 +25,28 @@ pub enum FileError {
         /// The file.
         path: String,
     },
+    /// Two of its columns have one name.
+    #[error("{path}: two columns {}; give each a name of its own", named(column))]
+    TwoColumns {
+        /// The file.
+        path: String,
+        /// The name.
+        column: String,
+    },
+}
+
+fn named(column: &str) -> String {
+    if column.is_empty() { "have no name".to_owned() } else { format!("are called `{column}`") }
 }
 
 impl FileError {
     /// The file.
     pub fn path(&self) -> &str {
         match self {
-            FileError::Open { path, .. } | FileError::Corrupt { path, .. } | FileError::NoColumns { path } => path,
+            FileError::Open { path, .. }
+            | FileError::Corrupt { path, .. }
+            | FileError::NoColumns { path }
+            | FileError::TwoColumns { path, .. } => path,
         }
     }
 

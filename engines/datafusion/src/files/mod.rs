@@ -3,10 +3,12 @@
 mod csv;
 mod error;
 mod parquet;
+mod quotes;
 mod sample;
 mod wire;
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -28,6 +30,15 @@ pub use error::FileError;
 enum Format {
     Parquet(Parquet),
     Csv(Csv),
+}
+
+impl Format {
+    fn schema(&self) -> &SchemaRef {
+        match self {
+            Format::Parquet(parquet) => parquet.schema(),
+            Format::Csv(csv) => csv.schema(),
+        }
+    }
 }
 
 /// A file that fragments scan, partition by partition.
@@ -85,10 +96,11 @@ impl fmt::Display for Version {
 /// sample of its first rows are read here.
 ///
 /// # Errors
-/// When the file is missing, is not what it should be, or has no columns. The error names the path.
+/// When the file is missing, is not what it should be, or has no columns or two of one name. The error names the path.
 pub fn table(name: &str, path: impl AsRef<Path>) -> Result<Leaf, FileError> {
     let path = path.as_ref().to_string_lossy().into_owned();
     let format = detect(&path)?;
+    distinct(&path, format.schema())?;
     let statistics = match &format {
         Format::Parquet(parquet) => parquet.statistics(&path)?,
         Format::Csv(csv) => csv.statistics(&path)?,
@@ -97,6 +109,15 @@ pub fn table(name: &str, path: impl AsRef<Path>) -> Result<Leaf, FileError> {
     let token = version.token(&path);
     let inner = Inner { path, format, statistics, version, token };
     Ok(Leaf::Scan(Scan::new(name, Arc::new(FileTable(Arc::new(inner))))))
+}
+
+/// Makes sure that a name means one column.
+fn distinct(path: &str, schema: &SchemaRef) -> Result<(), FileError> {
+    let mut names = HashSet::new();
+    match schema.fields().iter().find(|field| !names.insert(field.name())) {
+        Some(field) => Err(FileError::TwoColumns { path: path.to_owned(), column: field.name().clone() }),
+        None => Ok(()),
+    }
 }
 
 fn detect(path: &str) -> Result<Format, FileError> {
@@ -146,10 +167,7 @@ impl FileTable {
 
     /// The columns.
     pub fn schema_ref(&self) -> &SchemaRef {
-        match &self.0.format {
-            Format::Parquet(parquet) => parquet.schema(),
-            Format::Csv(csv) => csv.schema(),
-        }
+        self.0.format.schema()
     }
 }
 
