@@ -93,7 +93,10 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
     let mut browser = Chromium::open(&path);
     assert_eq!(browser.eval("document.title"), NASTY[1]);
     let outcome = browser.text("#outcome");
-    assert!(outcome.contains("of work, 7.0 kB to files;") && !outcome.contains("peak"), "{outcome}");
+    assert!(
+        outcome.contains("of work, 3.0 us in tries that did not count, 7.0 kB to files;") && !outcome.contains("peak"),
+        "{outcome}"
+    );
     browser.eval("document.getElementById('gantt').focus()");
     browser.press("e");
     browser.wait_for("document.querySelector('#details .error') !== null");
