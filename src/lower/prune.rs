@@ -70,38 +70,34 @@ impl Excluding<'_> {
             }
             (ScalarOp::Cast { to, .. }, [inner]) => {
                 let (bounds, from) = self.bounds(inner)?;
-                Some((finer(bounds, times(&from, &to.0)?)?, to.0.clone()))
+                Some((finer(bounds, &from, &to.0)?, to.0.clone()))
             }
             _ => None,
         }
     }
 }
 
-/// How many units of one type of timestamps are one of another, if a cast makes them finer.
-fn times(from: &DataType, to: &DataType) -> Option<f64> {
-    let (DataType::Timestamp(from, zone), DataType::Timestamp(to, other)) = (from, to) else { return None };
+/// The bounds of timestamps after a cast to a finer unit. They are seconds in both, but what is one instant may be rounded to
+/// neighbours; and nothing is said where the cast fails, since there is too little room.
+fn finer(bounds: ColumnBounds, from: &DataType, to: &DataType) -> Option<ColumnBounds> {
+    const ROUNDED: f64 = 4.0 * f64::EPSILON;
+    let (DataType::Timestamp(unit, zone), DataType::Timestamp(finer, other)) = (from, to) else { return None };
     let of_second = |unit: &TimeUnit| match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1_000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
+        TimeUnit::Second => 1e0,
+        TimeUnit::Millisecond => 1e3,
+        TimeUnit::Microsecond => 1e6,
+        TimeUnit::Nanosecond => 1e9,
     };
-    let (from, to) = (of_second(from), of_second(to));
-    (zone == other && from <= to).then(|| f64::from(to / from))
+    if zone != other || of_second(unit) > of_second(finer) {
+        return None;
+    }
+    let room = 0.999 * i64::MAX as f64 / of_second(finer);
+    if [bounds.min, bounds.max].into_iter().flatten().any(|bound| bound.abs() > room) {
+        return None;
+    }
+    let moved = |bound: Option<f64>, by: f64| bound.map(|bound| bound + by * bound.abs());
+    Some(ColumnBounds { min: moved(bounds.min, -ROUNDED), max: moved(bounds.max, ROUNDED), nulls: bounds.nulls })
 }
-
-/// The bounds in a finer unit. They are known as floats, so nothing is said of those that may be rounded, nor where the cast may
-/// have failed.
-fn finer(bounds: ColumnBounds, times: f64) -> Option<ColumnBounds> {
-    let scaled = |bound: Option<f64>| match bound {
-        Some(bound) => (bound.abs() < WHOLE && (bound * times).abs() < i64::MAX as f64).then_some(Some(bound * times)),
-        None => Some(None),
-    };
-    Some(ColumnBounds { min: scaled(bounds.min)?, max: scaled(bounds.max)?, nulls: bounds.nulls })
-}
-
-/// Floats below are exact.
-const WHOLE: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
 
 /// Where a constant lies among the values of a type. Floats have NaN above and two zeros, which bounds do not tell.
 fn place(constant: &Literal, data_type: &DataType) -> Option<f64> {
@@ -110,6 +106,7 @@ fn place(constant: &Literal, data_type: &DataType) -> Option<f64> {
 
 /// Whether two values at this place are one. Elsewhere the axis rounds, which keeps order but not difference.
 fn is_exact(data_type: &DataType, at: f64) -> bool {
+    const WHOLE: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
     (data_type.is_integer() || *data_type == DataType::Date32) && at.abs() < WHOLE
 }
 
@@ -171,26 +168,33 @@ mod tests {
         Scalar::binary(BinaryOp::GtEq, cast, Scalar::new(ScalarOp::Literal(Literal::new(constant)), []))
     }
 
+    const SECOND: i64 = 1_000_000_000;
+
     #[test]
     fn timestamps_are_compared_in_the_finer_unit_of_a_constant() {
-        const SECOND: i64 = 1_000_000_000;
-        for (unit, of_second) in [
-            (TimeUnit::Second, 1.0),
-            (TimeUnit::Millisecond, 1e3),
-            (TimeUnit::Microsecond, 1e6),
-            (TimeUnit::Nanosecond, 1e9),
-        ] {
-            // Since 2022 by the hour.
-            let hour = |at: i64| 1_640_995_200 + at * 3_600;
-            let bounds = |at: i64| (hour(at) as f64 * of_second, (hour(at + 1) - 1) as f64 * of_second);
+        // Since 2022 by the hour.
+        let hour = |at: i64| 1_640_995_200 + at * 3_600;
+        for unit in [TimeUnit::Second, TimeUnit::Millisecond, TimeUnit::Microsecond, TimeUnit::Nanosecond] {
+            let bounds = |at: i64| (hour(at) as f64, hour(at + 1) as f64 - 1.0);
             let table = Times(unit, (0..5).map(bounds).collect(), TableStatistics::default());
             let read = |since_hour: i64| partitions_to_read(&table, &[0], &since(hour(since_hour) * SECOND));
             assert_eq!(read(3), [3, 4], "{unit:?}");
             assert_eq!(read(9), [0; 0], "{unit:?}");
             assert_eq!(read(0).len(), 5, "{unit:?}");
         }
-        // What the cast cannot hold, and what is not exact, is read: the cast may fail there.
-        let wide = Times(TimeUnit::Second, vec![(0.0, 1e15), (0.0, 1e17)], TableStatistics::default());
-        assert_eq!(partitions_to_read(&wide, &[0], &since(i64::MAX)), [0, 1]);
+        // Where the cast may fail, it is tried.
+        let wide = Times(TimeUnit::Second, vec![(0.0, 1e9), (0.0, 1e12)], TableStatistics::default());
+        assert_eq!(partitions_to_read(&wide, &[0], &since(i64::MAX)), [1]);
+    }
+
+    /// One instant in two units is one, however each is rounded.
+    #[test]
+    fn a_partition_whose_last_instant_is_the_constant_is_read() {
+        for at in 0..20_000_i64 {
+            let microseconds = 1_640_995_200_000_000 + at * 7_919_333;
+            let seconds = microseconds as f64 * 1e-6;
+            let table = Times(TimeUnit::Microsecond, vec![(seconds, seconds)], TableStatistics::default());
+            assert_eq!(partitions_to_read(&table, &[0], &since(microseconds * 1_000)), [0], "{microseconds}");
+        }
     }
 }
