@@ -106,6 +106,12 @@ impl PyReport {
         self.report.peak_bytes
     }
 
+    /// How much of `peak_bytes` is the result, which counts towards no limit of memory.
+    #[getter]
+    fn peak_result_bytes(&self) -> u64 {
+        self.report.peak_result_bytes
+    }
+
     #[getter]
     fn spilled_bytes(&self) -> u64 {
         self.report.spilled_bytes

@@ -336,7 +336,7 @@ def test_what_is_said_of_a_run_has_a_property_each(client: Any, executor: str) -
     assert report.node_rows == {int(node): count for node, count in said["node_rows"].items()} != {}
     for name in ("workers", "peak_ports", "peak_bytes", "critical_path", "c_out"):
         assert getattr(report, name) == said.get(name), name
-    assert report.spilled_bytes == 0
+    assert report.spilled_bytes == 0 and report.peak_result_bytes == said.get("peak_result_bytes", 0)
     # What rows between tasks took is known where they are.
     if executor == "cluster":
         assert report.workers == len({"/".join(event["worker"].split("/")[:3]) for event in in_state(report, "ok")})

@@ -120,6 +120,11 @@ class RunReport:
         return self._native.peak_bytes
 
     @property
+    def peak_result_bytes(self) -> int:
+        """How much of ``peak_bytes`` is the result, which counts towards no limit of memory."""
+        return self._native.peak_result_bytes
+
+    @property
     def spilled_bytes(self) -> int:
         """Bytes that found no room under a ``memory_limit`` and went to files: rows between tasks, and what the operators of
         tasks wrote, in tries that did not count, too. What the workers of a cluster do with theirs is not counted."""
