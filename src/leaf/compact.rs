@@ -5,13 +5,20 @@
 //! and writes the whole once for each.
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BinaryViewArray, RecordBatch, RecordBatchOptions, StringViewArray, make_array};
+use arrow_array::types::ByteViewType;
+use arrow_array::{
+    Array, ArrayRef, BinaryViewArray, GenericByteViewArray, RecordBatch, RecordBatchOptions, StringViewArray,
+    make_array,
+};
 use arrow_data::ArrayData;
 use arrow_data::transform::MutableArrayData;
 use arrow_schema::{ArrowError, DataType};
 
 /// So many bytes of a column are not worth a look.
 const LITTLE: usize = 1 << 10;
+
+/// So many bytes of text for each view are not worth a look at every view: leaves are large, and most show all of theirs.
+const LITTLE_TEXT: usize = 64;
 
 /// The same rows with buffers of their own where they show less than half of those that they have. What shows most of its
 /// buffers is not copied; what is nested is, since nobody knows what it shows. O(rows), and O(bytes shown) where copied.
@@ -66,20 +73,21 @@ fn validity_bytes(column: &dyn Array) -> usize {
     if column.nulls().is_some() { column.len().div_ceil(8) } else { 0 }
 }
 
-/// Views, and of the text what they show: no more than there is, where several show the same.
+/// Views, and of the text what they show: no more than there is, where several show the same. Whether they show all of a little
+/// text is not looked at.
 fn views_bytes(column: &dyn Array) -> usize {
-    let (used, buffers) = match column.data_type() {
-        DataType::Utf8View => {
-            let views = column.as_string_view();
-            (views.total_buffer_bytes_used(), views.data_buffers())
+    fn text<T: ByteViewType>(views: &GenericByteViewArray<T>) -> usize {
+        let there: usize = views.data_buffers().iter().map(|buffer| buffer.len()).sum();
+        match there > LITTLE_TEXT * views.len() {
+            true => there.min(views.total_buffer_bytes_used()),
+            false => there,
         }
-        _ => {
-            let views = column.as_binary_view();
-            (views.total_buffer_bytes_used(), views.data_buffers())
-        }
+    }
+    let text = match column.data_type() {
+        DataType::Utf8View => text(column.as_string_view()),
+        _ => text(column.as_binary_view()),
     };
-    let there: usize = buffers.iter().map(|buffer| buffer.len()).sum();
-    column.len() * size_of::<u128>() + used.min(there) + validity_bytes(column)
+    column.len() * size_of::<u128>() + text + validity_bytes(column)
 }
 
 /// The same for what has children: theirs are counted whole.
