@@ -66,15 +66,7 @@ impl ArrowStream {
         schema: &SchemaRef,
         batches: impl IntoIterator<Item = &'a RecordBatch>,
     ) -> Result<ArrowStream, IpcError> {
-        let mut writer = StreamWriter::try_new(Vec::new(), schema)?;
-        batches.into_iter().try_for_each(|batch| match batch.num_rows() {
-            // An empty slice of a run-end-encoded column would be written as a run of no rows, which is
-            // refused when read.
-            0 => writer.write(&RecordBatch::new_empty(batch.schema())),
-            // Arrow writes all that views could show.
-            _ => writer.write(&compact_views(batch.clone())?),
-        })?;
-        let bytes = writer.into_inner()?;
+        let bytes = encode(schema, batches)?;
         check_messages(&bytes)?;
         Ok(ArrowStream(bytes))
     }
@@ -91,6 +83,24 @@ impl ArrowStream {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Batches as the bytes of a stream.
+pub(crate) fn encode<'a>(
+    schema: &SchemaRef,
+    batches: impl IntoIterator<Item = &'a RecordBatch>,
+) -> Result<Vec<u8>, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), schema)?;
+    for batch in batches {
+        match batch.num_rows() {
+            // An empty slice of a run-end-encoded column would be written as a run of no rows, which is refused when
+            // read.
+            0 => writer.write(&RecordBatch::new_empty(batch.schema()))?,
+            // Arrow writes all that views could show.
+            _ => writer.write(&compact_views(batch.clone())?)?,
+        }
+    }
+    writer.into_inner()
 }
 
 /// The schema and the batches of a stream. The batches lie in its buffer where that is aligned for them.

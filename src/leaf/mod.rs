@@ -53,7 +53,7 @@ pub use future_value::{FutureOutput, FutureValue, NestedFutures};
 pub use generation::{Generation, GenerationError};
 pub use handle::FutureHandle;
 pub use ipc::{ArrowStream, IpcError};
-pub(crate) use ipc::{bytes, read_stream};
+pub(crate) use ipc::{bytes, encode, read_stream};
 pub(crate) use local::panic_text;
 pub use local::{LocalFuture, Promise, ready, value};
 pub(crate) use number::Number;

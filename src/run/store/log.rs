@@ -3,12 +3,11 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
-use arrow_ipc::writer::StreamWriter;
 use arrow_schema::ArrowError;
 use parking_lot::Mutex;
 
 use super::{Rows, SpillError, SpillFile, SpillTarget};
-use crate::leaf::compact_views;
+use crate::leaf::encode;
 
 /// Rows outside of memory: Arrow IPC streams, one after the other in a few files. A file goes with the last of its
 /// rows.
@@ -53,7 +52,11 @@ impl SpillLog {
     pub(in crate::run) fn write(&self, rows: &Rows) -> Result<SpilledRows, SpillError> {
         let failed = |reason: String| SpillError::Write { bytes: rows.bytes, reason };
         // Encoded before the log is taken: only the writing is one after the other.
-        let stream = encode(&rows.data).map_err(|error| failed(error.to_string()))?;
+        let stream = match rows.data.first() {
+            Some(first) => encode(first.schema_ref(), &*rows.data),
+            None => Ok(Vec::new()),
+        };
+        let stream = stream.map_err(|error| failed(error.to_string()))?;
         let mut state = self.state.lock();
         let (file, from) = state.append(&*self.target, &stream).map_err(|error| failed(error.to_string()))?;
         Ok(SpilledRows { file, from, length: stream.len() as u64, rows: rows.rows, bytes: rows.bytes })
@@ -114,22 +117,6 @@ impl Read for Part<'_> {
         self.place += count as u64;
         Ok(count)
     }
-}
-
-fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
-    let Some(first) = batches.first() else { return Ok(Vec::new()) };
-    let mut writer = StreamWriter::try_new(Vec::new(), &first.schema())?;
-    for batch in batches {
-        match batch.num_rows() {
-            // An empty slice of a run-end-encoded column would be written as a run of no rows, which is refused when
-            // read.
-            0 => writer.write(&RecordBatch::new_empty(batch.schema()))?,
-            // Arrow writes all that views could show.
-            _ => writer.write(&compact_views(batch.clone())?)?,
-        }
-    }
-    writer.finish()?;
-    writer.into_inner()
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub(in crate::run) fn bytes_of(batches: &[RecordBatch]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::{Array, Int64Array, StringArray, StringViewArray};
+    use arrow_array::{Array, Int64Array, StringArray};
 
     #[test]
     fn a_slice_counts_for_what_it_shows() {
@@ -49,18 +49,5 @@ mod tests {
             assert_eq!(shown_bytes(&**batch.column(0)), plain);
         }
         assert!(bytes_of(std::slice::from_ref(&slice)) < bytes_of(&[batch]) / 50);
-    }
-
-    #[test]
-    fn views_count_for_the_text_that_they_show_and_for_no_more_than_there_is() {
-        let texts: Vec<String> = (0..1000).map(|at| format!("the rather long text of row {at:04}")).collect();
-        let length = texts[0].len();
-        let views = StringViewArray::from_iter_values(&texts);
-        assert_eq!(shown_bytes(&views), 1000 * (16 + length));
-        assert_eq!(shown_bytes(&views.slice(10, 7)), 7 * (16 + length));
-        let same = arrow_array::UInt32Array::from(vec![3; 1000]);
-        let one = StringViewArray::from_iter_values(&texts[..4]);
-        let repeated = arrow_select::take::take(&one, &same, None).unwrap();
-        assert_eq!(shown_bytes(&*repeated), 1000 * 16 + 4 * length);
     }
 }
