@@ -160,9 +160,21 @@ pub(crate) fn calendar_time(time: SystemTime) -> Option<DateTime<Utc>> {
     Some(DateTime::from_timestamp_nanos(i64::try_from(nanoseconds).ok()?))
 }
 
-fn chain(args: Vec<Physical>, operator: Operator, neutral: bool) -> Result<Physical> {
-    let joined = args.into_iter().reduce(|left, right| Arc::new(BinaryExpr::new(left, operator, right)));
-    Ok(joined.unwrap_or_else(|| Arc::new(Literal::new(ScalarValue::Boolean(Some(neutral))))))
+/// The terms in their order, as a tree that is as flat as can be: DataFusion asks every level for its type, and that asks
+/// all levels below it again.
+fn chain(mut args: Vec<Physical>, operator: Operator, neutral: bool) -> Result<Physical> {
+    while args.len() > 1 {
+        let mut terms = args.into_iter();
+        args = std::iter::from_fn(|| {
+            let left = terms.next()?;
+            Some(match terms.next() {
+                Some(right) => Arc::new(BinaryExpr::new(left, operator, right)) as Physical,
+                None => left,
+            })
+        })
+        .collect();
+    }
+    Ok(args.pop().unwrap_or_else(|| Arc::new(Literal::new(ScalarValue::Boolean(Some(neutral))))))
 }
 
 fn binary(left: Physical, operator: Operator, right: Physical, schema: &Schema) -> Result<Physical> {
@@ -193,5 +205,36 @@ pub(crate) fn operator(op: BinaryOp) -> Operator {
         BinaryOp::Divide => Operator::Divide,
         BinaryOp::Modulo => Operator::Modulo,
         BinaryOp::Concat => Operator::StringConcat,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_schema::Field;
+
+    use super::*;
+
+    fn depth(expr: &Physical) -> usize {
+        1 + expr.children().into_iter().map(depth).max().unwrap_or(0)
+    }
+
+    fn columns_of(expr: &Physical, places: &mut Vec<usize>) {
+        let any: &dyn std::any::Any = &**expr;
+        places.extend(any.downcast_ref::<Column>().map(Column::index));
+        expr.children().into_iter().for_each(|child| columns_of(child, places));
+    }
+
+    #[test]
+    fn a_condition_of_thousands_of_terms_is_flat_and_keeps_their_order() {
+        let terms = 5_000usize;
+        let schema =
+            Schema::new((0..terms).map(|at| Field::new(at.to_string(), DataType::Boolean, false)).collect::<Vec<_>>());
+        let columns = (0..terms).map(|at| Scalar::new(ScalarOp::Column(at), []));
+        let condition = Scalar::new(ScalarOp::Or, columns.collect::<Vec<_>>());
+        let made = physical(&condition, &schema, UNIX_EPOCH).unwrap();
+        assert_eq!(depth(&made), 14);
+        let mut places = Vec::new();
+        columns_of(&made, &mut places);
+        assert!(places.into_iter().eq(0..terms));
     }
 }
