@@ -13,7 +13,7 @@ use leafhold::expr::{
     MapPartitions, NullLists, Op, Repartitioning, Scalar, Window, WindowFrame, col, count, count_all, dense_rank,
     first_value, grouping, lag, last_value, lead, lit, max, nth_value, rank, row_number, sum,
 };
-use leafhold::optimize::{Planner, resolve};
+use leafhold::optimize::{PlanError, Planner, resolve};
 use leafhold::rules::RuleSet;
 use leafhold::term::Terms;
 use leafhold::term::interpret::{Semantics, Value, interpret};
@@ -264,6 +264,10 @@ fn value_of(t: &Frame, u: &Frame, call: AggregateCall) -> Result<Frame, ExprErro
     u.clone().filter(col("x").eq(t.outer("a")?))?.aggregate([], [("n", call)])
 }
 
+fn groups_of(t: &Frame, u: &Frame) -> Result<Frame, ExprError> {
+    u.clone().filter(col("x").eq(t.outer("a")?))?.group_by(["y"]).aggregate([("n", count_all())])
+}
+
 /// An `apply` through `Frame`, the same as text, and the columns that both give.
 fn applies() -> Vec<(Build, &'static str, Vec<&'static str>)> {
     vec![
@@ -354,7 +358,85 @@ fn applies() -> Vec<(Build, &'static str, Vec<&'static str>)> {
             "apply scalar [v := n] true t (filter (a = x) (aggregate [x] [n := (sum y)] u))",
             vec!["a", "b", "v"],
         ),
-        // These stay applies.
+        // An aggregate over no row is a row, too.
+        (
+            |t, u| t.clone().exists(&value_of(t, u, count_all())?),
+            "apply semi true t (aggregate [] [n := (count)] (filter (a = x) u))",
+            vec!["a", "b"],
+        ),
+        (
+            |t, u| t.clone().not_exists(&value_of(t, u, sum(col("y")))?.filter(col("n").gt(lit(0i64)))?),
+            "apply anti true t (filter (n > 0) (aggregate [] [n := (sum y)] (filter (a = x) u)))",
+            vec!["a", "b"],
+        ),
+        (
+            |t, u| {
+                let right = value_of(t, u, max(col("y")))?;
+                t.clone().apply(&right, ApplyKind::Mark("m".into()), [col("b").eq(col("n"))])
+            },
+            "apply mark m (b = n) t (aggregate [] [n := (max y)] (filter (a = x) u))",
+            vec!["a", "b", "m"],
+        ),
+        (
+            |t, u| {
+                let right = value_of(t, u, sum(col("y")))?.filter(col("n").gt(lit(1i64)))?;
+                t.clone().apply(&right, ApplyKind::Mark("m".into()), [])
+            },
+            "apply mark m true t (filter (n > 1) (aggregate [] [n := (sum y)] (filter (a = x) u)))",
+            vec!["a", "b", "m"],
+        ),
+        // Groups are those of the left row.
+        (
+            |t, u| t.clone().exists(&groups_of(t, u)?.filter(col("n").gt(lit(1i64)))?),
+            "apply semi true t (filter (n > 1) (aggregate [y] [n := (count)] (filter (a = x) u)))",
+            vec!["a", "b"],
+        ),
+        (
+            |t, u| {
+                let right = groups_of(t, u)?.select(["n"])?;
+                t.clone().apply(&right, ApplyKind::Mark("m".into()), [col("b").eq(col("n"))])
+            },
+            "apply mark m (b = n) t (aggregate [y] [n := (count)] (filter (a = x) u))",
+            vec!["a", "b", "m"],
+        ),
+        (
+            |t, u| t.clone().apply(&groups_of(t, u)?, ApplyKind::Left, []),
+            "apply left true t (aggregate [y] [n := (count)] (filter (a = x) u))",
+            vec!["a", "b", "y", "n"],
+        ),
+        (
+            |t, u| {
+                let right = u.clone().filter(col("x").eq(t.outer("a")?))?.select(["y"])?.distinct();
+                t.clone().apply(&right, ApplyKind::Inner, [])
+            },
+            "apply inner true t (distinct (project [y] (filter (a = x) u)))",
+            vec!["a", "b", "y"],
+        ),
+        // Whether there is a first row, and whether there is none of no rows.
+        (
+            |t, u| t.clone().exists(&u.clone().filter(col("x").lt(t.outer("a")?))?.limit(0, 2)),
+            "apply semi true t (limit 2 (filter (x < a) u))",
+            vec!["a", "b"],
+        ),
+        (
+            |t, u| t.clone().not_exists(&u.clone().filter(col("x").lt(t.outer("a")?))?.limit(0, 0)),
+            "apply anti true t (limit 0 (filter (x < a) u))",
+            vec!["a", "b"],
+        ),
+        (
+            |t, u| {
+                let first = u.clone().filter(col("x").eq(t.outer("a")?))?.project([("z", col("y") + lit(1i64))])?;
+                t.clone().exists(&first.filter(col("z").gt(lit(1i64)))?)
+            },
+            "apply semi true t (filter (z > 1) (project [z := (y + 1)] (filter (a = x) u)))",
+            vec!["a", "b"],
+        ),
+    ]
+}
+
+/// These stay applies.
+fn staying() -> Vec<(Build, &'static str, Vec<&'static str>)> {
+    vec![
         (
             |t, u| {
                 let right = u.clone().filter(col("x").gt(t.outer("a")?))?.aggregate([], [("n", count_all())])?;
@@ -393,14 +475,29 @@ fn small() -> impl Strategy<Value = Vec<[Cell; 2]>> {
     prop::collection::vec([cell(), cell()], 0..4)
 }
 
+#[test]
+fn applies_become_joins_where_they_can() {
+    let (t, u) = (table("t", ["a", "b"], &[]), table("u", ["x", "y"], &[]));
+    let stays = |build: Build| {
+        let planned = Planner::new(Arc::new(CoreFunctions)).plan(build(&t, &u).unwrap().expr());
+        matches!(planned, Err(PlanError::Unsupported { operator: "apply", .. }))
+    };
+    for (build, text, _) in applies() {
+        assert!(!stays(build), "{text}");
+    }
+    for (build, text, _) in staying() {
+        assert!(stays(build), "{text}");
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// An `apply` that became joins gives what it gives row by row.
     #[test]
     fn applies_and_their_joins_agree(left in small(), right in small()) {
         let (t, u) = (table("t", ["a", "b"], &left), table("u", ["x", "y"], &right));
-        for (build, text, columns) in applies() {
+        for (build, text, columns) in applies().into_iter().chain(staying()) {
             let frame = build(&t, &u).unwrap_or_else(|error| panic!("{text}: {error}"));
             let (found, expected) = (joined(&frame), applied(text, &[&t, &u], &columns));
             prop_assert_eq!(written(&frame), expected.clone(), "{}", text);

@@ -37,11 +37,22 @@ impl Resolver<'_> {
         Resolved { root, output: both }
     }
 
-    pub(super) fn apply(&mut self, expr: &Expr, kind: &ApplyKind, on: &[Scalar], left: Resolved) -> Resolved {
-        self.outer.push(left.output.clone());
-        let right = self.expression(&expr.inputs()[1]);
-        self.outer.pop();
-        let both: Vec<_> = left.output.iter().chain(&right.output).cloned().collect();
+    /// A right side that depends on the left one is not among the inputs: it is resolved here.
+    pub(super) fn apply(
+        &mut self,
+        expr: &Expr,
+        kind: &ApplyKind,
+        on: &[Scalar],
+        mut inputs: Vec<Resolved>,
+    ) -> Resolved {
+        let left = inputs.remove(0);
+        let right = inputs.pop().unwrap_or_else(|| {
+            self.outer.push(left.output.clone());
+            let right = self.expression(&expr.inputs()[1]);
+            self.outer.pop();
+            right
+        });
+        let (right, both) = self.beside(&left, right);
         let on: Vec<_> = on.iter().map(|conjunct| self.scalar(conjunct, &both)).collect();
         let mut output = left.output;
         let mut adds = |resolver: &mut Self, name: &Name| {

@@ -33,27 +33,38 @@ pub fn resolve(expr: &Expr, terms: &mut Terms) -> Resolved {
     Resolver { terms, leaves: 0, computed: ColumnSet::new(), outer: Vec::new() }.expression(expr)
 }
 
-/// Every distinct node once, inputs before the nodes that use them; the right sides of applies are left
-/// out, for what they mean depends on the left ones.
-fn in_order(expr: &Expr) -> Vec<Expr> {
-    let mut seen = HashSet::new();
-    let mut order = Vec::new();
-    let mut stack = vec![(expr.clone(), false)];
-    while let Some((expr, inputs_done)) = stack.pop() {
-        if inputs_done {
-            order.push(expr);
-        } else if seen.insert(std::ptr::from_ref::<Node>(&expr)) {
-            stack.push((expr.clone(), true));
-            stack.extend(inputs_at_once(&expr).iter().rev().map(|input| (input.clone(), false)));
-        }
-    }
-    order
+/// Every distinct node once, inputs before the nodes that use them.
+struct Order {
+    nodes: Vec<Expr>,
+    /// Applies whose right sides read columns of the left ones: they are left out, for what they mean depends on these.
+    dependent: HashSet<*const Node>,
 }
 
-fn inputs_at_once(expr: &Expr) -> &[Expr] {
-    match expr.op() {
-        Op::Apply { .. } => &expr.inputs()[..1],
-        _ => expr.inputs(),
+impl Order {
+    fn of(expr: &Expr) -> Self {
+        let mut order = Order { nodes: Vec::new(), dependent: HashSet::new() };
+        let mut seen = HashSet::new();
+        let mut stack = vec![(expr.clone(), false)];
+        while let Some((expr, inputs_done)) = stack.pop() {
+            let node = std::ptr::from_ref::<Node>(&expr);
+            if inputs_done {
+                order.nodes.push(expr);
+            } else if seen.insert(node) {
+                if matches!(expr.op(), Op::Apply { .. }) && !expr.inputs()[1].outer_references().is_empty() {
+                    order.dependent.insert(node);
+                }
+                stack.push((expr.clone(), true));
+                stack.extend(order.inputs(&expr).iter().rev().map(|input| (input.clone(), false)));
+            }
+        }
+        order
+    }
+
+    fn inputs<'a>(&self, expr: &'a Expr) -> &'a [Expr] {
+        match self.dependent.contains(&std::ptr::from_ref::<Node>(expr)) {
+            true => &expr.inputs()[..1],
+            false => expr.inputs(),
+        }
     }
 }
 
@@ -67,16 +78,16 @@ struct Resolver<'a> {
     outer: Vec<Vec<(Name, ColumnId)>>,
 }
 impl Resolver<'_> {
-    /// Recurses into the right sides of applies alone, whose nesting `Expr::apply` bounds.
+    /// Recurses into the right sides of dependent applies alone, whose nesting `Expr::apply` bounds.
     fn expression(&mut self, expr: &Expr) -> Resolved {
-        let order = in_order(expr);
-        let mut uses: HashMap<*const Node, usize> = HashMap::with_capacity(order.len());
-        for input in order.iter().flat_map(inputs_at_once) {
+        let order = Order::of(expr);
+        let mut uses: HashMap<*const Node, usize> = HashMap::with_capacity(order.nodes.len());
+        for input in order.nodes.iter().flat_map(|node| order.inputs(node)) {
             *uses.entry(std::ptr::from_ref(&**input)).or_default() += 1;
         }
         let mut done: HashMap<*const Node, State> = HashMap::new();
-        for node in order {
-            let inputs = inputs_at_once(&node).iter().map(|input| {
+        for node in &order.nodes {
+            let inputs = order.inputs(node).iter().map(|input| {
                 let input = std::ptr::from_ref(&**input);
                 let left = uses.get_mut(&input).expect("every input was counted");
                 *left -= 1;
@@ -85,17 +96,17 @@ impl Resolver<'_> {
             });
             let mut inputs: Vec<State> = inputs.collect();
             let mut state = match (node.op(), inputs.as_slice()) {
-                (Op::Project(columns), [_]) => State::Open(self.project(&node, columns, inputs.remove(0))),
+                (Op::Project(columns), [_]) => State::Open(self.project(node, columns, inputs.remove(0))),
                 (Op::Filter(predicate), [_]) => self.filter(predicate, inputs.remove(0)),
                 _ => {
                     let inputs = inputs.into_iter().map(|input| self.settled(input)).collect();
-                    State::Settled(self.node(&node, inputs))
+                    State::Settled(self.node(node, inputs))
                 }
             };
-            if uses.get(&std::ptr::from_ref(&*node)).is_some_and(|uses| *uses > 1) {
+            if uses.get(&std::ptr::from_ref(&**node)).is_some_and(|uses| *uses > 1) {
                 state = State::Settled(self.settled(state));
             }
-            done.insert(&*node, state);
+            done.insert(&**node, state);
         }
         let root = done.remove(&std::ptr::from_ref(&**expr)).expect("the order ends with the root");
         self.settled(root)
@@ -116,7 +127,7 @@ impl Resolver<'_> {
             }
             Op::Join { kind, on } => self.join(*kind, on, input(), input()),
             Op::MarkJoin { mark, on } => self.mark_join(expr, mark, on, input(), input()),
-            Op::Apply { kind, on } => self.apply(expr, kind, on, input()),
+            Op::Apply { kind, on } => self.apply(expr, kind, on, inputs),
             Op::Aggregate { group, sets: Some(sets), aggregates } => {
                 self.grouping_sets(expr, group, sets, aggregates, input())
             }
