@@ -24,13 +24,13 @@ fn why_begins_with_the_subqueries_of_the_written_query() {
     let text = leafhold(&["why", "tpch/q04", "--tpch", "0.01", "--replay"]).ok().out;
     let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part:?} in:\n{text}"));
     assert!(place("\nwritten\n") < place("EXISTS"), "{text}");
-    assert!(place("EXISTS") < place("decorrelate-predicate-subquery  (front end)"), "{text}");
+    assert!(place("EXISTS") < place("apply-subqueries  (front end)"), "{text}");
     assert!(
         place("(front end)") < place("\ngiven to the planner\n") && place("\nplan\n") < place("not replayed"),
         "{text}"
     );
     let json: Value = serde_json::from_str(&leafhold(&["why", "tpch/q04", "--json"]).ok().out).unwrap();
-    assert_eq!(json["front_end"].as_array().unwrap().last().unwrap()["by"], "decorrelate-predicate-subquery");
+    assert_eq!(json["front_end"].as_array().unwrap().last().unwrap()["by"], "apply-subqueries");
 }
 
 #[test]

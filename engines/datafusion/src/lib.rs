@@ -7,6 +7,7 @@
 //! * [`DataFusionCodec`] lets plans over its tables travel to other processes;
 //! * [`tpch`] generates the benchmark's tables as live futures, [`files`] reads Parquet and CSV.
 
+mod applied;
 mod catalog;
 mod codec;
 mod convert;
@@ -20,6 +21,7 @@ mod prepare;
 mod refused;
 mod session;
 mod single_value;
+mod subqueries;
 pub mod tpch;
 
 pub use catalog::Catalog;

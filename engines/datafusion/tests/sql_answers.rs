@@ -319,7 +319,7 @@ const BARRIERS: &[&str] = &[
     "select a, b, sum(c) from t group by rollup(a, b)",
     "select b, a, count(*), grouping(a) from t group by cube(a, b)",
     "select t.b, u.s, count(*) from t join u on t.a = u.a group by grouping sets ((t.b), (u.s), ())",
-    "select t.a, u.x from t join u on t.a = u.a and u.x > (select min(x) from u)",
+    "select t.a, u.x from t left join u on t.a = u.a and u.x > (select min(x) from u)",
     "select sum(a) filter (where a > (select min(x) from u)) from t",
     "select array_agg(a order by a nulls last) from t",
     "select first_value(a order by c) from t where c is not null",

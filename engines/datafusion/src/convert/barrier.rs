@@ -8,10 +8,11 @@ use datafusion::logical_expr::{Distinct, DistinctOn, Expr as DfExpr, LogicalPlan
 use leafhold::expr::{Expr, Extension};
 use leafhold::token::{Token, Tokenizer};
 
-use super::relation::{Converter, is_lateral, unique_schema};
+use super::relation::{Converter, unique_schema};
 use crate::SqlError;
 use crate::catalog::table_of;
 use crate::error::from_datafusion;
+use crate::subqueries::unplanned;
 
 /// A node of DataFusion's that Leafhold cannot read, over numbered inputs that it can.
 #[derive(Debug)]
@@ -75,15 +76,10 @@ impl Converter {
     pub(super) fn barrier(&mut self, plan: &LogicalPlan) -> Result<Expr, SqlError> {
         let fail = |error| from_datafusion(error, "", &[]);
         let mut inputs = Vec::new();
-        // A recursive query and a lateral join read, below, what they make themselves.
-        let whole = match plan {
-            LogicalPlan::RecursiveQuery(_) => true,
-            LogicalPlan::Join(join) => is_lateral(join),
-            _ => false,
-        };
-        let node = match whole {
-            true => plan.clone(),
-            false => {
+        let node = match plan {
+            // It reads, below, what it makes itself.
+            LogicalPlan::RecursiveQuery(_) => plan.clone(),
+            _ => {
                 let mut below = Vec::new();
                 for input in plan.inputs() {
                     let expr = self.relation(input)?;
@@ -124,6 +120,14 @@ impl Converter {
             return Err(error);
         }
         let node = node.map_err(fail)?;
+        if unplanned(&node).map_err(fail)? {
+            let message = format!(
+                "a subquery in a `{}` has no plan; {}",
+                kind(plan),
+                "compute it in a query below, and join that"
+            );
+            return Err(SqlError::Invalid { message, place: None });
+        }
         let schema = unique_schema(plan.schema());
         let mut tokenizer = Tokenizer::new("datafusion-barrier");
         tokenizer.put_str(crate::functions::FUNCTION_VERSION);

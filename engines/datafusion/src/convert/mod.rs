@@ -4,6 +4,7 @@
 //! Names are made unique on the way, since an expression knows no qualifiers. What has no counterpart
 //! becomes a [barrier](leafhold::expr::Extension) whose inputs are converted all the same.
 
+mod apply;
 mod barrier;
 mod names;
 mod relation;

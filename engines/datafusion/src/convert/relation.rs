@@ -15,11 +15,12 @@ use leafhold::leaf::{Leaf, Values};
 
 use super::names::{Names, is_identifier};
 use super::scalar::scalar;
-use super::scope::Scope;
+use super::scope::{OuterScope, Scope};
 use super::{Stop, invalid};
+use crate::applied::Applied;
 use crate::catalog::table_of;
 use crate::functions::aggregate_info;
-use crate::prepare::holds_subquery;
+use crate::subqueries::holds_subquery;
 use crate::{EngineFunctions, SqlError};
 
 /// Converts the nodes of one plan, each once.
@@ -27,6 +28,8 @@ use crate::{EngineFunctions, SqlError};
 pub(super) struct Converter {
     // By address: the plan is borrowed for as long as this lives, and a shared node is one address.
     done: HashMap<*const LogicalPlan, Expr>,
+    /// The left sides of applies within whose right sides we are.
+    pub(super) outer: Vec<OuterScope>,
 }
 
 impl Converter {
@@ -41,8 +44,16 @@ impl Converter {
             Err(Stop::Error(error)) => return Err(error),
             Err(Stop::Opaque) => self.barrier(plan)?,
         };
-        self.done.insert(std::ptr::from_ref(plan), expr.clone());
+        // Further in, one node may stand for several: its outer rows are others elsewhere.
+        if self.outer.is_empty() {
+            self.done.insert(std::ptr::from_ref(plan), expr.clone());
+        }
         Ok(expr)
+    }
+
+    /// Where the expressions of a node over these inputs are looked up.
+    pub(super) fn scope<'a>(&'a self, parts: impl Into<Vec<(&'a DFSchema, arrow_schema::SchemaRef)>>) -> Scope<'a> {
+        Scope::new(parts).within(&self.outer)
     }
 
     fn native(&mut self, plan: &LogicalPlan) -> Result<Expr, Stop> {
@@ -51,7 +62,7 @@ impl Converter {
             LogicalPlan::Projection(projection) => self.projection(projection),
             LogicalPlan::Filter(filter) => {
                 let input = self.relation(&filter.input)?;
-                let scope = Scope::new([(&**filter.input.schema(), input.schema().clone())]);
+                let scope = self.scope([(&**filter.input.schema(), input.schema().clone())]);
                 Ok(input.filter(scalar(&filter.predicate, &scope)?, &EngineFunctions)?)
             }
             LogicalPlan::Join(join) => self.join(join),
@@ -65,6 +76,10 @@ impl Converter {
                 let inputs = inputs.into_iter().map(|input| typed(input, &union.schema));
                 Ok(Expr::union(inputs.collect::<Result<Vec<_>, _>>()?)?)
             }
+            LogicalPlan::Extension(extension) => match extension.node.as_any().downcast_ref::<Applied>() {
+                Some(applied) => self.apply(applied),
+                None => Err(Stop::Opaque),
+            },
             LogicalPlan::Values(values) => constants(values),
             LogicalPlan::EmptyRelation(empty) => {
                 let schema = unique_schema(&empty.schema);
@@ -97,7 +112,7 @@ impl Converter {
 
     fn projection(&mut self, projection: &Projection) -> Result<Expr, Stop> {
         let input = self.relation(&projection.input)?;
-        let scope = Scope::new([(&**projection.input.schema(), input.schema().clone())]);
+        let scope = self.scope([(&**projection.input.schema(), input.schema().clone())]);
         let mut names = Names::default();
         let mut columns = Vec::with_capacity(projection.expr.len());
         for (expr, (qualifier, field)) in projection.expr.iter().zip(projection.schema.iter()) {
@@ -133,9 +148,6 @@ impl Converter {
             JoinType::RightAnti => (JoinKind::Anti, true),
             _ => return Err(Stop::Opaque),
         };
-        if is_lateral(join) {
-            return Err(Stop::Opaque);
-        }
         let (left, right) = (self.relation(&join.left)?, self.relation(&join.right)?);
         let (mut first, mut second) = (Side::new(left, join.left.schema()), Side::new(right, join.right.schema()));
         if swap {
@@ -146,7 +158,7 @@ impl Converter {
         if swap {
             parts.reverse();
         }
-        let scope = Scope::new(parts);
+        let scope = self.scope(parts);
         let equal = match join.null_equality {
             NullEquality::NullEqualsNothing => BinaryOp::Eq,
             NullEquality::NullEqualsNull => BinaryOp::IsNotDistinctFrom,
@@ -165,7 +177,7 @@ impl Converter {
 
     fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Expr, Stop> {
         let input = self.relation(&aggregate.input)?;
-        let scope = Scope::new([(&**aggregate.input.schema(), input.schema().clone())]);
+        let scope = self.scope([(&**aggregate.input.schema(), input.schema().clone())]);
         let mut names = Names::default();
         let mut fields = aggregate.schema.iter();
         let mut group: Vec<(Name, Scalar)> = Vec::new();
@@ -189,7 +201,7 @@ impl Converter {
 
     fn sort(&mut self, sort: &Sort) -> Result<Expr, Stop> {
         let input = self.relation(&sort.input)?;
-        let scope = Scope::new([(&**sort.input.schema(), input.schema().clone())]);
+        let scope = self.scope([(&**sort.input.schema(), input.schema().clone())]);
         let keys = sort.expr.iter().map(|key| {
             Ok(SortKey { scalar: scalar(&key.expr, &scope)?, descending: !key.asc, nulls_first: key.nulls_first })
         });
@@ -207,28 +219,23 @@ impl Converter {
     }
 }
 
-/// Whether the right side of a join still refers to the left one.
-pub(super) fn is_lateral(join: &Join) -> bool {
-    matches!(&*join.right, LogicalPlan::Subquery(_)) || matches!(&*join.left, LogicalPlan::Subquery(_))
-}
-
 /// One input of a join, and what DataFusion calls its columns.
-struct Side<'a> {
-    expr: Expr,
+pub(super) struct Side<'a> {
+    pub expr: Expr,
     df: &'a DFSchema,
 }
 
 impl<'a> Side<'a> {
-    fn new(expr: Expr, df: &'a DFSchema) -> Self {
+    pub fn new(expr: Expr, df: &'a DFSchema) -> Self {
         Side { expr, df }
     }
 
-    fn scope(&self) -> (&'a DFSchema, arrow_schema::SchemaRef) {
+    pub fn scope(&self) -> (&'a DFSchema, arrow_schema::SchemaRef) {
         (self.df, self.expr.schema().clone())
     }
 
     /// Renames the columns for which `clash` holds.
-    fn rename(&mut self, clash: impl Fn(&str) -> bool, names: &mut Names) -> Result<(), Stop> {
+    pub fn rename(&mut self, clash: impl Fn(&str) -> bool, names: &mut Names) -> Result<(), Stop> {
         let schema = self.expr.schema().clone();
         let columns = schema.fields().iter().zip(self.df.iter()).map(|(field, (qualifier, _))| {
             let name = match clash(field.name()) {
@@ -357,6 +364,6 @@ pub(super) fn unique_schema(df: &DFSchema) -> arrow_schema::SchemaRef {
 }
 
 /// The name that DataFusion gives, unless it is the text of an expression.
-fn label<'a>(name: &'a str, otherwise: &'a str) -> &'a str {
+pub(super) fn label<'a>(name: &'a str, otherwise: &'a str) -> &'a str {
     if is_identifier(name) { name } else { otherwise }
 }

@@ -26,6 +26,9 @@ pub(super) fn scalar(expr: &Expr, scope: &Scope<'_>) -> Result<Scalar, Stop> {
     Ok(match expr {
         Expr::Alias(alias) => one(&alias.expr)?,
         Expr::Column(column) => Scalar::column(resolve(column, scope)?.0),
+        Expr::OuterReferenceColumn(_, column) => {
+            Scalar::new(ScalarOp::Outer(scope.resolve_outer(column).ok_or(Stop::Opaque)?), [])
+        }
         Expr::Literal(value, _) => Scalar::literal(Literal::new(value.to_array_of_size(1).map_err(invalid)?)),
         Expr::BinaryExpr(binary) => self::binary(binary, scope)?,
         Expr::Not(arg) => unary(ScalarOp::Not, arg)?,

@@ -1,0 +1,116 @@
+//! Queries whose answers are known, nearly all of which DataFusion 55 answers otherwise, or not at all.
+
+use super::tables::{Cell, frame, run, session};
+use leafhold_datafusion::Session;
+
+const NULL: Cell = None;
+
+/// `t(a, b)`, `u(x)` with a null and `v(x, y)`.
+fn small() -> Session {
+    let t = [[Some(1), Some(1)], [Some(2), Some(2)], [NULL, Some(3)], [Some(5), NULL]];
+    let u = [[Some(1), NULL], [NULL, NULL]];
+    let v = [[Some(1), Some(1)], [NULL, Some(2)], [Some(1), Some(1)]];
+    session(&[("t", ["a", "b"], &t), ("u", ["x", "w"], &u), ("v", ["x", "y"], &v)], 2)
+}
+
+fn gives(sql: &str, expected: &[&str]) {
+    let session = small();
+    let frame = frame(&session, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let found = run(&frame).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    assert_eq!(found, expected, "{sql}");
+}
+
+#[test]
+fn a_list_with_a_null_is_unknown_of_what_it_has_not() {
+    gives("select b from t where a not in (select x from u) or b = 1", &["1"]);
+    gives("select b from t where (a in (select x from u)) is null", &["2", "3", "null"]);
+    gives("select b, a in (select x from u) as found from t", &["1 true", "2 null", "3 null", "null null"]);
+    gives("select a from t where b in (select y from v where v.x = 1) is false", &["2", "null"]);
+    gives("select a from t where not (a in (select x from u) or b = 7)", &[]);
+}
+
+#[test]
+fn a_list_for_each_row_has_its_own_nulls() {
+    // No row of `v` belongs to the last two: nothing is in an empty list, not even null.
+    gives("select a from t where a not in (select x from v where v.y = t.b)", &["5", "null"]);
+    gives("select a, a in (select x from v where v.y = t.b) from t", &["1 true", "2 null", "5 false", "null false"]);
+}
+
+#[test]
+fn an_aggregate_over_no_row_is_a_row() {
+    gives("select a from t where exists (select count(*) from u where x = a)", &["1", "2", "5", "null"]);
+    gives("select a from t where not exists (select max(x) from u where x = a)", &[]);
+    gives("select a from t where a not in (select max(x) from u where x = b)", &[]);
+    gives("select a from t where a in (select count(*) from v where y = b) or b = 2", &["2"]);
+    gives("select a from t where exists (select sum(x) from u where x = a having sum(x) > 0)", &["1"]);
+    gives("select a, (select count(*) from u where x = a) + 1 from t", &["1 2", "2 1", "5 1", "null 1"]);
+}
+
+#[test]
+fn comparisons_with_all_and_any_have_three_values() {
+    gives("select a from t where a > all (select x from u)", &[]);
+    gives("select a from t where a >= any (select x from u)", &["1", "2", "5"]);
+    gives("select a, a > all (select y from v) from t", &["1 false", "2 false", "5 true", "null null"]);
+    gives("select a from t where a <> all (select x from v where y = b)", &["5", "null"]);
+    gives("select a from t where a = any (select y from v where v.y = 9)", &[]);
+    gives("select a from t where a = all (select y from v where v.y = 9)", &["1", "2", "5", "null"]);
+}
+
+#[test]
+fn subqueries_stand_wherever_a_value_does() {
+    gives("select a, exists (select 1 from u where x = a) from t", &["1 true", "2 false", "5 false", "null false"]);
+    gives(
+        "select a, case when exists (select 1 from u where x = a) then 'yes' end from t where b > 1",
+        &["2 null", "null null"],
+    );
+    gives("select sum(a) filter (where exists (select 1 from v where y = b)) from t", &["3"]);
+    gives("select exists (select 1 from v where y = b) as e, count(*) from t group by e", &["false 2", "true 2"]);
+    gives("select a from t order by a = (select max(x) from v) desc nulls last limit 1", &["1"]);
+    gives("select a from t join v on y = b and exists (select 1 from u where u.x = t.a)", &["1", "1"]);
+    gives("select a, count(*) from t group by a having exists (select 1 from u where x = a)", &["1 1"]);
+    gives("select a from t where b = (select max(y) from v)", &["2"]);
+}
+
+#[test]
+fn groups_and_first_rows_of_a_subquery_are_those_of_the_row() {
+    gives("select a from t where exists (select x from v where y = b group by x having count(*) > 1)", &["1"]);
+    gives("select a from t where 2 in (select count(*) from v where y = b group by x)", &["1"]);
+    gives("select a from t where exists (select 1 from u where x < b limit 1)", &["2", "null"]);
+    gives("select a from t where exists (select 1 from u where x < b limit 0)", &[]);
+    gives(
+        "select a, l.n from t, lateral (select count(*) as n from v where y = b) as l",
+        &["1 2", "2 1", "5 0", "null 0"],
+    );
+    gives(
+        "select a, l.x from t left join lateral (select distinct x from v where y = b) as l on true",
+        &["1 1", "2 null", "5 null", "null null"],
+    );
+}
+
+#[test]
+fn names_within_and_without_are_told_apart() {
+    gives("select a from t where exists (select 1 from t as s where s.a = t.b)", &["1", "2"]);
+    gives("select a from t where a in (select t.a from t) or b = 3", &["1", "2", "5", "null"]);
+    gives("select t.a from t, t as s where t.a in (select r.b from t as r where r.a = s.a)", &["1", "2"]);
+    gives(
+        "select a from t where exists (select 1 from t as s where s.b = t.a and exists (select 1 from t as r where r.a = s.b))",
+        &["1", "2"],
+    );
+}
+
+#[test]
+fn what_has_no_plan_says_so_before_it_runs() {
+    let session = small();
+    for sql in [
+        "select a, (select x from v where y < b order by x limit 1) from t",
+        "select a from t where exists (select 1 from u where exists (select 1 from v where v.x = u.x and v.y = t.b))",
+        "select a from t where exists (select 1 from u where x = a union all select 1 from v where y = b)",
+        "select a, (select max(x) from u where x < a) from t",
+    ] {
+        let error = run(&session.frame(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))).unwrap_err().to_string();
+        assert!(error.starts_with("no plan for `apply`") && error.ends_with("write it as a join"), "{sql}: {error}");
+    }
+    let sql = "select * from t left join v on exists (select 1 from u where x = a)";
+    let error = session.frame(sql).err().unwrap().to_string();
+    assert!(error.starts_with("a subquery in a `"), "{error}");
+}
