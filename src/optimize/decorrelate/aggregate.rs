@@ -1,7 +1,7 @@
 //! Aggregates over the rows that belong to a left row.
 
 use super::pull::{equal_keys, pull};
-use super::{join, keeping};
+use super::{fails_alone, join, keeping};
 use crate::expr::{AggregateFunction, ScalarOp, Volatility};
 use crate::term::{AggregateSpec, ApplyForm, ColumnSet, RelNode, RelOp, ScalarId, TermId, Terms};
 
@@ -22,10 +22,7 @@ pub(super) fn over_aggregate(terms: &mut Terms, left: TermId, right: TermId, out
                 above.push(computed);
                 term = node.inputs[0];
             }
-            RelOp::Aggregate(spec) if terms.aggregate(spec).group.is_empty() => {
-                term = node.inputs[0];
-                break terms.aggregate(spec).clone();
-            }
+            RelOp::Aggregate(spec) if terms.aggregate(spec).group.is_empty() => break terms.aggregate(spec).clone(),
             _ => return None,
         }
     };
@@ -34,10 +31,12 @@ pub(super) fn over_aggregate(terms: &mut Terms, left: TermId, right: TermId, out
         let known = !matches!(call.function, AggregateFunction::Other(_) | AggregateFunction::Grouping);
         known && call.scalars().all(|scalar| !terms.scalar_facts(scalar).columns.intersects(outer))
     });
-    if !closed {
+    // What is computed of it is so above the join, for left rows alone.
+    if !closed || fails_alone(terms, term) {
         return None;
     }
-    let (input, pulled) = pull(terms, term, outer, false)?;
+    let input = terms.term(term).inputs[0];
+    let (input, pulled) = pull(terms, input, outer, false)?;
     let group = equal_keys(terms, &pulled, outer)?;
     // A count is 0 where there is no group, which the join shows as null.
     let mut given = Vec::with_capacity(spec.aggregates.len());

@@ -104,10 +104,7 @@ fn correlated(
         // It reads an apply further out: that one must go first, and it does not.
         return None;
     }
-    // As a join's input the right side is computed whole, also for what no left row asks for.
-    if terms.semantics().is_strict() && can_fail_within(terms, right) {
-        return None;
-    }
+    let fails = fails_alone(terms, right);
     match form {
         ApplyForm::Semi | ApplyForm::Anti | ApplyForm::Mark(_) => {
             // Rows for which a conjunct of the right side is null are not there: that is false, not null.
@@ -126,6 +123,9 @@ fn correlated(
             if let Some(joined) = over_aggregate(terms, left, right, outer) {
                 return Some(judged(terms, form, all, left, joined));
             }
+            if fails {
+                return None;
+            }
             let (right, pulled) = pull(terms, right, outer, true)?;
             let mut pulled = there(terms, pulled);
             pulled.append(&mut all);
@@ -137,6 +137,9 @@ fn correlated(
             {
                 return Some(joined);
             }
+            if fails {
+                return None;
+            }
             let (right, pulled) = pull(terms, right, outer, false)?;
             Some(join(terms, form, pulled.into_iter().chain(on.iter().copied()).collect(), left, right))
         }
@@ -144,6 +147,9 @@ fn correlated(
             if let Some(joined) = over_aggregate(terms, left, right, outer) {
                 let value = terms.column_scalar(value);
                 return Some(keeping(terms, joined, left, vec![(output, value)]));
+            }
+            if fails {
+                return None;
             }
             let (right, pulled) = pull(terms, right, outer, false)?;
             let keys = equal_keys(terms, &pulled, outer)?;
@@ -155,6 +161,11 @@ fn correlated(
             Some(join(terms, ApplyForm::Left, pulled, left, right))
         }
     }
+}
+
+/// Whether a relation may not become a join's input: as such it is computed whole, also for what no left row asks for.
+fn fails_alone(terms: &Terms, relation: TermId) -> bool {
+    terms.semantics().is_strict() && can_fail_within(terms, relation)
 }
 
 /// What a form makes of left rows that each have their one right row beside them.
