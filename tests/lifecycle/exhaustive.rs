@@ -41,6 +41,7 @@ fn messages(world: &World) -> Vec<Message> {
     }
     for task in 0..world.tasks() {
         messages.extend([Message::Cached { task }, Message::Unneeded { task }]);
+        messages.extend([true, false].map(|lost| Message::RowsGone { task, lost }));
         let current = world.life.attempt(task);
         for attempt in current.saturating_sub(1)..=current {
             messages.push(Message::Started { task, attempt });
@@ -142,6 +143,7 @@ fn an_index_that_is_none_is_ignored() {
         Message::Resolved { future: 0 },
         Message::Lost { task: 1, attempt: 0 },
         Message::Cached { task: 9 },
+        Message::RowsGone { task: 9, lost: true },
         Message::Answered { task: 0, attempt: 0, answer: ANSWERS[0] },
     ] {
         assert!(!world.send(message), "{message:?}");

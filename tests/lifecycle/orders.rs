@@ -73,6 +73,7 @@ fn message(random: &mut Random, world: &World, temper: &Temper, sent: &[Message]
         45..48 if temper.reuse => Message::Cached { task },
         48..51 if temper.reuse => Message::Unneeded { task },
         51 if temper.cancel => Message::Cancel,
+        52 if temper.trouble > 0 => Message::RowsGone { task, lost: random.chance(50) },
         _ => {
             // Whoever has been given something is likelier to speak than anybody else.
             let task = world.in_flight().nth(random.below(3)).unwrap_or(task);

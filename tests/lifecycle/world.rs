@@ -96,6 +96,7 @@ impl World {
     /// The same for whoever sees himself that what is ignored changes nothing.
     pub fn tell(&mut self, message: Message) -> bool {
         let mut effects = Vec::new();
+        let before: Vec<Phase> = (0..self.tasks()).map(|task| self.life.phase(task)).collect();
         let heard = self.life.receive(message, &mut effects);
         if heard.is_err() {
             assert_eq!(effects, [], "{message:?} was ignored");
@@ -108,17 +109,32 @@ impl World {
             assert_eq!(attempt, self.submitted[task], "an attempt that is not the current one counted");
             assert!(self.ended[task].is_none(), "an attempt counted after the end of its task");
         }
-        let live: Vec<usize> = match message {
-            Message::FutureFailed { future, .. } => self.live_readers(Resource::Future(future)),
+        let live = match message {
+            Message::FutureFailed { future, .. } => {
+                // Whoever works has read what was there.
+                self.live_readers(Resource::Future(future), !self.resolved[future], &before)
+            }
+            Message::RowsGone { task, .. } => {
+                assert!(self.made(task), "task {task} gave nothing to lose");
+                let ports = (0..self.life.topology().ports(task)).map(|port| Resource::Port { task, port });
+                ports.flat_map(|port| self.live_readers(port, false, &before)).collect()
+            }
             _ => Vec::new(),
         };
+        assert!(!live.is_empty() || !matches!(message, Message::FutureFailed { .. } | Message::RowsGone { .. }));
         self.witness(Some(message), &effects);
         for reader in live {
             let expected = match message {
-                Message::FutureFailed { lost: true, .. } => TaskState::Lost,
+                Message::FutureFailed { lost: true, .. } | Message::RowsGone { lost: true, .. } => TaskState::Lost,
                 _ => TaskState::Failed,
             };
             assert_eq!(self.ended[reader], Some((expected, Side::Driver)), "task {reader}, by {message:?}");
+        }
+        for task in (0..self.tasks()).filter(|task| before[*task].is_in_flight()) {
+            let gone = self.ended[task].is_some_and(|(state, side)| {
+                matches!(state, TaskState::Failed | TaskState::Lost) && side == Side::Driver
+            });
+            assert!(!gone || !matches!(message, Message::RowsGone { .. }), "task {task} had read its rows");
         }
         true
     }
@@ -181,12 +197,16 @@ impl World {
         match state {
             TaskState::Ok => assert_eq!((told, side), (Some(task), Side::Worker)),
             TaskState::Failed if side == Side::Driver => {
-                assert!(matches!(message, Some(Message::FutureFailed { lost: false, .. })));
+                let gone = matches!(message, Some(Message::RowsGone { lost: false, .. }));
+                assert!(gone || matches!(message, Some(Message::FutureFailed { lost: false, .. })));
             }
             TaskState::Failed => assert_eq!(told, Some(task)),
             TaskState::Lost => {
                 assert_eq!(side, Side::Driver);
-                assert!(matches!(message, Some(Message::Lost { .. } | Message::FutureFailed { lost: true, .. })));
+                let gone = matches!(message, Some(Message::RowsGone { lost: true, .. }));
+                assert!(
+                    gone || matches!(message, Some(Message::Lost { .. } | Message::FutureFailed { lost: true, .. }))
+                );
             }
             TaskState::Cancelled if side == Side::Worker => assert!(self.stopped && told == Some(task)),
             TaskState::Cancelled | TaskState::UpstreamFailed => {
@@ -223,10 +243,10 @@ impl World {
         assert_eq!(self.life.working(), 0);
     }
 
-    /// Those who read something and have not ended.
-    fn live_readers(&self, read: Resource) -> Vec<usize> {
+    /// Those who read something and have not ended; those that somebody worked on `before` among them, or not.
+    fn live_readers(&self, read: Resource, in_flight: bool, before: &[Phase]) -> Vec<usize> {
         let readers = self.life.topology().readers(read).iter().map(|reader| *reader as usize);
-        readers.filter(|reader| self.ended[*reader].is_none()).collect()
+        readers.filter(|at| self.ended[*at].is_none() && (in_flight || !before[*at].is_in_flight())).collect()
     }
 
     fn made(&self, task: usize) -> bool {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::execution::{Execution, Given, Pending};
+use super::remaking::Remaking;
 use super::sending::Sending;
 use crate::leaf::{FutureHandle, Generation};
 use crate::lower::{Input, LeafInput, TaskDag, TaskGraph, TaskId};
@@ -25,9 +26,10 @@ pub struct Ledger {
     /// Tasks whose last attempt is over and did not end them.
     pub(super) pending: BTreeSet<usize>,
     stages: Vec<Stage>,
-    labels: HashMap<usize, Arc<str>>,
+    pub(super) labels: HashMap<usize, Arc<str>>,
     node_rows: NodeRows,
     pub(super) sending: Sending,
+    pub(super) remaking: Remaking,
     /// Tasks that ended, in that order.
     told: Vec<usize>,
     /// How many of them somebody has heard of.
@@ -50,7 +52,7 @@ pub(super) struct Entry {
     pub(super) failures: u32,
     /// How many rows it gave, if whoever ran it said so.
     rows: Option<u64>,
-    event: Option<TaskEvent>,
+    pub(super) event: Option<TaskEvent>,
 }
 
 impl Entry {
@@ -129,6 +131,7 @@ impl Ledger {
             labels,
             node_rows: NodeRows::default(),
             sending: Sending::new(&dag),
+            remaking: Remaking::default(),
             told: Vec::new(),
             heard: 0,
             effects: Vec::new(),

@@ -16,8 +16,11 @@ impl Ledger {
 
     /// An execution of a task ended, by whoever ran it.
     pub fn answered(&mut self, task: usize, execution: Execution, end: ExecutionEnd, now: Duration) {
-        if task >= self.entries.len() || self.has_ended(task) || !self.sending.has(task) {
+        if task >= self.entries.len() || !self.sending.has(task) {
             return;
+        }
+        if self.has_ended(task) {
+            return self.remaking_answered(task, execution, end, now);
         }
         let is_current = self.entries[task].current.as_ref().is_some_and(|current| current.id == execution.id);
         if !is_current && !self.begin(task, execution.clone(), now) {
@@ -47,20 +50,23 @@ impl Ledger {
         self.settle(now);
     }
 
-    /// A worker is gone, and with it what it was running. The engine may run that again.
+    /// A worker is gone, and with it what it was running. The engine may run that again. Of rows that it took along,
+    /// [`Ledger::rows_lost`] says so.
     pub fn worker_lost(&mut self, worker: &str, cause: &str, now: Duration) {
-        for task in 0..self.entries.len() {
-            let entry = &self.entries[task];
-            let ran = entry.current.as_ref().and_then(|current| current.worker.as_deref());
-            let its = ran.and_then(|ran| ran.strip_prefix(worker)).is_some_and(|thread| {
+        let error = TaskError::new("worker-lost", format!("the worker {worker} is gone: {cause}"));
+        let its = |execution: &Execution| {
+            execution.worker.as_deref().and_then(|ran| ran.strip_prefix(worker)).is_some_and(|thread| {
                 // `tcp://host:80` is not `tcp://host:8000`.
                 thread.is_empty() || thread.starts_with('/')
-            });
-            if its && !self.has_ended(task) && entry.pending.is_none() {
-                let error = TaskError::new("worker-lost", format!("the worker {worker} is gone: {cause}"));
-                self.suspend(task, Pending::Lost { error, ended: now }, now);
+            })
+        };
+        for task in 0..self.entries.len() {
+            let entry = &self.entries[task];
+            if !self.has_ended(task) && entry.pending.is_none() && entry.current.as_ref().is_some_and(its) {
+                self.suspend(task, Pending::Lost { error: error.clone(), ended: now }, now);
             }
         }
+        self.remakers_lost(its, &error, now);
         self.settle(now);
     }
 
@@ -78,12 +84,14 @@ impl Ledger {
             if !matches!(self.entries[task].pending, Some(Pending::Failed { .. })) {
                 self.suspend(task, Pending::Lost { error, ended: now }, now);
             }
+        } else {
+            self.rows_gone(task, &error, true, now);
         }
         self.cancel(now);
     }
 
-    /// A future is done: its data are there, or it never will give any; `lost` if they are gone. Whether that counts: it
-    /// does not when whatever reads it has ended.
+    /// A future is done: its data are there, or it never will give any; `lost` if they are gone, also if they were there
+    /// before. Whether that counts: it does not when whatever reads it has ended, and nobody has to read it again.
     pub fn future(&mut self, future: usize, result: Result<(), (TaskError, bool)>, now: Duration) -> bool {
         let Err((error, lost)) = result else {
             return self.tell(Message::Resolved { future }, now, Word::Nothing).is_ok();
@@ -92,9 +100,10 @@ impl Ledger {
         if self.lifecycle.is_stopping() {
             return false;
         }
-        let counts = self.tell(Message::FutureFailed { future, lost }, now, Word::Future(Arc::new(error))).is_ok();
+        let word = Word::Future(Arc::new(error.clone()));
+        let counts = self.tell(Message::FutureFailed { future, lost }, now, word).is_ok();
         self.settle(now);
-        counts
+        counts || self.future_gone(future, &error, lost, now)
     }
 
     /// The engine has the rows of a task for whoever asks.
@@ -108,6 +117,9 @@ impl Ledger {
     /// The engine says that a task gives no rows, and not why: it, or something below it, raised an error that was
     /// not heard of. The run stops.
     pub fn failed(&mut self, task: usize, error: TaskError, now: Duration) {
+        if let Some((task, error)) = self.failed_remaking() {
+            self.rows_gone(task, &error, false, now);
+        }
         if task < self.entries.len() && !self.lifecycle.is_stopping() && self.pending.is_empty() {
             let under_way = self.lifecycle.phase(task).is_in_flight() || self.lifecycle.submit(task).is_ok();
             if under_way {
@@ -153,9 +165,12 @@ impl Ledger {
     /// Whether an execution is a new one, and the task's attempt from now on.
     fn begin(&mut self, task: usize, execution: Execution, now: Duration) -> bool {
         let Some(entry) = self.entries.get(task) else { return false };
+        if entry.has_ended() {
+            return self.remaking_began(task, execution, now);
+        }
         let known = entry.current.as_ref().is_some_and(|current| current.id == execution.id)
             || entry.earlier.contains(&execution.id);
-        if known || self.has_ended(task) || self.lifecycle.is_stopping() || !self.sending.has(task) {
+        if known || self.lifecycle.is_stopping() || !self.sending.has(task) {
             return false;
         }
         let began = execution.started.unwrap_or(now);
@@ -177,7 +192,7 @@ impl Ledger {
     }
 
     /// What began must have what it reads, whether we heard of that or not.
-    fn inputs_are_there(&mut self, task: usize, now: Duration) {
+    pub(super) fn inputs_are_there(&mut self, task: usize, now: Duration) {
         let reads: Vec<Resource> = self.lifecycle.topology().reads(task).collect();
         for read in reads {
             if let Resource::Future(future) = read {
@@ -197,7 +212,7 @@ impl Ledger {
 
     fn is_there(&mut self, task: usize, now: Duration) {
         match self.lifecycle.phase(task) {
-            Phase::Ended(_) => {}
+            Phase::Ended(_) => self.is_there_again(task, now),
             Phase::Waiting | Phase::Ready => {
                 let _ = self.tell(Message::Cached { task }, now, Word::Nothing);
             }
@@ -266,7 +281,7 @@ impl Ledger {
     }
 
     /// Once a run stops, no engine tries again what waits for that.
-    fn settle(&mut self, now: Duration) {
+    pub(super) fn settle(&mut self, now: Duration) {
         while self.lifecycle.is_stopping()
             && let Some(task) = self.pending.pop_first()
         {

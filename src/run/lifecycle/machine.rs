@@ -156,14 +156,24 @@ impl Lifecycle {
                 }
             }
             Message::FutureFailed { future, lost } => {
-                let number = self.first_word_of(future)?;
-                let state = if lost { TaskState::Lost } else { TaskState::Failed };
-                for at in 0..self.topology.readers_of(number).len() {
-                    let reader = self.topology.readers_of(number)[at] as usize;
-                    if !self.tasks[reader].phase.has_ended() {
-                        self.end(reader, state, Side::Driver, effects);
-                    }
+                let first = self.first_word_of(future).map(|_| true).or_else(|ignored| match ignored {
+                    // Its data were there, and are gone.
+                    Ignored::Ended => Ok(false),
+                    _ => Err(ignored),
+                })?;
+                let topology = self.topology.clone();
+                let readers = topology.readers_of(topology.future_number(future));
+                self.end_readers(readers.iter().map(|reader| *reader as usize), first, lost, effects)?;
+            }
+            Message::RowsGone { task, lost } => {
+                match self.tasks.get(task).ok_or(Ignored::Unknown)?.phase {
+                    Phase::Ended(TaskState::Ok | TaskState::Cached) => {}
+                    Phase::Ended(_) => return Err(Ignored::Ended),
+                    _ => return Err(Ignored::Phase),
                 }
+                let topology = self.topology.clone();
+                let readers = topology.readers_of_task(task).map(|at| topology.reader(at));
+                self.end_readers(readers, false, lost, effects)?;
             }
             Message::Started { task, attempt } => {
                 self.current(task, attempt)?;
@@ -274,6 +284,25 @@ impl Lifecycle {
                 Ok(number)
             }
         }
+    }
+
+    /// Ends the readers of what gives nothing. Those that somebody works on have read it, unless nobody ever could.
+    fn end_readers(
+        &mut self,
+        readers: impl Iterator<Item = usize>,
+        all: bool,
+        lost: bool,
+        effects: &mut Vec<Effect>,
+    ) -> Heard {
+        let state = if lost { TaskState::Lost } else { TaskState::Failed };
+        let before = self.live;
+        for reader in readers {
+            let phase = self.tasks[reader].phase;
+            if !phase.has_ended() && (all || !phase.is_in_flight()) {
+                self.end(reader, state, Side::Driver, effects);
+            }
+        }
+        if self.live < before { Ok(()) } else { Err(Ignored::Ended) }
     }
 
     fn current(&self, task: usize, attempt: u32) -> Heard {

@@ -6,11 +6,19 @@ pub enum Message {
         /// Which future.
         future: usize,
     },
-    /// A future will never give data (law L5).
+    /// A future will never give data (law L5), or no more: whoever works on an attempt has read it.
     FutureFailed {
         /// Which future.
         future: usize,
         /// Whether its data are gone, rather than in error.
+        lost: bool,
+    },
+    /// The rows of a task that has given them are gone, and nobody makes them again. Whoever works on an attempt has read
+    /// them.
+    RowsGone {
+        /// Which task.
+        task: usize,
+        /// Whether they were lost for good, rather than that making them again raised an error.
         lost: bool,
     },
     /// Who was given an attempt has begun.

@@ -19,6 +19,7 @@
 //! | [`submit`](Lifecycle::submit) | submitted (engines that order tasks themselves) | submitted, attempt + 1 | - | - |
 //! | its last input is there | ready | | | |
 //! | a future of its failed, or is lost | ended: failed, lost | | ended, if it was submitted early | - |
+//! | the same, of data that were there; `RowsGone` of what it reads | ended: failed, lost | ended: failed, lost | - | - |
 //! | `Started`, of the current attempt | - | - | running | - |
 //! | `Answered` ok | - | - | ended: ok | - |
 //! | `Answered` failed | - | - | ready again while retries are left and it says so, or ended: failed | - |

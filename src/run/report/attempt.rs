@@ -23,8 +23,9 @@ pub struct TaskAttempt {
     /// When it ended, or was given up.
     #[serde(rename = "ended_us", with = "times")]
     pub ended: Duration,
-    /// Why it did not count: what it raised, with its trace; that its worker is gone (`worker-lost`); or that it was stopped
-    /// (`stopped`) or followed by another one (`replaced`) with nothing wrong.
+    /// Why it did not count: what it raised, with its trace; that its worker is gone (`worker-lost`), or has taken along the
+    /// rows that it had given (`rows-lost`); or that it was stopped (`stopped`) or followed by another one (`replaced`)
+    /// with nothing wrong.
     pub error: Arc<TaskError>,
     /// What [work-side observers](crate::run::work) say of it; nothing, if its worker died.
     #[serde(default, skip_serializing_if = "Observed::is_empty")]
