@@ -123,14 +123,19 @@ impl PyLedger {
         self.with(py, |ledger| ledger.worker_lost(worker, cause, Duration::from_nanos(now)));
     }
 
+    /// A worker that is gone had the rows of a task, and nobody else has.
+    fn rows_lost(&self, py: Python<'_>, task: usize, worker: &str, cause: &str, now: u64) {
+        self.with(py, |ledger| ledger.rows_lost(task, worker, cause, Duration::from_nanos(now)));
+    }
+
     /// The engine gives a task up whose workers died.
     fn task_lost(&self, py: Python<'_>, task: usize, error: Error, now: u64) {
         self.with(py, |ledger| ledger.task_lost(task, task_error(error), Duration::from_nanos(now)));
     }
 
-    /// A future has its data, or never will: then why, and whether they are lost.
+    /// A future has its data, or never will, or no more: then why, and whether they are lost.
     ///
-    /// Whether that counts: it does not when whatever reads it has ended.
+    /// Whether that counts: it does not when whatever reads it has ended, and nobody has to read it again.
     #[pyo3(signature = (handle, error, lost, now))]
     fn future(&self, py: Python<'_>, handle: &Bound<'_, Handle>, error: Option<Error>, lost: bool, now: u64) -> bool {
         let handle = &handle.get().0;

@@ -177,5 +177,11 @@ TOTALS = "select k, sum(a) as total, count(*) as n from t group by k"
 
 
 def totals(frame: lh.Frame) -> lh.Frame:
-    """Rows of all partitions, grouped: it needs an exchange."""
+    """Rows of all partitions, grouped: they are few enough for one task to gather."""
     return lh.sql(TOTALS, t=frame)
+
+
+def pairs(frame: lh.Frame) -> lh.Frame:
+    """All pairs of rows of a group, counted and summed: a shuffle of splits with a port per join, and what gathers these."""
+    joined = lh.sql("select x.k, x.a, y.a as b from t as x join t as y on x.k = y.k", t=frame)
+    return lh.sql("select count(*) as n, sum(a + b) as total from p", p=joined)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import assert_empty, collect, rows, totals, wait_until
-from runs import lazy_frame
+from runs import kill, lazy_frame
 from tasks import Once, numbers
 
 import leafhold as lh
@@ -20,9 +18,7 @@ WANTED = [(0, 24, 4), (1, 12, 2)]
 def _kill_holder(client: Any, key: str) -> None:
     """SIGKILL to a worker that has the data of a key; a new one comes in its place."""
     [holder, *_] = client.who_has()[key]
-    pid = client.run(os.getpid, workers=[holder])[holder]
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: holder not in client.scheduler_info()["workers"])
+    kill(client, holder)
     client.wait_for_workers(2, timeout=60)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from operator import getitem
 from typing import Any
 
@@ -13,7 +14,6 @@ from dask._task_spec import GraphNode, Task, TaskRef
 from tlz import identity
 
 from . import _leafhold, _worker
-from ._arrow import concat
 from ._dask import DaskFuture, engine_of, explain, is_open, scheduler_of
 from ._futures import live_future, words
 from ._tasks import task as call
@@ -254,14 +254,23 @@ class ClusterRun:
             raise problem.again(leaf, partition)
         return future
 
-    def gather(self) -> pa.Table:
-        """Waits for the outputs, and fetches them."""
-        try:
-            tables = self.client.gather(self.outputs, asynchronous=False)
-        except Exception as error:
-            meaning = self.explain(error)
-            raise meaning from meaning.__cause__
-        return concat(tables, self.schema)
+    def fetch(self, done: Callable[[list[pa.Table], BaseException | None], None]) -> None:
+        """Fetches the outputs, and returns at once: ``done`` is called with them on the client's loop, or with why there are
+        none. What a worker takes along meanwhile is made again."""
+        futures = self.outputs
+
+        async def fetch() -> None:
+            try:
+                tables = await self.client.gather(futures, asynchronous=True)
+            except BaseException as error:
+                done([], error)
+            else:
+                done(tables, None)
+            finally:
+                # A frame that somebody keeps is not to keep the data.
+                futures.clear()
+
+        self.client.loop.add_callback(fetch)
 
     def explain(self, error: BaseException) -> BaseException:
         """What an error of the cluster means for this plan, with its cause."""

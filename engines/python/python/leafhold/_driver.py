@@ -15,12 +15,14 @@ import queue
 import threading
 import time
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import distributed
 import pyarrow as pa
 
 from . import _leafhold
+from ._arrow import concat
 from ._cluster import ClusterRun, is_of
 from ._dask import is_open, settle
 from ._events import events_of
@@ -92,8 +94,13 @@ class Driver:
         #: What to add to a worker's times, by its clock: one for the whole run, so that its tasks keep their order.
         self.offsets: dict[str, int] = {}
         self.workers: set[str] = set()
+        #: Outputs that are not there yet; and whether they are being fetched.
         self.left = 0
+        self.fetching = False
         self.cancelled = False
+        #: Which life of the client's the run belongs to, and whether its scheduler was lost.
+        self.generation = client.generation
+        self.disconnected = False
         #: When, if ever, the run is to be over although something has not said how it ended.
         self.deadline: float | None = None
         self.table: pa.Table | None = None
@@ -127,8 +134,6 @@ class Driver:
             try:
                 self._submit()
                 self._drive()
-                if self.error is None and not self.ledger.is_stopping:
-                    self.table = self.cluster.gather()
             finally:
                 events.remove(self)
         except BaseException as error:
@@ -172,8 +177,12 @@ class Driver:
             self.cluster.drop(task)
 
     def _drive(self) -> None:
-        """Listens until every output is there, or the run has stopped."""
-        while self.left > 0 and not self._has_stopped():
+        """Listens until the result is here, or the run has stopped. Rows may be lost until they are fetched, and are then made
+        again."""
+        while self.table is None and not self._has_stopped():
+            if self.left == 0 and not self.fetching:
+                self.fetching = True
+                self.cluster.fetch(lambda tables, error: self.hear("fetched", tables, error))
             try:
                 kind, *said = self.heard.get(timeout=_LOOK)
             except queue.Empty:
@@ -184,12 +193,15 @@ class Driver:
             self._tell()
 
     def _has_stopped(self) -> bool:
-        if not is_open(self.client):
+        cut_off = self._cut_off()
+        if cut_off is not None:
             # Nothing more will be heard.
-            self.error = self.error or FutureLostError("the client was closed while the run was under way")
-            self.ledger.give_up(("client-closed", str(self.error), None), True, self._now())
+            kind, words = cut_off
+            self.error = self.error or FutureLostError(words, engine=f"dask:{self.client.id}")
+            self.ledger.give_up((kind, words, None), True, self._now())
         if not self.ledger.is_stopping:
-            return False
+            # Every task may have ended well, and its rows be lost, or not be wanted any more.
+            return self.fetching and self.error is not None
         if self.deadline is None:
             self.deadline = time.monotonic() + PATIENCE
         if self.error is None and time.monotonic() < self.deadline:
@@ -199,6 +211,16 @@ class Driver:
             # Nobody wants the other tasks any more: Dask stops what has not begun, and `_measure` what has.
             self.cluster.let_go()
         return self.ledger.is_over or time.monotonic() >= self.deadline
+
+    def _cut_off(self) -> tuple[str, str] | None:
+        """Why nothing more will be heard of any task, if that is so: as a kind of error, and in words."""
+        if not is_open(self.client):
+            return "client-closed", "the client was closed while the run was under way"
+        if self.client.generation != self.generation:
+            return "client-restarted", "the client was restarted while the run was under way"
+        if self.disconnected:
+            return "scheduler-lost", "the client lost the connection to its scheduler while the run was under way"
+        return None
 
     def _on_nothing(self) -> None:
         pass
@@ -225,14 +247,20 @@ class Driver:
         else:
             self.ledger.answered(task, word, now)
 
-    def _on_worker(self, worker: str, cause: str) -> None:
-        self.ledger.worker_lost(worker, cause, self._now())
+    def _on_worker(self, worker: str, cause: str, lost: Iterable[Any]) -> None:
+        now = self._now()
+        self.ledger.worker_lost(worker, cause, now)
+        for task in sorted({self.tasks[key] for key in map(_task_key, lost) if key in self.tasks}):
+            self.ledger.rows_lost(task, worker, cause, now)
 
     def _on_leaf(self, generation: str) -> None:
         handle, read, future = self.cluster.leaves()[generation]
         problem = future.problem()
         if problem is None:
             self.ledger.future(handle, None, False, self._now())
+            return
+        self._note_disconnection(problem.__cause__)
+        if self._cut_off() is not None:
             return
         # Law L5: nobody has to wait until it reaches an output. What no limit needs is nobody's loss. Of a task that made the
         # run stop an output is about to say why; that its data are lost is the better word.
@@ -261,9 +289,17 @@ class Driver:
         else:
             self._on_problem(task, error)
 
+    def _on_fetched(self, tables: list[pa.Table], error: BaseException | None) -> None:
+        self._note_disconnection(error)
+        if error is None:
+            self.table = concat(tables, self.cluster.schema)
+        elif self._cut_off() is None:
+            self.error = self.cluster.explain(error)
+
     def _on_problem(self, task: int, error: BaseException | None) -> None:
         """A task gives no rows: because of a leaf, of itself, or of what it reads."""
-        if self.error is not None or not is_open(self.client):
+        self._note_disconnection(error)
+        if self.error is not None or self._cut_off() is not None:
             return
         for generation, (_, _, future) in self.cluster.leaves().items():
             problem = future.problem()
@@ -277,6 +313,10 @@ class Driver:
             self.ledger.task_lost(culprit, ("worker-lost", str(self.error), None), self._now())
         else:
             self.ledger.failed(task, words_of, self._now())
+
+    def _note_disconnection(self, error: BaseException | None) -> None:
+        # Dask has given up all futures of the client then.
+        self.disconnected = self.disconnected or getattr(error, "reason", None) == "scheduler-connection-lost"
 
     def _tell(self) -> None:
         for event in self.ledger.take_events():
@@ -331,5 +371,5 @@ def _first_error(report: RunReport) -> str | None:
 
 
 def _task_key(key: Any) -> str:
-    """The task that a port belongs to."""
-    return str(key).partition("-port-")[0]
+    """The task that a port belongs to, or another name."""
+    return str(key).partition("-again-")[0].partition("-port-")[0]

@@ -23,7 +23,8 @@ class Listener(Protocol):
         """Whether a task is one of its own."""
 
     def hear(self, kind: str, *words: Any) -> None:
-        """Takes something in: ``"task"`` with the word of a worker and when it came, or ``"worker"`` that is gone and why."""
+        """Takes something in: ``"task"`` with the word of a worker and when it came, or ``"worker"`` that is gone, why, and of
+        which keys nobody else has the data."""
 
 
 class Events:
@@ -81,7 +82,7 @@ class Events:
         if isinstance(word, dict) and word.get("action") == "remove-worker":
             cause = "it left" if word.get("expected") else "the scheduler lost it"
             for listener in list(self._listeners):
-                listener.hear("worker", word["worker"], cause)
+                listener.hear("worker", word["worker"], cause, word.get("lost-computed-tasks", ()))
         before = self._before.get(_ALL)
         return None if before is None else before(event)
 

@@ -104,7 +104,9 @@ class Frame:
 
         Observers are called in this process, on a thread of the run's: ``on_submit`` with the number of ``tasks`` and
         the ``stages``, ``on_event`` with each task's one terminal event, as in :attr:`RunReport.events`, ``on_finish``
-        with the :class:`~leafhold.RunReport`. One that raises harms nobody. ``progress`` shows a bar.
+        with the :class:`~leafhold.RunReport`. One that raises harms nobody. ``progress`` shows a bar. Where a worker of a
+        cluster takes rows along after their task has ended, and Dask makes them again, only the report tells: the execution
+        that was heard of is an attempt there, and the last one counts.
 
         >>> import leafhold as lh, pyarrow as pa
         >>> seen = []

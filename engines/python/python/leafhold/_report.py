@@ -47,7 +47,8 @@ class RunReport:
 
         ``task``, ``stage``, ``partition``, ``label``; ``state`` (``ok``, ``failed``, ``upstream-failed``, ``cancelled``,
         ``lost``, ``cached``, ``skipped``); ``worker`` (on a cluster its address, and behind it the number of the thread, but
-        of its first one), ``host``, ``attempt`` and earlier ``attempts``; times in microseconds from the start of the run,
+        of its first one), ``host``, ``attempt`` and earlier ``attempts``, which may have lost their worker (``worker-lost``) or
+        their rows with it (``rows-lost``); times in microseconds from the start of the run,
         taken where the task ran (``submitted_us``, ``ready_us``, ``started_us``, ``ended_us``, ``transfer_us``); ``rows``,
         ``bytes_in``, ``bytes_out``; ``error`` with ``kind``, ``message`` and, as text, the remote ``trace``. What does not
         apply may be missing.
