@@ -50,20 +50,44 @@ def test_a_chain_of_runs_on_a_cluster(client: Any) -> None:
 
 def test_a_chain_of_10_000_tasks_in_one_run(in_process: Any) -> None:
     # On workers of this process: Dask's half takes less time without sockets, and Leafhold's is the same.
-    links = 5_000
-    base = lh.from_futures([in_process.submit(numbers, 0, pure=False)])
+    _check_chain(in_process, 5_000)
+
+
+def test_a_chain_of_1_000_tasks_in_one_run_on_processes(client: Any) -> None:
+    # Of ten times as many, Dask's messages take longer than a test may on a machine with other work.
+    _check_chain(client, 500)
+
+
+def _check_chain(client: Any, links: int) -> None:
+    base = lh.from_futures([client.submit(numbers, 0, pure=False)])
     link = "select k, max(a) + 1 as a from (select a, k from t union all select a, k from u) as v group by k"
     frame = base
     for _ in range(links):
         # One task gathers, the other one groups: an exchange is between them.
         frame = lh.sql(link, t=frame, u=base)
     watch = Watch()
-    run = watch.run(frame, in_process)
+    run = watch.run(frame, client)
     assert run.result().to_pydict() == {"k": [0], "a": [10 + links]}
     report = watch.check(run)
     assert report.is_ok and len(report) >= 2 * links
     # Everything after the first leaf's reader comes one after the other.
     assert len(report.critical_path) >= 2 * links
+
+
+def test_one_look_per_worker_after_what_runs(client: Any) -> None:
+    # Tasks that follow one another at once, for a while.
+    frame = lazy_frame(client, "cluster", [Slow(part, 0.02) for part in range(60)])
+    run = lh.sql("select sum(a) as s from t", t=frame).run(client)
+    most = 0
+    while not run.done():
+        most = max(most, *client.run(_looks).values())
+    assert most == 1 and run.result().to_pydict() == {"s": [sum(2 * part + 10 for part in range(60))]}
+
+
+async def _looks() -> int:
+    import asyncio
+
+    return sum(task.get_coro().__name__ == "_look" for task in asyncio.all_tasks())
 
 
 @BOTH

@@ -202,3 +202,14 @@ def test_pending_futures_are_as_much_of_a_leaf(client: Any) -> None:
     frame = lh.from_futures(client.map(slow, range(2), seconds=0.5), schema=numbers(0))
     collect()
     assert rows(totals(frame).compute(client)) == [(0, 10, 2), (1, 12, 2)]
+
+
+def test_tasks_are_known_by_their_keys_and_what_they_read_is_not_tokenized() -> None:
+    from dask.tokenize import tokenize
+    from leafhold._tasks import task
+
+    class Large:
+        def __dask_tokenize__(self) -> Any:
+            raise AssertionError("that would take long")
+
+    assert tokenize(task("a", len, Large())) == tokenize(task("a", len, Large())) != tokenize(task("b", len, Large()))

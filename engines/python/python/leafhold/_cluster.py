@@ -16,6 +16,7 @@ from tlz import identity
 from . import _leafhold, _worker
 from ._dask import DaskFuture, engine_of, explain, is_open, scheduler_of
 from ._futures import live_future, words
+from ._tasks import named
 from ._tasks import task as call
 from ._work import Watch, WorkObserver
 from .errors import (
@@ -190,7 +191,7 @@ class ClusterRun:
 
     def _port(self, task: dict[str, Any], port: int, graph: dict[str, GraphNode]) -> str:
         key = f"{task['key']}-port-{port}"
-        graph.setdefault(key, Task(key, getitem, TaskRef(task["key"]), port))
+        graph.setdefault(key, named(Task(key, getitem, TaskRef(task["key"]), port)))
         return key
 
     def _source(self, source: tuple, graph: dict[str, GraphNode], name: str) -> tuple[_worker.LeafRead | None, Any]:
@@ -202,7 +203,7 @@ class ClusterRun:
             case ("data", table):
                 key = f"{name}-data"
                 if table.nbytes <= EMBEDDED:
-                    graph[key] = Task(key, identity, table)
+                    graph[key] = named(Task(key, identity, table))
                 else:
                     self.scattered.extend(self.client.scatter({key: table}, asynchronous=False).values())
                 return None, TaskRef(key)

@@ -41,8 +41,9 @@ _numbers = itertools.count()
 _lock = threading.Lock()
 #: The threads of each worker of this process that have run a task, by address.
 _lanes: dict[str, dict[int, int]] = {}
-#: What runs now, by the worker's address.
+#: What runs now, by the worker's address; and the workers that look after it.
 _running: dict[str, set[Execution]] = {}
+_looking: set[str] = set()
 
 
 def clock() -> str:
@@ -178,19 +179,32 @@ def _transfer(worker: Any, key: Any) -> int:
 def _watch(execution: Execution) -> None:
     worker = execution.worker
     with _lock:
-        watched = _running.setdefault(worker.address, set())
-        idle = not watched
-        watched.add(execution)
-    if idle:
+        _running.setdefault(worker.address, set()).add(execution)
+        # One that looks goes on for a moment when nothing runs: between two short tasks there is no need for another.
+        begin = worker.address not in _looking
+        _looking.add(worker.address)
+    if begin:
         worker.loop.add_callback(_look, worker)
 
 
 async def _look(worker: Any) -> None:
     """Tells what nobody wants any more to stop: Dask itself lets it run to its end."""
     watched = _running[worker.address]
-    while watched:
-        for execution in list(watched):
-            task = worker.state.tasks.get(execution.key)
-            if task is None or task.state == "cancelled":
-                execution.stop.set()
-        await asyncio.sleep(LOOK)
+    try:
+        while _goes_on(worker.address):
+            for execution in list(watched):
+                task = worker.state.tasks.get(execution.key)
+                if task is None or task.state == "cancelled":
+                    execution.stop.set()
+            await asyncio.sleep(LOOK)
+    except BaseException:
+        _looking.discard(worker.address)
+        raise
+
+
+def _goes_on(address: str) -> bool:
+    """Whether something runs to look after; if not, whoever begins next has to look."""
+    with _lock:
+        if not _running[address]:
+            _looking.discard(address)
+        return address in _looking

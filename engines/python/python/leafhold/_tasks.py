@@ -17,7 +17,13 @@ from tlz import apply
 def task(key: str, function: Callable[..., Any], *args: Any) -> Task:
     """A task that calls a function of this package; references among the arguments are dependencies."""
     name = f"{function.__module__}:{function.__qualname__}"
-    return Task(key, apply, Task(None, pkgutil.resolve_name, name), *args)
+    return named(Task(key, apply, Task(None, pkgutil.resolve_name, name), *args))
+
+
+def named(task: Task) -> Task:
+    """The task, whose key says all that it is: Dask would otherwise tokenize what it consists of, to name the graph."""
+    task._token = task.key
+    return task
 
 
 def anywhere(function: Callable[..., Any]) -> Callable[..., Any]:
