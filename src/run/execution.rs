@@ -2,10 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::active::ActiveRun;
-use super::schedule::{Aftermath, Assignment, Finished, Job, Ran, in_memory};
+use super::schedule::{Aftermath, Assignment, Finished, Given, Job, Ran, in_memory};
 use super::store::{Held, Rows};
 use super::{
-    Attempt, Envelope, FragmentError, KernelError, RunCause, SpillError, TaskContext, TaskOutput, Worker, WorkerLost,
+    Attempt, Envelope, FragmentError, KernelError, MemoryReservation, RunCause, SpillError, TaskContext, TaskOutput,
+    Worker, WorkerLost,
 };
 use crate::lower::Fragment;
 
@@ -47,8 +48,8 @@ impl ActiveRun {
         };
         let ended = ran.ended;
         // Whether or not this try counts: its rows are what the task gives.
-        if let (Finished::Ok(ports, _), true) = (&finished, reusable) {
-            self.pool.reuse.remember(token, in_memory(ports));
+        if let (Finished::Ok(given), true) = (&finished, reusable) {
+            self.pool.reuse.remember(token, in_memory(&given.ports));
         }
         let next = self.locked(after, stay, |schedule, after| {
             schedule.complete(task, number, Ran { slot, ..ran }, finished, after);
@@ -59,8 +60,9 @@ impl ActiveRun {
     /// Has the worker run it; what was spilled of its inputs is read back before. Gives the bytes of its inputs, too, and
     /// the fragment.
     fn attempt(&self, mut assignment: Assignment, worker: &mut dyn Worker) -> (Arc<Fragment>, Answer) {
-        let bytes_in = match assignment.read_inputs() {
-            Ok(bytes) => bytes,
+        // Held until the worker has let the inputs go.
+        let (_room, bytes_in) = match self.read_inputs(&mut assignment) {
+            Ok(read) => read,
             Err(unread) => return (assignment.fragment, Err(unread)),
         };
         let (cancelled, started) = (self.cancelled.clone(), self.started);
@@ -88,6 +90,28 @@ impl ActiveRun {
         (assignment.fragment, Ok((bytes_in, answer)))
     }
 
+    /// Reads back what was spilled of the inputs. Room is made for it first; where there is none it is in memory all the same,
+    /// and counts, so that others make room or wait. Gives the bytes of all inputs, too.
+    fn read_inputs(&self, assignment: &mut Assignment) -> Result<(Option<MemoryReservation>, u64), SpillError> {
+        let spilled = assignment.spilled_bytes();
+        if spilled == 0 {
+            return Ok((None, assignment.read_inputs()?));
+        }
+        let room = self.memory.reserve_freeing(spilled, || self.spill_one())?;
+        let room = room.unwrap_or_else(|| self.memory.reserve(spilled));
+        Ok((Some(room), assignment.read_inputs()?))
+    }
+
+    /// Writes something that is kept to a file. False if there is nothing left of which that could be done.
+    fn spill_one(&self) -> Result<bool, SpillError> {
+        let Some(victim) = self.schedule.lock().victim() else { return Ok(false) };
+        let written = self.spill.write(&victim.rows)?;
+        let left = self.schedule.lock().store.spilled(&victim, written);
+        // Rows go outside the lock.
+        drop((left, victim));
+        Ok(true)
+    }
+
     /// What an envelope says.
     fn open(
         &self,
@@ -112,7 +136,7 @@ impl ActiveRun {
         };
         let finished = match result {
             Ok(output) => match self.make_room(output, is_output) {
-                Ok((ports, node_rows)) => Finished::Ok(ports, node_rows),
+                Ok(given) => Finished::Ok(given),
                 Err(error) => place().unspilled(error),
             },
             Err(FragmentError::Kernel(KernelError::Cancelled)) if self.is_cancelled() => Finished::Cancelled,
@@ -121,32 +145,32 @@ impl ActiveRun {
         (ran, finished)
     }
 
-    /// Takes what a task gave. Beyond the limit, something goes to files: of what is kept what is read last, and then
-    /// what has just been made. The result stays in memory, where the caller wants it.
-    fn make_room(&self, output: TaskOutput, is_output: bool) -> Result<(Vec<Held>, Vec<Option<u64>>), SpillError> {
-        let ports: Vec<Rows> = output.ports.into_iter().map(Rows::from).collect();
-        if is_output || self.memory.limit().is_none() {
-            return Ok((ports.into_iter().map(Held::Rows).collect(), output.node_rows));
-        }
-        let needed: u64 = ports.iter().map(|port| port.bytes).sum();
-        while self.memory.lacking(needed) > 0 {
-            let Some(victim) = self.schedule.lock().victim() else { break };
-            let spilled = self.spill.write(&victim.rows)?;
-            let left = self.schedule.lock().store.spilled(victim.port, spilled);
-            // Rows go outside the lock.
-            drop((left, victim));
-        }
-        let mut over = self.memory.lacking(needed);
+    /// Takes what a task gave. What is to be kept needs room first (law M2): where there is none something goes to files, of
+    /// what is kept what is read last, and then what has just been made. The result stays in memory, where the caller wants it.
+    fn make_room(&self, output: TaskOutput, is_output: bool) -> Result<Given, SpillError> {
+        let TaskOutput { ports, node_rows } = output;
+        let ports = ports.into_iter().map(Rows::from);
+        let limit = match self.memory.limit() {
+            Some(limit) if !is_output => limit,
+            _ => return Ok(Given { ports: ports.map(Held::Rows).collect(), node_rows, room: None }),
+        };
+        let mut room = self.memory.reserve(0);
         let mut held = Vec::with_capacity(ports.len());
         for rows in ports {
-            let spill = over > 0 && rows.bytes > 0;
-            over = over.saturating_sub(rows.bytes);
-            held.push(match spill {
-                true => Held::Spilled(Arc::new(self.spill.write(&rows)?)),
-                false => Held::Rows(rows),
+            // What is larger than all the room is not worth that others go.
+            let reserved = match rows.bytes <= limit {
+                true => self.memory.reserve_freeing(rows.bytes, || self.spill_one())?,
+                false => None,
+            };
+            held.push(match reserved {
+                Some(mut reserved) => {
+                    room.take_over(&mut reserved, rows.bytes);
+                    Held::Rows(rows)
+                }
+                None => Held::Spilled(Arc::new(self.spill.write(&rows)?)),
             });
         }
-        Ok((held, output.node_rows))
+        Ok(Given { ports: held, node_rows, room: Some(room) })
     }
 }
 

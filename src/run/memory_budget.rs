@@ -1,7 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::KernelError;
+use super::sync::{AtomicU64, Ordering};
+use super::{KernelError, MemoryReservation};
 
 /// How many bytes an executor's runs may hold, and how many they do: rows that are kept for readers, and what kernels
 /// say that they hold while they work.
@@ -50,11 +50,6 @@ impl MemoryBudget {
         self.limit.is_some_and(|limit| self.used() >= limit)
     }
 
-    /// How many bytes there are too few for so many more.
-    pub(super) fn lacking(&self, bytes: u64) -> u64 {
-        self.limit.map_or(0, |limit| self.used().saturating_add(bytes).saturating_sub(limit))
-    }
-
     /// Holds more, if there is room.
     ///
     /// # Errors
@@ -65,6 +60,38 @@ impl MemoryBudget {
         match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
             Ok(_) => Ok(()),
             Err(used) => Err(KernelError::Memory { wanted: bytes, used, limit }),
+        }
+    }
+
+    /// Reserves bytes, if there is room.
+    ///
+    /// # Errors
+    /// There is none: nothing is reserved.
+    pub fn try_reserve(&self, bytes: u64) -> Result<MemoryReservation, KernelError> {
+        self.try_grow(bytes)?;
+        Ok(MemoryReservation::held(self.clone(), bytes))
+    }
+
+    /// Reserves bytes, whether there is room or not: for what can do nothing else.
+    pub fn reserve(&self, bytes: u64) -> MemoryReservation {
+        self.grow(bytes);
+        MemoryReservation::held(self.clone(), bytes)
+    }
+
+    /// Reserves bytes. While there is no room for them, `free` is to make some; when it says that it cannot, nothing is
+    /// reserved.
+    pub(super) fn reserve_freeing<E>(
+        &self,
+        bytes: u64,
+        mut free: impl FnMut() -> Result<bool, E>,
+    ) -> Result<Option<MemoryReservation>, E> {
+        loop {
+            if let Ok(reserved) = self.try_reserve(bytes) {
+                return Ok(Some(reserved));
+            }
+            if !free()? {
+                return Ok(None);
+            }
         }
     }
 

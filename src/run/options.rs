@@ -16,7 +16,8 @@ pub struct ExecutorOptions {
     /// Whether a task that raised an error or panicked is tried again as well.
     pub retry_failures: bool,
     /// Bytes of rows that may be kept for readers at a time, over all runs. Beyond, they go to a temporary folder; and
-    /// tasks that only make more wait while there are others. What kernels hold while they work counts with them, where
+    /// tasks that only make more wait while there are others. What a task has read back from there counts while it runs, even
+    /// where there is no room for it: it goes on in any case. What kernels hold while they work counts with them, where
     /// tasks run in this process; of worker processes, each has an equal share of as much again for its tasks
     /// ([`TaskContext::memory`](super::TaskContext::memory)).
     pub memory_limit: Option<u64>,

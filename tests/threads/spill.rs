@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use leafhold::lower::Fragment;
 use leafhold::run::{
-    Executor, ExecutorOptions, KernelError, Kernels, LocalExecutor, Outcome, RunError, SlotData, SpillFile,
-    SpillTarget, TaskContext, TaskOutput, TemporaryFolder,
+    Executor, ExecutorOptions, KernelError, Kernels, LocalExecutor, MemoryBudget, Outcome, RunError, SlotData,
+    SpillFile, SpillTarget, TaskContext, TaskOutput, TemporaryFolder,
 };
+use parking_lot::Mutex;
 
 use crate::behaviour::{FAILS, WAITS};
-use crate::kernels::Row;
+use crate::kernels::{Row, RowKernels, rows_of};
 use crate::retries::Unlucky;
 use crate::scene::{Scene, partitions_with};
 use crate::spilling::{Parent, entries, full_disk, many, missing_folder, rows_go_to_files, unreadable_rows};
@@ -60,6 +61,47 @@ fn what_is_kept_stays_below_the_limit() {
     let text = outcome.report.to_text();
     assert!(text.contains(" are the result and count towards no limit\n"), "{text}");
     scene.assert_clean(&outcome.report);
+}
+
+/// Kernels that look how much memory is in use while a task runs, beside the bytes of its inputs.
+#[derive(Default)]
+struct Looking {
+    rows: RowKernels,
+    seen: Mutex<Vec<(u64, u64)>>,
+    memory: Mutex<MemoryBudget>,
+}
+
+impl Kernels for Looking {
+    fn run(
+        &self,
+        fragment: &Fragment,
+        inputs: Vec<SlotData>,
+        context: &TaskContext,
+    ) -> Result<TaskOutput, KernelError> {
+        let read = inputs.iter().flatten().flat_map(|batches| rows_of(batches));
+        let bytes = read.map(|row| 8 * row.len() as u64).sum();
+        self.seen.lock().push((bytes, context.memory.used()));
+        *self.memory.lock() = context.memory.clone();
+        self.rows.run(fragment, inputs, context)
+    }
+}
+
+#[test]
+fn law_m2_threads_what_is_read_back_counts_while_its_task_runs() {
+    // There is no room at all: whatever is kept goes to files, and what is in use was read back.
+    let kernels = Arc::new(Looking::default());
+    let mut scene = Scene::shuffle(&many());
+    let options = ExecutorOptions::default().with_memory_limit(1).with_observer(scene.heard.clone());
+    let executor = LocalExecutor::new(kernels.clone(), 1).with_options(options);
+    let report = executor.submit(scene.graph()).wait().unwrap().report;
+    drop(executor);
+    let seen = std::mem::take(&mut *kernels.seen.lock());
+    // Twelve tasks read futures, which belong to whoever made them; the others read files.
+    let (sources, readers): (Vec<_>, Vec<_>) = seen.iter().partition(|(_, used)| *used == 0);
+    assert_eq!(sources.len(), 12, "{seen:?}");
+    assert!(readers.len() >= 4 && readers.iter().all(|(bytes, used)| bytes == used && *bytes > 1_000), "{seen:?}");
+    assert_eq!(kernels.memory.lock().used(), 0, "it is given back");
+    scene.assert_clean(&report);
 }
 
 #[test]

@@ -35,6 +35,11 @@ pub(in crate::run) struct Assignment {
 }
 
 impl Assignment {
+    /// Bytes of the inputs that are to be read back.
+    pub(in crate::run) fn spilled_bytes(&self) -> u64 {
+        self.spilled.iter().map(|(_, _, rows)| rows.bytes).sum()
+    }
+
     /// Reads back what was spilled of the inputs. Gives the bytes of all of them.
     pub(in crate::run) fn read_inputs(&mut self) -> Result<u64, SpillError> {
         let mut bytes_in = self.bytes_in;
@@ -53,6 +58,7 @@ impl Assignment {
 impl Schedule {
     pub(super) fn assignment(&mut self, task: usize, number: u32, slot: usize) -> Assignment {
         let id = TaskId::new(task);
+        self.pin_inputs(task);
         let shared = self.stages.get(self.graph[id].stage);
         let node = self.graph.task(id);
         let (mut bytes_in, mut uncounted, mut read_again, mut spilled) = (0, Vec::new(), Vec::new(), Vec::new());
@@ -116,6 +122,23 @@ impl Schedule {
             uncounted,
             read_again,
             spilled,
+        }
+    }
+
+    /// Rows that a running task reads are in memory, whatever becomes of them elsewhere.
+    fn pin_inputs(&mut self, task: usize) {
+        if self.memory.limit().is_some() {
+            for (producer, read) in self.graph.reads(TaskId::new(task)) {
+                self.store.pin(self.life.topology().port(producer.index(), read.port as usize));
+            }
+        }
+    }
+
+    pub(super) fn unpin_inputs(&mut self, task: usize) {
+        if self.memory.limit().is_some() {
+            for (producer, read) in self.graph.reads(TaskId::new(task)) {
+                self.store.unpin(self.life.topology().port(producer.index(), read.port as usize));
+            }
         }
     }
 }

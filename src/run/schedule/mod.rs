@@ -24,7 +24,7 @@ use stage_states::StageStates;
 pub(super) use self::aftermath::Aftermath;
 pub(super) use self::assignment::Assignment;
 pub(super) use self::awaited::{Awaited, Place};
-pub(super) use self::recording::{Finished, Ran};
+pub(super) use self::recording::{Finished, Given, Ran};
 pub(super) use self::reusing::in_memory;
 use crate::leaf::{FutureHandle, PartitionData, PartitionReader};
 use crate::lower::{TaskDag, TaskId};
@@ -33,7 +33,7 @@ use crate::run::lifecycle::{Answer, Effect, Ignored, Lifecycle, Message, Resourc
 use crate::run::node_rows::NodeRows;
 use crate::run::report::TaskAttempt;
 use crate::run::store::{Held, Rows, Store, Use, Victim};
-use crate::run::{MemoryBudget, Outcome, RunCause, RunError, RunReport, TaskState};
+use crate::run::{MemoryBudget, MemoryReservation, Outcome, RunCause, RunError, RunReport, TaskState};
 
 /// What a task reads that no other task gives.
 pub(super) enum Leaf {
@@ -225,10 +225,11 @@ impl Schedule {
         after: &mut Aftermath,
     ) {
         let now = ran.ended;
+        self.unpin_inputs(task);
         self.store.count_spilled(ran.spilled_bytes);
         let answer = |answer| Message::Answered { task, attempt, answer };
         match finished {
-            Finished::Ok(ports, node_rows) => {
+            Finished::Ok(Given { ports, node_rows, mut room }) => {
                 ran.rows = ports.iter().map(Held::rows).sum();
                 ran.bytes_out = ports.iter().map(Held::bytes).sum();
                 if self.receive(answer(Answer::Ok)).is_err() {
@@ -238,7 +239,7 @@ impl Schedule {
                 for (port, held) in ports.into_iter().enumerate() {
                     match self.life.reads_left(Resource::Port { task, port }) {
                         0 => after.held.push(held),
-                        _ => self.keep(task, port, held),
+                        _ => self.keep(task, port, held, &mut room),
                     }
                 }
                 self.node_rows.add(&self.graph, TaskId::new(task), &node_rows);
@@ -298,7 +299,7 @@ impl Schedule {
         self.life.receive(message, &mut self.effects)
     }
 
-    pub(super) fn keep(&mut self, task: usize, port: usize, held: Held) {
+    pub(super) fn keep(&mut self, task: usize, port: usize, held: Held, room: &mut Option<MemoryReservation>) {
         let purpose = match self.life.is_output(task) {
             true => Use::Result,
             false => Use::Readers(match self.memory.limit() {
@@ -306,7 +307,7 @@ impl Schedule {
                 None => 0,
             }),
         };
-        self.store.put(self.life.topology().port(task, port), held, purpose);
+        self.store.put(self.life.topology().port(task, port), held, purpose, room);
     }
 
     /// The priority of the next reader of a port.

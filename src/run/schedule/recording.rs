@@ -7,7 +7,7 @@ use crate::run::report::TaskAttempt;
 use crate::run::report::record::Record;
 use crate::run::store::Held;
 use crate::run::work::Observed;
-use crate::run::{RunCause, TaskError, TaskState};
+use crate::run::{MemoryReservation, RunCause, TaskError, TaskState};
 
 /// What is known of an attempt that is over.
 #[derive(Default)]
@@ -32,14 +32,23 @@ pub(in crate::run) struct Ran {
 
 /// How an attempt came out.
 pub(in crate::run) enum Finished {
-    /// The rows of each port, and of each node as far as they were counted.
-    Ok(Vec<Held>, Vec<Option<u64>>),
+    /// What it gave.
+    Ok(Given),
     /// It raised an error.
     Failed(RunCause),
     /// It was asked to stop.
     Cancelled,
     /// Whoever ran it is gone.
     Lost(RunCause),
+}
+
+/// What an attempt gave.
+pub(in crate::run) struct Given {
+    pub(in crate::run) ports: Vec<Held>,
+    /// Rows of each node, as far as they were counted.
+    pub(in crate::run) node_rows: Vec<Option<u64>>,
+    /// The room that was taken for those of the ports that are in memory; nothing without a limit.
+    pub(in crate::run) room: Option<MemoryReservation>,
 }
 
 impl Ran {

@@ -23,7 +23,8 @@ impl Schedule {
             let rows = found.iter().map(|(_, rows)| rows.rows).sum();
             let bytes_out = found.iter().map(|(_, rows)| rows.bytes).sum();
             for (port, rows) in found {
-                self.keep(task, port, Held::Rows(rows));
+                // Whoever holds them does so in any case.
+                self.keep(task, port, Held::Rows(rows), &mut None);
             }
             let _ = self.life.receive(Message::Cached { task }, &mut self.effects);
             self.apply(Duration::ZERO, Some(Ran { rows, bytes_out, ..Ran::default() }), after);

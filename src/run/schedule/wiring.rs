@@ -32,7 +32,7 @@ impl Schedule {
             Err(error) => (Topology::default(), Some(error)),
         };
         let mut schedule = Schedule {
-            store: Store::new(topology.all_ports(), memory.clone()),
+            store: Store::new(topology.all_ports(), &memory),
             life: Lifecycle::new(topology, options.retries),
             memory,
             retry_failures: options.retry_failures,
