@@ -271,7 +271,11 @@ impl Kernels for NumberKernels {
             // Leafhold cuts the others into their ports.
             _ => Ok(vec![root]),
         };
-        Ok(TaskOutput { ports: ports.map_err(arrow_error)?.into_iter().map(|port| vec![port]).collect(), node_rows })
+        Ok(TaskOutput {
+            ports: ports.map_err(arrow_error)?.into_iter().map(|port| vec![port]).collect(),
+            node_rows,
+            ..TaskOutput::default()
+        })
     }
 }
 

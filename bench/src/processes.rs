@@ -32,10 +32,10 @@ impl Kernels for HandOn {
     fn run(&self, fragment: &Fragment, inputs: Vec<SlotData>, _: &TaskContext) -> Result<TaskOutput, KernelError> {
         if let (2.., Some(last)) = (inputs.len(), fragment.nodes.last()) {
             let ports = vec![vec![RecordBatch::new_empty(last.schema.clone())]];
-            return Ok(TaskOutput { ports, node_rows: Vec::new() });
+            return Ok(TaskOutput { ports, node_rows: Vec::new(), ..TaskOutput::default() });
         }
         let batches = inputs.iter().flatten().flat_map(|source| source.iter().cloned()).collect();
-        Ok(TaskOutput { ports: vec![batches], node_rows: Vec::new() })
+        Ok(TaskOutput { ports: vec![batches], node_rows: Vec::new(), ..TaskOutput::default() })
     }
 }
 

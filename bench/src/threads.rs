@@ -30,7 +30,7 @@ struct Nothing(RecordBatch);
 impl Kernels for Nothing {
     fn run(&self, fragment: &Fragment, _: Vec<SlotData>, _: &TaskContext) -> Result<TaskOutput, KernelError> {
         let ports = (0..fragment.output.ports()).map(|_| vec![self.0.clone()]).collect();
-        Ok(TaskOutput { ports, node_rows: Vec::new() })
+        Ok(TaskOutput { ports, node_rows: Vec::new(), ..TaskOutput::default() })
     }
 }
 

@@ -57,8 +57,25 @@ pub fn compact_views(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
     })
 }
 
-/// What an array needs for itself: of a shared buffer, the part that it shows.
-pub(crate) fn shown_bytes(column: &dyn Array) -> usize {
+/// Bytes that a batch needs for itself: of a buffer that it shares, the part that it shows.
+///
+/// ```
+/// use std::sync::Arc;
+/// use arrow_array::{Int64Array, RecordBatch};
+/// use leafhold::leaf::shown_bytes;
+///
+/// let numbers = Arc::new(Int64Array::from_iter_values(0..1_000));
+/// let batch = RecordBatch::try_from_iter([("n", numbers as _)])?;
+/// assert_eq!(shown_bytes(&batch), 8_000);
+/// assert_eq!(shown_bytes(&batch.slice(10, 2)), 16);
+/// # Ok::<_, arrow_schema::ArrowError>(())
+/// ```
+pub fn shown_bytes(batch: &RecordBatch) -> usize {
+    batch.columns().iter().map(|column| shown_bytes_of(&**column)).sum()
+}
+
+/// What an array needs for itself.
+pub(crate) fn shown_bytes_of(column: &dyn Array) -> usize {
     match column.data_type() {
         DataType::Utf8View | DataType::BinaryView => views_bytes(column),
         // The common case needs no description of the column's buffers.
@@ -137,7 +154,7 @@ fn compact_column(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let shown = match column.data_type() {
         // What their children show is not known without a copy.
         nested if nested.is_nested() => 0,
-        _ => shown_bytes(&**column),
+        _ => shown_bytes_of(&**column),
     };
     Ok(match data.get_buffer_memory_size() > 2 * shown.max(LITTLE) {
         true => make_array(copied(data)?),
@@ -252,11 +269,11 @@ mod tests {
         let texts: Vec<String> = (0..1000).map(|at| format!("the rather long text of row {at:04}")).collect();
         let length = texts[0].len();
         let views = StringViewArray::from_iter_values(&texts);
-        assert_eq!(shown_bytes(&views), 1000 * (16 + length));
-        assert_eq!(shown_bytes(&views.slice(10, 7)), 7 * (16 + length));
+        assert_eq!(shown_bytes_of(&views), 1000 * (16 + length));
+        assert_eq!(shown_bytes_of(&views.slice(10, 7)), 7 * (16 + length));
         let same = arrow_array::UInt32Array::from(vec![3; 1000]);
         let one = StringViewArray::from_iter_values(&texts[..4]);
         let repeated = arrow_select::take::take(&one, &same, None).unwrap();
-        assert_eq!(shown_bytes(&*repeated), 1000 * 16 + 4 * length);
+        assert_eq!(shown_bytes_of(&*repeated), 1000 * 16 + 4 * length);
     }
 }

@@ -44,8 +44,7 @@ mod values;
 
 pub use adapters::{from_abortable, from_future, from_receiver, from_thread, spawn};
 pub use bounds::ColumnBounds;
-pub(crate) use compact::shown_bytes;
-pub use compact::{compact, compact_views};
+pub use compact::{compact, compact_views, shown_bytes};
 pub use delayed::{DelayedError, FromDelayed};
 pub use future::{EngineId, FutureStatus, InstanceId, PartitionData, RemoteFuture};
 pub use future_error::{Fault, FutureError, FutureErrorKind};

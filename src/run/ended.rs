@@ -23,6 +23,7 @@ pub(super) struct More {
     pub(super) attempts: Vec<TaskAttempt>,
     pub(super) transfer: Duration,
     pub(super) peak_memory: Option<u64>,
+    pub(super) peak_execution_memory: Option<u64>,
     pub(super) spilled_bytes: u64,
     pub(super) observed: Observed,
     pub(super) error: Option<Arc<TaskError>>,
@@ -42,6 +43,7 @@ impl Ended {
             event.attempts = more.attempts;
             event.transfer = more.transfer;
             event.peak_memory = more.peak_memory;
+            event.peak_execution_memory = more.peak_execution_memory;
             event.spilled_bytes = more.spilled_bytes;
             event.observed = more.observed;
             event.error = more.error;

@@ -21,7 +21,7 @@ pub struct Envelope {
 pub struct Measured {
     /// Who ran it.
     pub worker: Arc<str>,
-    /// The machine, where it is not the driver's own process.
+    /// The machine.
     pub host: Option<Arc<str>>,
     /// When it started, on the run's time line: [`Attempt::clock`](super::Attempt::clock).
     pub started: Duration,
@@ -29,7 +29,8 @@ pub struct Measured {
     pub ended: Duration,
     /// What it took to move its inputs to the worker and its result back; nothing within one process.
     pub transfer: Duration,
-    /// The most bytes of memory that it held, where that was measured.
+    /// The most bytes that the worker's process had resident meanwhile, where that was measured and nothing else ran in it:
+    /// [`TaskEvent::peak_memory`](super::TaskEvent::peak_memory).
     pub peak_memory: Option<u64>,
     /// Bytes that its operators wrote to temporary files, for want of memory.
     pub spilled_bytes: u64,
@@ -44,7 +45,7 @@ pub struct Measured {
 pub struct WorkerLost {
     /// Who ran it.
     pub worker: Arc<str>,
-    /// The machine, where it is not the driver's own process.
+    /// The machine.
     pub host: Option<Arc<str>>,
     /// What is known of why, in words: `killed by signal 9`.
     pub cause: String,

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::active::ActiveRun;
+use super::host::host;
 use super::schedule::{Aftermath, Assignment, Finished, Given, Job, Ran, in_memory};
 use super::store::{Held, Rows};
 use super::{
@@ -43,7 +44,8 @@ impl ActiveRun {
             Err(unread) => {
                 let driver = std::thread::current().name().unwrap_or("driver").into();
                 let (started, ended) = (reading, self.clock.now());
-                (Ran { worker: Some(driver), started, ended, ..Ran::default() }, place().unspilled(unread))
+                let host = Some(host().into());
+                (Ran { worker: Some(driver), host, started, ended, ..Ran::default() }, place().unspilled(unread))
             }
         };
         let ended = ran.ended;
@@ -121,6 +123,7 @@ impl ActiveRun {
         place: impl FnOnce() -> Place,
     ) -> (Ran, Finished) {
         let Envelope { result, measured, trace } = envelope;
+        let peak_execution_memory = result.as_ref().ok().and_then(|output| output.peak_execution_memory);
         let ran = Ran {
             worker: Some(measured.worker),
             host: measured.host,
@@ -128,6 +131,7 @@ impl ActiveRun {
             ended: measured.ended,
             transfer: measured.transfer,
             peak_memory: measured.peak_memory,
+            peak_execution_memory,
             spilled_bytes: measured.spilled_bytes,
             observed: measured.observed,
             bytes_in,
@@ -148,7 +152,7 @@ impl ActiveRun {
     /// Takes what a task gave. What is to be kept needs room first (law M2): where there is none something goes to files, of
     /// what is kept what is read last, and then what has just been made. The result stays in memory, where the caller wants it.
     fn make_room(&self, output: TaskOutput, is_output: bool) -> Result<Given, SpillError> {
-        let TaskOutput { ports, node_rows } = output;
+        let TaskOutput { ports, node_rows, .. } = output;
         let ports = ports.into_iter().map(Rows::from);
         let limit = match self.memory.limit() {
             Some(limit) if !is_output => limit,

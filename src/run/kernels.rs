@@ -19,6 +19,10 @@ pub struct TaskOutput {
     pub ports: Vec<Vec<RecordBatch>>,
     /// Actual rows that each node of the fragment gave, where the engine counted them.
     pub node_rows: Vec<Option<u64>>,
+    /// The most bytes that the task's operators held at a time by their own account, as in
+    /// [`TaskEvent::peak_execution_memory`](super::TaskEvent::peak_execution_memory). `None` where they held nothing, or the
+    /// engine does not say.
+    pub peak_execution_memory: Option<u64>,
 }
 
 /// Why a task gave nothing.

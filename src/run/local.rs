@@ -52,7 +52,7 @@ impl Workers for Threads {
 
     fn worker(&self, slot: usize) -> Box<dyn Worker> {
         let (kernels, observers) = (self.kernels.clone(), self.observers.clone());
-        Box::new(ThisThread { kernels, observers, name: self.name(slot).into() })
+        Box::new(ThisThread::new(kernels, observers, self.name(slot).into()))
     }
 
     fn observers(&self) -> &WorkObservers {

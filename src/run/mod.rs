@@ -18,6 +18,7 @@ mod event_log;
 mod execution;
 mod executor;
 mod fragment;
+mod host;
 mod kernels;
 pub mod ledger;
 pub mod lifecycle;

@@ -51,7 +51,7 @@ pub fn run_partition_function(
     }
     let rows = |batches: &[RecordBatch]| Some(batches.iter().map(|batch| batch.num_rows() as u64).sum());
     let node_rows = vec![rows(&batches), rows(&made)];
-    Ok(TaskOutput { ports: vec![given.map_err(failed)?], node_rows })
+    Ok(TaskOutput { ports: vec![given.map_err(failed)?], node_rows, ..TaskOutput::default() })
 }
 
 fn renamed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, arrow_schema::ArrowError> {

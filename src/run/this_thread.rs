@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::host::host;
 use super::panics::keep_panic_traces;
 use super::store::SpillMeter;
 use super::work::WorkObservers;
@@ -8,9 +9,18 @@ use super::{Attempt, Envelope, Kernels, Measured, Worker, WorkerLost, run_fragme
 
 /// Runs attempts where it is called.
 pub(super) struct ThisThread {
-    pub(super) kernels: Arc<dyn Kernels>,
-    pub(super) observers: Arc<WorkObservers>,
-    pub(super) name: Arc<str>,
+    kernels: Arc<dyn Kernels>,
+    observers: Arc<WorkObservers>,
+    name: Arc<str>,
+    /// The machine. Each has a text of its own: where many count who holds a text, each waits for the others.
+    host: Arc<str>,
+}
+
+impl ThisThread {
+    /// A worker of this name on the thread that calls it.
+    pub(super) fn new(kernels: Arc<dyn Kernels>, observers: Arc<WorkObservers>, name: Arc<str>) -> Self {
+        ThisThread { kernels, observers, name, host: host().into() }
+    }
 }
 
 impl Worker for ThisThread {
@@ -29,11 +39,11 @@ impl Worker for ThisThread {
                 error
             })
         };
-        let context = || attempt.work_context(self.name.clone(), None);
+        let context = || attempt.work_context(self.name.clone(), Some(self.host.clone()));
         let (result, observed) = self.observers.around(attempt.observers, context, work);
         let measured = Measured {
             worker: self.name.clone(),
-            host: None,
+            host: Some(self.host.clone()),
             started,
             ended,
             transfer: Duration::ZERO,

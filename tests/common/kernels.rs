@@ -169,6 +169,10 @@ impl Kernels for RowKernels {
                 split
             }
         };
-        Ok(TaskOutput { ports: ports.iter().map(|rows| vec![batch_of(schema, rows)]).collect(), node_rows })
+        Ok(TaskOutput {
+            ports: ports.iter().map(|rows| vec![batch_of(schema, rows)]).collect(),
+            node_rows,
+            ..TaskOutput::default()
+        })
     }
 }

@@ -151,6 +151,7 @@ fn large() -> RunReport {
         bytes_in: 0,
         bytes_out: 8 * task as u64,
         peak_memory: None,
+        peak_execution_memory: None,
         spilled_bytes: 0,
         observed: Default::default(),
         error: (task == TASKS - 7).then(|| Arc::new(TaskError::new("compute", "too much"))),

@@ -192,6 +192,7 @@ fn of_task(report: &RunReport, event: &TaskEvent, track: &str) -> Event {
         ("bytes_in", something(event.bytes_in)),
         ("bytes_out", something(event.bytes_out)),
         ("peak_memory", event.peak_memory),
+        ("peak_execution_memory", event.peak_execution_memory),
         ("spilled_bytes", something(event.spilled_bytes)),
     ];
     put(&mut args, amounts.map(|(name, amount)| (name, amount.map(Value::from))));

@@ -160,6 +160,7 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
             bytes_in: draw.rows * 3,
             bytes_out: draw.rows * 8,
             peak_memory: (draw.rows % 2 == 0).then_some(draw.rows),
+            peak_execution_memory: (draw.rows % 5 == 0).then_some(draw.rows / 5),
             spilled_bytes: draw.rows % 3,
             observed: if runs { draw.observed.clone() } else { Observed::new() },
             error: failed.then(|| Arc::new(draw.error.clone())),

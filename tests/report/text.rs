@@ -32,6 +32,7 @@ fn event(task: usize, state: TaskState) -> TaskEvent {
         bytes_in: 56,
         bytes_out: 1_500,
         peak_memory: None,
+        peak_execution_memory: None,
         spilled_bytes: 0,
         observed: Default::default(),
         error: None,
@@ -51,6 +52,7 @@ fn a_report_is_a_table_with_path_retries_and_errors() {
     tasks[2].attempt = 2;
     tasks[2].transfer = Duration::from_micros(1_500);
     tasks[2].peak_memory = Some(12_000_000);
+    tasks[1].peak_execution_memory = Some(7_000_000);
     tasks[3].spilled_bytes = 5_000;
     tasks[2].attempts.push(TaskAttempt {
         number: 1,
@@ -77,9 +79,9 @@ fn a_report_is_a_table_with_path_retries_and_errors() {
     let expected = "\
 4 tasks (2 ok, 1 failed, 1 upstream-failed) in 60.0 ms on 2 workers; 9.0 ms of work, 15.0 ms in tries that did not count, peak 3.0 kB in 2 ports, of which 1.0 kB are the result and count towards no limit
 7.0 kB went to files: the memory limit
-stage  tasks  states                         time  slowest  skew  queued  transfer  retries  uncounted  rows   bytes   memory  spilled  what
-    0      2  2 ok                         7.0 ms   5.0 ms   1.4  4.0 ms         -        -          -    14  3.0 kB        -        -  read > filter
-    1      2  1 failed, 1 upstream-failed  2.0 ms   2.0 ms   1.0  2.0 ms    1.5 ms        1    15.0 ms    14  3.0 kB  12.0 MB   5.0 kB  hash-join
+stage  tasks  states                         time  slowest  skew  queued  transfer  retries  uncounted  rows   bytes   memory  execution  spilled  what
+    0      2  2 ok                         7.0 ms   5.0 ms   1.4  4.0 ms         -        -          -    14  3.0 kB        -     7.0 MB        -  read > filter
+    1      2  1 failed, 1 upstream-failed  2.0 ms   2.0 ms   1.0  2.0 ms    1.5 ms        1    15.0 ms    14  3.0 kB  12.0 MB          -   5.0 kB  hash-join
 critical path: 7.0 ms of work, 4.0 ms queued, 15.0 ms in tries that did not count
   at   12.0 ms     5.0 ms  stage 0 partition 1: read > filter
   at   22.0 ms     2.0 ms  stage 1 partition 0: hash-join, after 15.0 ms in tries that did not count

@@ -160,6 +160,7 @@ pub fn check_report(report: &RunReport) {
         let transfer = slice.get("transfer_us").map_or(0, |_| nanos(slice, "transfer_us").unwrap());
         assert_eq!(u128::from(transfer), event.transfer.as_nanos());
         assert_eq!(slice["peak_memory"].as_u64(), event.peak_memory);
+        assert_eq!(slice["peak_execution_memory"].as_u64(), event.peak_execution_memory);
         assert_eq!(slice["spilled_bytes"].as_u64().unwrap_or(0), event.spilled_bytes);
         assert_eq!(slice["critical"] == true, report.critical_path.contains(&event.task) && event.started.is_some());
         let said = slice["error"].as_str().map(str::to_owned);

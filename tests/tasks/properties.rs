@@ -126,7 +126,7 @@ impl Kernels for Faulty {
         match (mixed >> 32).wrapping_add(context.partition as u64 * 7) % 24 {
             0 => Err(KernelError::Compute("a fault".into())),
             1 => std::panic::resume_unwind(Box::new("a panic")),
-            2 => Ok(TaskOutput { ports: Vec::new(), node_rows: Vec::new() }),
+            2 => Ok(TaskOutput { ports: Vec::new(), node_rows: Vec::new(), ..TaskOutput::default() }),
             _ => self.kernels.run(fragment, inputs, context),
         }
     }

@@ -197,7 +197,7 @@ fn a_fragment_run_alone_contains_what_kernels_do() {
         let inputs = vec![vec![PartitionData::default()]; slots];
         run_fragment(&kernels, &fragment, inputs, &TaskContext::default())
     };
-    let port = || Ok(TaskOutput { ports: vec![vec![]], node_rows: vec![] });
+    let port = || Ok(TaskOutput { ports: vec![vec![]], node_rows: vec![], ..TaskOutput::default() });
     assert!(run(Odd(port), 1).is_ok());
     let panicked = run(Odd(|| std::panic::resume_unwind(Box::new("a panic"))), 1).unwrap_err();
     assert_eq!(panicked, FragmentError::Panic("a panic".into()));

@@ -30,7 +30,8 @@ fn assert_witnessed(report: &RunReport) {
         };
         let place = (context.stage, context.partition, context.attempt, context.worker);
         assert_eq!(place, (event.stage, event.partition, event.attempt, event.worker.clone().unwrap()));
-        assert_eq!((context.label, context.host, &*context.given), (event.label.clone(), None, &json!({"ticket": 7})));
+        assert_eq!((context.label, context.host), (event.label.clone(), event.host.clone()));
+        assert!(event.host.is_some() && *context.given == json!({"ticket": 7}));
         assert_eq!(said["pid"], std::process::id());
         // Around the kernel, and its time is the kernel's own.
         assert!(event.duration() <= Duration::from_micros(said["watched_us"].as_u64().unwrap() + 1), "{event:?}");

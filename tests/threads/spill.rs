@@ -63,7 +63,8 @@ fn what_is_kept_stays_below_the_limit() {
     scene.assert_clean(&outcome.report);
 }
 
-/// Kernels that look how much memory is in use while a task runs, beside the bytes of its inputs.
+/// Kernels that look how much memory is in use while a task runs, beside the bytes of its inputs; and say that they held as much
+/// as these.
 #[derive(Default)]
 struct Looking {
     rows: RowKernels,
@@ -82,7 +83,8 @@ impl Kernels for Looking {
         let bytes = read.map(|row| 8 * row.len() as u64).sum();
         self.seen.lock().push((bytes, context.memory.used()));
         *self.memory.lock() = context.memory.clone();
-        self.rows.run(fragment, inputs, context)
+        let output = self.rows.run(fragment, inputs, context)?;
+        Ok(TaskOutput { peak_execution_memory: (bytes > 0).then_some(bytes), ..output })
     }
 }
 
@@ -101,6 +103,11 @@ fn law_m2_threads_what_is_read_back_counts_while_its_task_runs() {
     assert_eq!(sources.len(), 12, "{seen:?}");
     assert!(readers.len() >= 4 && readers.iter().all(|(bytes, used)| bytes == used && *bytes > 1_000), "{seen:?}");
     assert_eq!(kernels.memory.lock().used(), 0, "it is given back");
+    let mut held: Vec<_> = report.tasks.iter().map(|event| event.peak_execution_memory.unwrap_or(0)).collect();
+    let mut said: Vec<_> = seen.iter().map(|(bytes, _)| *bytes).collect();
+    held.sort_unstable();
+    said.sort_unstable();
+    assert_eq!(held, said, "what kernels say they held is in the report");
     scene.assert_clean(&report);
 }
 
@@ -204,6 +211,8 @@ fn what_kernels_write_to_files_is_in_the_report_tries_that_do_not_count_in_its_s
         let ran: Vec<_> = report.tasks.iter().filter(|event| event.started.is_some()).collect();
         assert!(ran.len() > 12);
         assert!(ran.iter().all(|event| event.spilled_bytes == of_each_try));
+        // Nobody has said how much it held.
+        assert!(ran.iter().all(|event| event.peak_memory.is_none() && event.peak_execution_memory.is_none()));
         assert_eq!(report.spilled_bytes, 2 * of_each_try * ran.len() as u64);
     }
 }

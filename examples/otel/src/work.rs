@@ -29,7 +29,11 @@ impl Kernels for HandOn {
         };
         let batches = inputs.iter().flatten().flat_map(|source| source.iter());
         let renamed = batches.map(|batch| RecordBatch::try_new(root.schema.clone(), batch.columns().to_vec()));
-        Ok(TaskOutput { ports: vec![renamed.collect::<Result<_, _>>()?], node_rows: Vec::new() })
+        Ok(TaskOutput {
+            ports: vec![renamed.collect::<Result<_, _>>()?],
+            node_rows: Vec::new(),
+            ..TaskOutput::default()
+        })
     }
 }
 

@@ -270,6 +270,8 @@ impl Ledger {
             bytes_in,
             bytes_out: given.bytes,
             peak_memory,
+            // Its workers do not tell of it.
+            peak_execution_memory: None,
             spilled_bytes: 0,
             observed: ran.observed,
             error,

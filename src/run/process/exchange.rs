@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use arrow_array::RecordBatch;
+
 use super::child::{ChildProcess, Silence};
 use super::frame::FrameKind;
 use super::message::{
@@ -94,7 +96,10 @@ impl ChildProcess {
             return Err(ProtocolError::Invalid(invalid).into());
         }
         let (result, trace) = match answer.outcome {
-            OutcomeMessage::Ok { node_rows, ports } => (Ok(self.ports(&mut waiting, node_rows, &ports)?), None),
+            OutcomeMessage::Ok { node_rows, peak_execution_memory, ports } => {
+                let ports = self.ports(&mut waiting, &ports)?;
+                (Ok(TaskOutput { ports, node_rows, peak_execution_memory }), None)
+            }
             OutcomeMessage::Failed { error, trace } => (Err(error.into_error()), trace),
             OutcomeMessage::Cancelled => (Err(crate::run::KernelError::Cancelled.into()), None),
         };
@@ -115,12 +120,7 @@ impl ChildProcess {
     }
 
     /// The rows that follow an answer.
-    fn ports(
-        &mut self,
-        waiting: &mut Waiting<'_>,
-        node_rows: Vec<Option<u64>>,
-        counts: &[usize],
-    ) -> Result<TaskOutput, Silence> {
+    fn ports(&mut self, waiting: &mut Waiting<'_>, counts: &[usize]) -> Result<Vec<Vec<RecordBatch>>, Silence> {
         let expected = waiting.attempt.fragment.output.ports();
         if counts.len() != expected || counts.contains(&0) {
             let found = counts.iter().filter(|count| **count > 0).count();
@@ -140,7 +140,7 @@ impl ChildProcess {
             ports.push(read_rows(&streams).map_err(ProtocolError::Data)?);
         }
         match ports.iter().all(|port| !port.is_empty()) {
-            true => Ok(TaskOutput { ports, node_rows }),
+            true => Ok(ports),
             false => Err(ProtocolError::Invalid("it answers with a port without a batch".into()).into()),
         }
     }

@@ -23,18 +23,6 @@ fn peak_of(status: &str) -> Option<u64> {
     kilobytes.checked_mul(1024)
 }
 
-/// What this machine is called.
-pub(super) fn host() -> String {
-    let name =
-        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
-    match name.as_deref().map(str::trim) {
-        Ok(name) if !name.is_empty() => name.to_owned(),
-        _ => {
-            std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).unwrap_or_else(|_| "localhost".into())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -175,6 +175,8 @@ pub(super) struct AnswerMessage {
 pub(super) enum OutcomeMessage {
     Ok {
         node_rows: Vec<Option<u64>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peak_execution_memory: Option<u64>,
         /// How many streams each port has.
         ports: Vec<usize>,
     },

@@ -13,7 +13,7 @@ use super::ProtocolError;
 use super::counted_rows::CountedRows;
 use super::frame::{FrameKind, FrameReader};
 use super::inbox::{Inbox, Job};
-use super::memory::{host, peak_memory};
+use super::memory::peak_memory;
 use super::message::{
     AnswerMessage, ErrorMessage, Hello, OutcomeMessage, SourceMessage, StageMessage, TaskMessage, read_rows, write,
     write_rows,
@@ -22,12 +22,13 @@ use super::outbox::Outbox;
 use crate::expr::wire::{ReadContext, WireError};
 use crate::leaf::{ArrowStream, IpcError, PartitionData, panic_text};
 use crate::lower::Fragment;
+use crate::run::host::host;
 use crate::run::panics::panic_trace;
 use crate::run::store::SpillMeter;
 use crate::run::work::{Observed, WorkObservers};
 use crate::run::{
-    CancelFlag, FragmentError, KernelError, Kernels, MemoryBudget, SlotData, StageState, TaskContext, TemporaryFolder,
-    run_fragment,
+    CancelFlag, FragmentError, KernelError, Kernels, MemoryBudget, SlotData, StageState, TaskContext, TaskOutput,
+    TemporaryFolder, run_fragment,
 };
 use crate::token::Token;
 
@@ -68,7 +69,7 @@ pub(super) fn serve_until(
     let outbox = Outbox::new(writer);
     let mut frames = FrameReader::new(reader);
     let known = observers.names().cloned().collect();
-    let hello = Hello { host: host(), observers: known, ..Hello::new("worker") };
+    let hello = Hello { host: host().to_owned(), observers: known, ..Hello::new("worker") };
     outbox.send(FrameKind::Hello, &write(&hello)?)?;
     let Some(frame) = frames.next()? else { return Err(ProtocolError::Blocked) };
     let driver = Hello::read(&frame, "driver")?;
@@ -150,9 +151,12 @@ impl<W: Write> Worker<'_, W> {
         let ended = ran.ended.unwrap_or_else(|| self.clock.elapsed());
         let_go(context);
         let (outcome, streams) = match ports {
-            Ok(Written { node_rows, ports }) => {
+            Ok(Written { node_rows, peak_execution_memory, ports }) => {
                 let counts = ports.iter().map(Vec::len).collect();
-                (OutcomeMessage::Ok { node_rows, ports: counts }, ports.into_iter().flatten().collect())
+                (
+                    OutcomeMessage::Ok { node_rows, peak_execution_memory, ports: counts },
+                    ports.into_iter().flatten().collect(),
+                )
             }
             Err(error) => {
                 let trace = ran.trace;
@@ -241,7 +245,8 @@ impl<W: Write> Worker<'_, W> {
         let output = output?;
         let unwritable = |error: IpcError| refused(&fragment.label, format!("its rows cannot be sent: {error}"));
         let ports: Result<Vec<_>, _> = output.ports.iter().map(|port| write_rows(port)).collect();
-        Ok(Written { node_rows: output.node_rows, ports: ports.map_err(unwritable)? })
+        let TaskOutput { node_rows, peak_execution_memory, .. } = output;
+        Ok(Written { node_rows, peak_execution_memory, ports: ports.map_err(unwritable)? })
     }
 
     /// A fragment, which is read with its first task. One that cannot be read is read again with the next: what is wrong
@@ -303,6 +308,7 @@ fn let_go<T>(value: T) {
 /// What a task gave, ready to be sent.
 struct Written {
     node_rows: Vec<Option<u64>>,
+    peak_execution_memory: Option<u64>,
     /// The streams of each port.
     ports: Vec<Vec<ArrowStream>>,
 }

@@ -101,7 +101,7 @@ impl ProcessWorker {
     /// The worker of one slot of so many.
     pub(super) fn new(setting: Arc<Setting>, slot: usize, processes: usize, name: Arc<str>) -> Self {
         let (kernels, observers) = (setting.kernels.clone(), setting.observers.clone());
-        let here = ThisThread { kernels, observers, name: format!("driver-{slot}").into() };
+        let here = ThisThread::new(kernels, observers, format!("driver-{slot}").into());
         ProcessWorker { setting, processes, name, here, process: None, failures: 0, documents: HashMap::new() }
     }
 

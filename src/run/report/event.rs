@@ -26,7 +26,7 @@ pub struct TaskEvent {
     /// Who ran it; `None` for what never started.
     #[serde(default)]
     pub worker: Option<Arc<str>>,
-    /// The machine that the worker ran on, where it is not the driver's own process.
+    /// The machine that the worker ran on, by the name that it has for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Arc<str>>,
     /// Which try this was, from 1; 0 for what never started. Of what was skipped, or cancelled between two tries, the last
@@ -57,9 +57,18 @@ pub struct TaskEvent {
     /// Bytes that it gave.
     pub bytes_out: u64,
     /// The most bytes that its worker's process had resident meanwhile, with all that this holds besides. `None` where
-    /// nobody measured that, or where several tasks of one process ran at a time.
+    /// nobody measured that, or where several tasks of one process may run at a time, as on threads: no figure would be that of
+    /// one of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
+    /// The most bytes that its operators held at a time by their own account: what a limit of memory
+    /// ([`ExecutorOptions::memory_limit`](crate::run::ExecutorOptions::memory_limit)) counts of them, whether there is one or
+    /// not. With DataFusion's kernels these are the rows that sorts hold, the groups of aggregates, the sides that joins hold and
+    /// what a barrier has gathered; not the rows that the task reads or gives, nor what is on its way between operators. What
+    /// tasks of a stage share counts for the one that made it. `None` where they held nothing, as filters do, and where nobody
+    /// says: of kernels that do not, and of attempts that gave no rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_execution_memory: Option<u64>,
     /// Bytes that its operators wrote to temporary files, for want of memory. What it gave may have gone to files, too: that
     /// is in [`RunReport::spilled_bytes`](super::RunReport::spilled_bytes) alone.
     #[serde(default, skip_serializing_if = "is_nothing")]

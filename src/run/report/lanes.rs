@@ -22,7 +22,7 @@ pub struct Slice {
 /// What a worker did, one thing after the other. A worker that did several things at a time has several lanes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
-    /// The worker's machine, where it is not the driver's own process.
+    /// The worker's machine, where that is known.
     pub host: Option<Arc<str>>,
     /// The worker.
     pub worker: Arc<str>,

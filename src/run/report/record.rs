@@ -82,6 +82,7 @@ impl Record {
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             peak_memory: None,
+            peak_execution_memory: None,
             spilled_bytes: 0,
             observed: Observed::new(),
             error: None,

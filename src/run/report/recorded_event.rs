@@ -51,6 +51,10 @@ impl<'a> RecordedEvent<'a> {
         self.more.and_then(|event| event.peak_memory)
     }
 
+    pub(super) fn peak_execution_memory(&self) -> Option<u64> {
+        self.more.and_then(|event| event.peak_execution_memory)
+    }
+
     pub(super) fn spilled_bytes(&self) -> u64 {
         self.more.map_or(0, |event| event.spilled_bytes)
     }

@@ -171,7 +171,7 @@ mod tests {
         let who = (prop::option::of(text()), prop::option::of(text()), prop_oneof![0..3u32, Just(70_000)]);
         let times = (prop::option::of(time()), prop::option::of(time()), time());
         let amounts = (number(), number(), number());
-        let rest = prop::option::weighted(0.3, (0..6usize, time(), number()));
+        let rest = prop::option::weighted(0.3, (0..7usize, time(), number()));
         let event = (place, who, times, amounts, rest).prop_map(|(place, who, times, amounts, rest)| {
             let mut event = TaskEvent {
                 task: 0,
@@ -192,6 +192,7 @@ mod tests {
                 bytes_in: amounts.1,
                 bytes_out: amounts.2,
                 peak_memory: None,
+                peak_execution_memory: None,
                 spilled_bytes: 0,
                 observed: Observed::new(),
                 error: None,
@@ -211,6 +212,7 @@ mod tests {
                     error,
                     observed: Observed::new(),
                 }),
+                Some((5, _, number)) => event.peak_execution_memory = Some(number),
                 Some((_, _, number)) => {
                     event.observed = [("cpu".into(), json!(number))].into();
                     event.error = Some(error);
@@ -235,6 +237,7 @@ mod tests {
                 prop_assert_eq!((recorded.name(), recorded.attempt()), (event.name(), event.attempt));
                 prop_assert_eq!(recorded.attempts(), &event.attempts[..]);
                 prop_assert_eq!((recorded.transfer(), recorded.peak_memory()), (event.transfer, event.peak_memory));
+                prop_assert_eq!(recorded.peak_execution_memory(), event.peak_execution_memory);
                 prop_assert_eq!((recorded.spilled_bytes(), recorded.error()), (event.spilled_bytes, event.error.as_deref()));
                 prop_assert_eq!(recorded.observed().cloned().unwrap_or_default(), event.observed.clone());
                 let (worker, host) = records.workers.get(recorded.record.worker);

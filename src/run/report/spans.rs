@@ -118,6 +118,8 @@ fn attributes(event: &TaskEvent) -> Vec<KeyValue> {
     attributes.extend(event.worker.as_deref().map(|worker| word("leafhold.worker", worker)));
     attributes.extend(event.host.as_deref().map(|host| word("host.name", host)));
     attributes.extend(event.peak_memory.map(|bytes| amount("leafhold.peak_memory", bytes)));
+    let execution = event.peak_execution_memory;
+    attributes.extend(execution.map(|bytes| amount("leafhold.peak_execution_memory", bytes)));
     attributes.extend((event.spilled_bytes > 0).then(|| amount("leafhold.spilled_bytes", event.spilled_bytes)));
     attributes.extend(observations(&event.observed));
     attributes

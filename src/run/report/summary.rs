@@ -31,8 +31,10 @@ pub struct Summary {
     pub rows: u64,
     /// Bytes that they gave.
     pub bytes: u64,
-    /// The most bytes of memory that one of them held, where that was measured.
+    /// The most bytes that the process of one of them had resident, where that was measured.
     pub peak_memory: Option<u64>,
+    /// The most bytes that the operators of one of them held, where they say so.
+    pub peak_execution_memory: Option<u64>,
     /// Bytes that their operators wrote to temporary files.
     pub spilled_bytes: u64,
 }
@@ -63,6 +65,7 @@ impl Summary {
         self.rows = self.rows.saturating_add(record.rows);
         self.bytes = self.bytes.saturating_add(record.bytes_out);
         self.peak_memory = self.peak_memory.max(event.peak_memory());
+        self.peak_execution_memory = self.peak_execution_memory.max(event.peak_execution_memory());
         self.spilled_bytes = self.spilled_bytes.saturating_add(event.spilled_bytes());
     }
 

@@ -67,6 +67,7 @@ impl RunReport {
             Column::right("rows"),
             Column::right("bytes"),
             Column::right("memory").optional(),
+            Column::right("execution").optional(),
             Column::right("spilled").optional(),
             Column::left("what"),
         ];
@@ -86,6 +87,7 @@ impl RunReport {
                 summary.rows.to_string(),
                 bytes(summary.bytes),
                 summary.peak_memory.map_or_else(|| "-".to_owned(), bytes),
+                summary.peak_execution_memory.map_or_else(|| "-".to_owned(), bytes),
                 some(summary.spilled_bytes > 0, bytes(summary.spilled_bytes)),
                 plain(&label),
             ];

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-/// A worker, and its machine where that is not the driver's own process; none for what nobody ran.
+/// A worker, and its machine; none for what nobody ran.
 pub(in crate::run) type WorkerName = (Option<Arc<str>>, Option<Arc<str>>);
 
 /// The workers of a run, each with a number. Number 0 is nobody.

@@ -19,6 +19,7 @@ pub(in crate::run) struct Ran {
     pub(in crate::run) ended: Duration,
     pub(in crate::run) transfer: Duration,
     pub(in crate::run) peak_memory: Option<u64>,
+    pub(in crate::run) peak_execution_memory: Option<u64>,
     pub(in crate::run) spilled_bytes: u64,
     /// What work-side observers say of it.
     pub(in crate::run) observed: Observed,
@@ -56,6 +57,7 @@ impl Ran {
     fn more(&mut self) -> Option<Box<More>> {
         let more = self.error.is_some()
             || self.peak_memory.is_some()
+            || self.peak_execution_memory.is_some()
             || self.spilled_bytes > 0
             || !self.transfer.is_zero()
             || !self.observed.is_empty();
@@ -64,6 +66,7 @@ impl Ran {
                 attempts: Vec::new(),
                 transfer: self.transfer,
                 peak_memory: self.peak_memory,
+                peak_execution_memory: self.peak_execution_memory,
                 spilled_bytes: self.spilled_bytes,
                 observed: std::mem::take(&mut self.observed),
                 error: self.error.clone(),

@@ -21,7 +21,7 @@ pub struct WorkContext {
     pub attempt: u32,
     /// Who runs it.
     pub worker: Arc<str>,
-    /// The machine, where it is not the driver's own process.
+    /// The machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Arc<str>>,
     /// What the run gave this observer: see [`ObserverRequest`](super::ObserverRequest).

@@ -89,7 +89,7 @@ fn compute(
     if let Some(last) = node_rows.last_mut() {
         *last = Some(rows);
     }
-    Ok(TaskOutput { ports, node_rows })
+    Ok(TaskOutput { ports, node_rows, ..TaskOutput::default() })
 }
 
 fn kernel_error(error: &DataFusionError, fragment: &Fragment) -> KernelError {

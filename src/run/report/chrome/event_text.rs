@@ -128,6 +128,9 @@ impl JsonText<'_> {
         if let Some(bytes) = event.peak_memory() {
             self.put(",\"peak_memory\":").whole(bytes);
         }
+        if let Some(bytes) = event.peak_execution_memory() {
+            self.put(",\"peak_execution_memory\":").whole(bytes);
+        }
         if event.spilled_bytes() > 0 {
             self.put(",\"spilled_bytes\":").whole(event.spilled_bytes());
         }

@@ -62,6 +62,7 @@ struct StageRow<'a> {
     rows: u64,
     bytes: u64,
     peak_memory: Option<u64>,
+    peak_execution_memory: Option<u64>,
     spilled_bytes: u64,
 }
 
@@ -81,6 +82,7 @@ struct Columns {
     bytes_in: Vec<u64>,
     bytes_out: Vec<u64>,
     peak_memory: Vec<Option<u64>>,
+    peak_execution_memory: Vec<Option<u64>>,
     spilled_bytes: Vec<u64>,
     error: Vec<Option<usize>>,
 }
@@ -115,6 +117,7 @@ impl<'a> Data<'a> {
             tasks.bytes_in.push(event.bytes_in);
             tasks.bytes_out.push(event.bytes_out);
             tasks.peak_memory.push(event.peak_memory);
+            tasks.peak_execution_memory.push(event.peak_execution_memory);
             tasks.spilled_bytes.push(event.spilled_bytes);
             tasks.error.push(event.error.as_deref().map(|error| errors.insert_full(error).0));
         }
@@ -166,6 +169,7 @@ fn stages(report: &RunReport) -> Vec<StageRow<'_>> {
             rows: summary.rows,
             bytes: summary.bytes,
             peak_memory: summary.peak_memory,
+            peak_execution_memory: summary.peak_execution_memory,
             spilled_bytes: summary.spilled_bytes,
         }
     };

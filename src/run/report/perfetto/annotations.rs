@@ -21,6 +21,7 @@ pub(super) enum Name {
     BytesIn,
     BytesOut,
     PeakMemory,
+    PeakExecutionMemory,
     SpilledBytes,
     Observed,
     Critical,
@@ -33,7 +34,7 @@ pub(super) enum Name {
 
 impl Name {
     /// All of them with their texts, by number.
-    pub(super) const ALL: [(Name, &str); 18] = [
+    pub(super) const ALL: [(Name, &str); 19] = [
         (Name::Stage, "stage"),
         (Name::Attempt, "attempt"),
         (Name::Task, "task"),
@@ -44,6 +45,7 @@ impl Name {
         (Name::BytesIn, "bytes_in"),
         (Name::BytesOut, "bytes_out"),
         (Name::PeakMemory, "peak_memory"),
+        (Name::PeakExecutionMemory, "peak_execution_memory"),
         (Name::SpilledBytes, "spilled_bytes"),
         (Name::Observed, "observed"),
         (Name::Critical, "critical"),
@@ -78,6 +80,9 @@ impl Proto<'_> {
         self.amount(Name::BytesOut, record.bytes_out);
         if let Some(bytes) = event.peak_memory() {
             self.number(Name::PeakMemory, bytes);
+        }
+        if let Some(bytes) = event.peak_execution_memory() {
+            self.number(Name::PeakExecutionMemory, bytes);
         }
         self.amount(Name::SpilledBytes, event.spilled_bytes());
         event.observed().into_iter().for_each(|observed| self.observed(observed));

@@ -62,6 +62,7 @@ function details() {
   row("read", bytes(tasks.bytes_in[task]));
   row("gave", bytes(tasks.bytes_out[task]));
   if (tasks.peak_memory[task] !== null) row("peak memory", bytes(tasks.peak_memory[task]));
+  if (tasks.peak_execution_memory[task] !== null) row("peak execution memory", bytes(tasks.peak_execution_memory[task]));
   if (tasks.spilled_bytes[task] > 0) row("to files", bytes(tasks.spilled_bytes[task]));
   for (const [path, value] of observed(run.observed[task])) row(path, value);
   if (reads.has(task)) row(run.flows.complete ? "reads" : "waited for", ...some(reads.get(task)));

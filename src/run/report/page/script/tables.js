@@ -17,6 +17,7 @@ function page() {
     ["uncounted", (stage) => stage.uncounted > 0 ? time(stage.uncounted) : null],
     ["rows", (stage) => whole(stage.rows)], ["bytes", (stage) => bytes(stage.bytes)],
     ["memory", (stage) => stage.peak_memory === null ? null : bytes(stage.peak_memory)],
+    ["execution", (stage) => stage.peak_execution_memory === null ? null : bytes(stage.peak_execution_memory)],
     ["spilled", (stage) => stage.spilled_bytes > 0 ? bytes(stage.spilled_bytes) : null], ["what", (stage) => stage.label, "words what"],
   ];
   const columns = all.filter(([, cell]) => run.stages.some((stage) => cell(stage) !== null));
