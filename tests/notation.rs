@@ -169,8 +169,14 @@ impl Writer<'_> {
                     let (input, mut columns) = self.relation(depth - 1);
                     let name = self.fresh();
                     // Of rows that tie, none is told from the others.
-                    let call = ["(rank)", "(dense-rank)", "(count)", "(sum C over (groups 1-preceding current-row))"];
-                    let call = call[self.choose(4)].replace('C', &self.pick(&columns));
+                    let call = [
+                        "(rank)",
+                        "(dense-rank)",
+                        "(percent-rank)",
+                        "(count)",
+                        "(sum C over (groups 1-preceding current-row))",
+                    ];
+                    let call = call[self.choose(5)].replace('C', &self.pick(&columns));
                     let (key, order) = (self.pick(&columns), self.pick(&columns));
                     if !call.contains("rank") && !call.contains("count") {
                         columns.push(name.clone());
@@ -379,10 +385,8 @@ fn errors_point_at_the_place_and_suggest() {
         ),
         ("aggregate [a] [s := (summ b)] t", "1:21: no function `summ` for these arguments; did you mean `sum`?"),
         ("unnest [e := a] drop-nulls t", "1:8: column `a` is Int64, not a list; unnest needs a list"),
-        (
-            "window [a] [] [n := (lag b)] t",
-            "1:21: expected a number of rows after the function's name, found `(lag ..)`",
-        ),
+        ("window [a] [] [n := (ntile)] t", "1:21: expected a number after the function's name, found `(ntile ..)`"),
+        ("window [a] [] [n := (lag b)] t", "1:21: expected a number after the function's name, found `(lag ..)`"),
         (
             "window [a] [] [n := (sum b over (rows 1-before current-row))] t",
             "1:33: expected a frame such as `(rows 1-preceding current-row)`",

@@ -63,6 +63,6 @@ pub use unnest::NullLists;
 pub(crate) use unnest::element;
 pub(crate) use window::window_type;
 pub use window::{
-    FrameBound, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction, dense_rank, first_value, lag, last_value,
-    lead, nth_value, rank, row_number,
+    FrameBound, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction, cume_dist, dense_rank, first_value, lag,
+    last_value, lead, nth_value, ntile, percent_rank, rank, row_number,
 };

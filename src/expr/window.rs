@@ -15,6 +15,12 @@ pub enum WindowFunction {
     Rank,
     /// One more than the groups of peers before the row's own.
     DenseRank,
+    /// The rows before the row's peers, as a fraction of all other rows; 0 where there is no other.
+    PercentRank,
+    /// The rows up to the row's peers, as a fraction of all.
+    CumeDist,
+    /// Which of so many buckets the row is in, from 1: all have as many rows, or the first ones have one more.
+    Ntile(u64),
     /// The value so many rows before; the default (or null) where there is none.
     Lag(u64),
     /// The value so many rows after; the default (or null) where there is none.
@@ -36,6 +42,9 @@ impl WindowFunction {
             WindowFunction::RowNumber => "row-number",
             WindowFunction::Rank => "rank",
             WindowFunction::DenseRank => "dense-rank",
+            WindowFunction::PercentRank => "percent-rank",
+            WindowFunction::CumeDist => "cume-dist",
+            WindowFunction::Ntile(_) => "ntile",
             WindowFunction::Lag(_) => "lag",
             WindowFunction::Lead(_) => "lead",
             WindowFunction::FirstValue => "first-value",
@@ -47,10 +56,9 @@ impl WindowFunction {
 
     /// The number that is a part of the function.
     pub fn number(&self) -> Option<u64> {
+        use WindowFunction::*;
         match self {
-            WindowFunction::Lag(number) | WindowFunction::Lead(number) | WindowFunction::NthValue(number) => {
-                Some(*number)
-            }
+            Ntile(number) | Lag(number) | Lead(number) | NthValue(number) => Some(*number),
             _ => None,
         }
     }
@@ -314,6 +322,21 @@ pub fn dense_rank() -> WindowCall {
     WindowCall::new(WindowFunction::DenseRank, [])
 }
 
+/// The rows before the row's peers, as a fraction of all other rows: 0 for the first, 1 for a last one without a peer.
+pub fn percent_rank() -> WindowCall {
+    WindowCall::new(WindowFunction::PercentRank, [])
+}
+
+/// The rows up to the row's peers, as a fraction of all.
+pub fn cume_dist() -> WindowCall {
+    WindowCall::new(WindowFunction::CumeDist, [])
+}
+
+/// Which of `buckets` the row is in, from 1: all have as many rows, or the first ones have one more.
+pub fn ntile(buckets: u64) -> WindowCall {
+    WindowCall::new(WindowFunction::Ntile(buckets), [])
+}
+
 /// The value `offset` rows before, or null.
 pub fn lag(of: Scalar, offset: u64) -> WindowCall {
     WindowCall::new(WindowFunction::Lag(offset), [of])
@@ -367,8 +390,14 @@ pub(crate) fn window_type(
     let name = || format!("`{}`", function.name());
     let arity = |expected: &str| ExprError::Arity { operator: name(), expected: expected.into(), found: args.len() };
     match function {
-        WindowFunction::RowNumber | WindowFunction::Rank | WindowFunction::DenseRank => match args {
-            [] => Ok(ScalarType::new(DataType::UInt64, false)),
+        WindowFunction::RowNumber | WindowFunction::Rank | WindowFunction::DenseRank | WindowFunction::Ntile(_) => {
+            match args {
+                [] => Ok(ScalarType::new(DataType::UInt64, false)),
+                _ => Err(arity("no")),
+            }
+        }
+        WindowFunction::PercentRank | WindowFunction::CumeDist => match args {
+            [] => Ok(ScalarType::new(DataType::Float64, false)),
             _ => Err(arity("no")),
         },
         WindowFunction::Lag(_) | WindowFunction::Lead(_) => match args {
@@ -421,12 +450,16 @@ impl Expr {
                 return bad(reason);
             }
             if !call.function.reads_frame() && frame != WindowFrame::UP_TO_PEERS {
-                return bad("ranks, `lag` and `lead` see the whole partition; leave the frame out");
+                return bad("ranks, buckets, `lag` and `lead` see the whole partition; leave the frame out");
             }
             if matches!(call.function, WindowFunction::NthValue(0)) {
                 return bad("rows of a frame count from 1");
             }
-            if call.args.get(1).is_some_and(|default| !matches!(default.op, ScalarOp::Literal(_))) {
+            if matches!(call.function, WindowFunction::Ntile(0)) {
+                return bad("`ntile` needs a bucket to put rows in; give it 1 or more");
+            }
+            let shifts = matches!(call.function, WindowFunction::Lag(_) | WindowFunction::Lead(_));
+            if shifts && call.args.get(1).is_some_and(|default| !matches!(default.op, ScalarOp::Literal(_))) {
                 return bad("the default of `lag` and `lead` is a constant");
             }
             if let Some(filter) = &call.filter {

@@ -121,7 +121,9 @@ impl Facts {
                 for (column, call) in &spec.calls {
                     facts.outputs.insert(*column);
                     use WindowFunction::*;
-                    if let RowNumber | Rank | DenseRank | Aggregate(AggregateFunction::Count) = call.function {
+                    let ranks =
+                        matches!(call.function, RowNumber | Rank | DenseRank | PercentRank | CumeDist | Ntile(_));
+                    if ranks || call.function == Aggregate(AggregateFunction::Count) {
                         facts.not_null.insert(*column);
                     }
                     if call.function == RowNumber {

@@ -184,7 +184,8 @@ fn sees_order(terms: &Terms, op: RelOp) -> bool {
         }
         RelOp::Window(window) => {
             let ties = |function: &WindowFunction| {
-                !matches!(function, WindowFunction::Rank | WindowFunction::DenseRank | WindowFunction::Aggregate(_))
+                use WindowFunction::*;
+                !matches!(function, Rank | DenseRank | PercentRank | CumeDist | Aggregate(_))
             };
             terms.window(window).calls.iter().any(|(_, call)| ties(&call.function))
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use leafhold::expr::{
     ApplyKind, Expr, ExprError, ExtensionTraits, Frame, FrameBound, FrameUnits, GroupingSets, MapPartitions, NullLists,
-    Repartitioning, Window, WindowFrame, col, count, count_all, first_value, grouping, lag, lit, nth_value, rank,
-    row_number, sum,
+    Repartitioning, Window, WindowFrame, col, count, count_all, first_value, grouping, lag, lit, nth_value, ntile,
+    rank, row_number, sum,
 };
 
 use super::tables::integers;
@@ -135,8 +135,18 @@ fn frames_that_make_no_sense() {
     );
     refused(
         t().window(by_price(), [("w", row_number().over(WindowFrame::ALL))]),
-        "frame (rows unbounded-preceding unbounded-following): ranks, `lag` and `lead` see the whole partition; leave \
-         the frame out",
+        "frame (rows unbounded-preceding unbounded-following): ranks, buckets, `lag` and `lead` see the whole \
+         partition; leave the frame out",
+    );
+    let mut shifted = lag(col("qty"), 1);
+    shifted.args.push(col("qty"));
+    refused(
+        t().window(by_price(), [("w", shifted)]),
+        "frame (range unbounded-preceding current-row): the default of `lag` and `lead` is a constant",
+    );
+    refused(
+        t().window(by_price(), [("w", ntile(0))]),
+        "frame (range unbounded-preceding current-row): `ntile` needs a bucket to put rows in; give it 1 or more",
     );
     refused(
         t().window(by_price(), [("w", nth_value(col("qty"), 0))]),

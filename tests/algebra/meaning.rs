@@ -10,8 +10,9 @@ use arrow_array::{Int64Array, RecordBatch};
 use leafhold::explain::expr_text;
 use leafhold::expr::{
     AggregateCall, ApplyKind, CoreFunctions, ExprError, ExtensionTraits, Frame, FrameBound, FrameUnits, GroupingSets,
-    MapPartitions, NullLists, Op, Repartitioning, Scalar, Window, WindowFrame, col, count, count_all, dense_rank,
-    first_value, grouping, lag, last_value, lead, lit, max, nth_value, rank, row_number, sum,
+    MapPartitions, NullLists, Op, Repartitioning, Scalar, Window, WindowFrame, col, count, count_all, cume_dist,
+    dense_rank, first_value, grouping, lag, last_value, lead, lit, max, nth_value, ntile, percent_rank, rank,
+    row_number, sum,
 };
 use leafhold::optimize::{PlanError, Planner, resolve};
 use leafhold::rules::RuleSet;
@@ -118,6 +119,21 @@ fn ranks_and_neighbours() {
     ];
     let expected = ["1 5 1 1 1 -1 5 7", "1 5 2 1 1 5 7 null", "1 7 3 3 2 5 null null", "null 1 1 1 1 -1 null null"];
     assert_eq!(rows(&t.window(window(), calls).unwrap()), expected);
+}
+
+#[test]
+fn fractions_and_buckets() {
+    let t = table("t", ["a", "b"], &some(&[[1, 5], [1, 5], [1, 7], [1, 9], [1, 9], [2, 1]]));
+    let window = || Window::partition_by([col("a")]).order_by([col("b").asc()]);
+    let calls = [("p", percent_rank()), ("c", cume_dist())];
+    let fractions = t.clone().window(window(), calls).unwrap();
+    // Of five rows the others are four; a row that is alone is the first and the last.
+    let expected = ["1 5 0.0 0.4", "1 5 0.0 0.4", "1 7 0.5 0.6", "1 9 0.75 1.0", "1 9 0.75 1.0", "2 1 0.0 1.0"];
+    assert_eq!(rows(&fractions), expected);
+    let calls = [("two", ntile(2)), ("three", ntile(3)), ("many", ntile(u64::MAX))];
+    let buckets = t.window(window(), calls).unwrap();
+    let expected = ["1 5 1 1 1", "1 5 1 1 2", "1 7 1 2 3", "1 9 2 2 4", "1 9 2 3 5", "2 1 1 1 1"];
+    assert_eq!(rows(&buckets), expected);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use leafhold::expr::{
     ApplyKind, CoreFunctions, ExprError, Frame, FrameBound, GroupingSets, NullLists, Repartitioning, Scalar, ScalarOp,
-    Window, WindowCall, WindowFrame, col, count, count_all, dense_rank, first_value, grouping, infer, lag, last_value,
-    lead, lit, nth_value, rank, row_number, sum,
+    Window, WindowCall, WindowFrame, col, count, count_all, cume_dist, dense_rank, first_value, grouping, infer, lag,
+    last_value, lead, lit, nth_value, ntile, percent_rank, rank, row_number, sum,
 };
 
 use super::tables::integers;
@@ -66,6 +66,9 @@ fn window_calls_have_their_types() {
         (row_number(), "UInt64"),
         (rank(), "UInt64"),
         (dense_rank(), "UInt64"),
+        (percent_rank(), "Float64"),
+        (cume_dist(), "Float64"),
+        (ntile(3), "UInt64"),
         (lag(col("a"), 1), "Int64?"),
         (lead(col("s"), 2), "Utf8?"),
         (first_value(col("a")), "Int64?"),

@@ -181,7 +181,7 @@ impl Builder<'_> {
     fn window(&mut self, input: Expr) -> Expr {
         let key = SortKey { scalar: self.integer(1), descending: self.dice.coin(), nulls_first: self.dice.coin() };
         let window = Window::partition_by([self.boolean(1)]).order_by([key]);
-        let integer = match self.dice.roll(9) {
+        let integer = match self.dice.roll(12) {
             0 => WindowCall::new(WindowFunction::RowNumber, []),
             1 => WindowCall::new(WindowFunction::Rank, []),
             2 => WindowCall::new(WindowFunction::DenseRank, []),
@@ -190,6 +190,9 @@ impl Builder<'_> {
             5 => WindowCall::new(WindowFunction::FirstValue, [self.integer(1)]).over(self.frame()),
             6 => WindowCall::new(WindowFunction::LastValue, [self.integer(1)]).over(self.frame()),
             7 => WindowCall::new(WindowFunction::NthValue(2), [self.integer(1)]).over(self.frame()),
+            8 => WindowCall::new(WindowFunction::PercentRank, []),
+            9 => WindowCall::new(WindowFunction::CumeDist, []),
+            10 => WindowCall::new(WindowFunction::Ntile(u64::MAX), []),
             _ => {
                 let sum = WindowFunction::Aggregate(AggregateFunction::Sum);
                 WindowCall::new(sum, [self.integer(1)]).over(self.frame()).filter(self.boolean(1))

@@ -9,8 +9,8 @@ use arrow_array::{ArrayRef, Int64Array, ListArray, RecordBatch, RecordBatchOptio
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use leafhold::expr::{
     ApplyKind, ExprError, ExtensionTraits, Frame, FrameBound, FrameUnits, GroupingSets, MapPartitions, NullLists,
-    Window, WindowCall, WindowFrame, avg, col, count, count_all, dense_rank, first_value, grouping, lag, last_value,
-    lead, lit, max, min, nth_value, rank, row_number, sum,
+    Window, WindowCall, WindowFrame, avg, col, count, count_all, cume_dist, dense_rank, first_value, grouping, lag,
+    last_value, lead, lit, max, min, nth_value, ntile, percent_rank, rank, row_number, sum,
 };
 use leafhold::leaf::{ColumnStatistics, FromDelayed, Leaf, TableStatistics, Values, value};
 use leafhold::optimize::{Planner, resolve};
@@ -110,6 +110,10 @@ fn builds() -> Vec<(&'static str, Build)> {
     use FrameUnits::*;
     vec![
         ("ranks", |t, _| t.clone().window(with_ties(), [("r", rank()), ("d", dense_rank())])),
+        ("fractions", |t, _| t.clone().window(with_ties(), [("p", percent_rank()), ("c", cume_dist())])),
+        ("buckets", |t, _| {
+            t.clone().window(by_a(), [("two", ntile(2)), ("three", ntile(3)), ("many", ntile(u64::MAX))])
+        }),
         ("numbers and neighbours", |t, _| {
             let mut defaulted = lag(col("n"), 1);
             defaulted.args.push(lit(-1i64));

@@ -95,6 +95,9 @@ impl Partition<'_> {
             WindowFunction::RowNumber => Ok(number(place + 1)),
             WindowFunction::Rank => Ok(number(first_peer + 1)),
             WindowFunction::DenseRank => Ok(number(self.groups[place] + 1)),
+            WindowFunction::PercentRank => Ok(fraction(first_peer, (self.rows.len() - 1).max(1))),
+            WindowFunction::CumeDist => Ok(fraction(self.first_of(self.groups[place] + 1), self.rows.len())),
+            WindowFunction::Ntile(buckets) => Ok(number(self.bucket(place, *buckets) + 1)),
             WindowFunction::Lag(offset) => shifted(usize::try_from(*offset).ok().and_then(|by| place.checked_sub(by))),
             WindowFunction::Lead(offset) => shifted(usize::try_from(*offset).ok().and_then(|by| place.checked_add(by))),
             WindowFunction::FirstValue => frame().next().map_or(Ok(Value::Null), value),
@@ -119,6 +122,16 @@ impl Partition<'_> {
     /// The first row of a group of peers: as many as there are rows when there is no such group.
     fn first_of(&self, group: usize) -> usize {
         self.groups.partition_point(|known| *known < group)
+    }
+
+    /// The bucket of a row, from 0. The first ones have a row more where they cannot all have as many.
+    fn bucket(&self, place: usize, buckets: u64) -> usize {
+        let buckets = usize::try_from(buckets).unwrap_or(usize::MAX).max(1);
+        let (each, larger) = (self.rows.len() / buckets, self.rows.len() % buckets);
+        match place.checked_sub(larger * (each + 1)) {
+            None => place / (each + 1),
+            Some(behind) => larger + behind / each.max(1),
+        }
     }
 
     /// The rows that a call sees from a row.
@@ -151,6 +164,10 @@ impl Partition<'_> {
         let end = end.min(rows);
         start.min(end)..end
     }
+}
+
+fn fraction(part: usize, of: usize) -> Value {
+    Value::from(part as f64 / of as f64)
 }
 
 fn number(value: usize) -> Value {

@@ -250,12 +250,15 @@ impl Scalars<'_> {
         let number = || operands.first().and_then(Datum::word).and_then(|word| word.parse::<u64>().ok());
         let numbered = |make: fn(u64) -> WindowFunction| match number() {
             Some(number) => Ok((make(number), &operands[1..])),
-            None => Err(self.expected("a number of rows after the function's name", datum)),
+            None => Err(self.expected("a number after the function's name", datum)),
         };
         let (function, operands) = match head {
             "row-number" => (WindowFunction::RowNumber, operands),
             "rank" => (WindowFunction::Rank, operands),
             "dense-rank" => (WindowFunction::DenseRank, operands),
+            "percent-rank" => (WindowFunction::PercentRank, operands),
+            "cume-dist" => (WindowFunction::CumeDist, operands),
+            "ntile" => numbered(WindowFunction::Ntile)?,
             "first-value" => (WindowFunction::FirstValue, operands),
             "last-value" => (WindowFunction::LastValue, operands),
             "lag" => numbered(WindowFunction::Lag)?,

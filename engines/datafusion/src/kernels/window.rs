@@ -64,6 +64,12 @@ fn expr(
         WindowFunction::RowNumber => ("row_number", false),
         WindowFunction::Rank => ("rank", false),
         WindowFunction::DenseRank => ("dense_rank", false),
+        WindowFunction::PercentRank => ("percent_rank", false),
+        WindowFunction::CumeDist => ("cume_dist", false),
+        WindowFunction::Ntile(buckets) => {
+            args.push(number(*buckets));
+            ("ntile", false)
+        }
         WindowFunction::Lag(offset) | WindowFunction::Lead(offset) => {
             args.insert(1.min(args.len()), number(*offset));
             (if matches!(call.function, WindowFunction::Lag(_)) { "lag" } else { "lead" }, false)
