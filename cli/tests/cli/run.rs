@@ -179,6 +179,26 @@ fn what_has_no_written_form_runs_beside_worker_processes() {
 }
 
 #[test]
+fn windows_unnests_and_grouping_sets_run_in_worker_processes() {
+    let (_file, table) = sales();
+    let queries = [
+        "select region, amount, sum(amount) over (partition by region order by amount) as s from sales order by 1, 2",
+        "select region, unnest(make_array(amount, 1)) as n from sales order by 1, 2",
+        "select region, sum(amount) as s, grouping(region) as g from sales group by rollup(region) order by 1, 3",
+    ];
+    for query in queries {
+        let run = |how: &[&str]| {
+            leafhold(&[&["run", "-c", query, "--table", &table, "--output", "csv"], how].concat()).ok().out
+        };
+        let report = TempFile::new("operators.jsonl", "");
+        let form = format!("jsonl={}", report.path());
+        assert_eq!(run(&["--isolate", "2", "--report", &form]), run(&["--threads", "1"]), "{query}");
+        let report = std::fs::read_to_string(report.path()).unwrap();
+        assert!(!report.contains("\"worker\":\"driver-") && report.contains("\"worker\":\"process-"), "{report}");
+    }
+}
+
+#[test]
 fn errors_of_tasks_cross_processes() {
     let (_file, table) = sales();
     let run = |how: &[&str]| {

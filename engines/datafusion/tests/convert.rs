@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
+use leafhold::explain::expr_text;
 use leafhold::expr::{Expr, Op};
 use leafhold::leaf::{Leaf, Values};
 use leafhold_datafusion::{Catalog, Session, tpch};
@@ -48,7 +49,7 @@ fn names(expr: &Expr) -> Vec<String> {
 #[test]
 fn what_leafhold_cannot_read_is_a_barrier_with_visible_inputs() {
     let session = small();
-    let window = "select id, rank() over (order by price) as r from items where price > 1";
+    let window = "select id, sum(id) over (order by price range 2 preceding) as r from items where price > 1";
     let frame = session.frame(window).unwrap();
     assert_eq!(barriers(frame.expr()), [("window".to_owned(), 1)]);
     let filters = frame.expr().post_order().iter().filter(|node| matches!(node.op(), Op::Filter(_))).count();
@@ -56,6 +57,39 @@ fn what_leafhold_cannot_read_is_a_barrier_with_visible_inputs() {
     assert_eq!(names(frame.expr()), ["id", "r"]);
     let recursive = "with recursive n as (select 1 as k union all select k + 1 from n where k < 3) select k from n";
     assert_eq!(barriers(session.frame(recursive).unwrap().expr()), [("recursivequery".to_owned(), 0)]);
+}
+
+#[test]
+fn windows_unnests_and_grouping_sets_are_operators() {
+    let text = |sql: &str| {
+        let text = expr_text(small().frame(sql).unwrap().expr());
+        text.lines().filter(|line| !line.starts_with(';')).collect::<Vec<_>>().join("\n")
+    };
+    let found = [
+        // Of a window that SQL says nothing more of, nothing more is written down; nor is the constant that DataFusion adds.
+        text("select id, sum(price) over (partition by id) as s, count(*) over (range current row) as n from items"),
+        text("select id, unnest(make_array(id, 1)) as n from items"),
+        // The arithmetic that DataFusion makes of `grouping` is `grouping` again.
+        text(
+            "select id, grouping(id) as g, grouping(price, id) as b, count(*) as n from items group by rollup(id, price)",
+        ),
+    ];
+    let expected = [
+        "project [id s := sum n := count]\n  \
+           window [] [] [count := (count over (range current-row current-row))]\n    \
+             window [id] [] [sum := (sum price)]\n      \
+               values empty [id price]",
+        "project [id n := expr]\n  \
+           unnest expr drop-nulls\n    \
+             project [id expr := (make_array id 1)]\n      \
+               values empty [id price]",
+        "project [id g := expr b := expr_2 n := count]\n  \
+           project [id price expr := grouping expr_2 := grouping_2 count]\n    \
+             aggregate [id price] sets [[id price] [id] []] \
+             [count := (count) grouping := (grouping id) grouping_2 := (grouping price id)]\n      \
+               values empty [id price]",
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]

@@ -4,12 +4,16 @@
 //! Names are made unique on the way, since an expression knows no qualifiers. What has no counterpart
 //! becomes a [barrier](leafhold::expr::Extension) whose inputs are converted all the same.
 
+mod aggregate;
 mod apply;
 mod barrier;
+mod grouping;
 mod names;
 mod relation;
 mod scalar;
 mod scope;
+mod unnest;
+mod window;
 
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 use datafusion::common::{DFSchema, JoinType, NullEquality};
+use datafusion::logical_expr::expr::Sort as DfSortKey;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr as DfExpr, FetchType, Join, Limit, LogicalPlan, Projection, SkipType, Sort, TableScan,
+    Distinct, Expr as DfExpr, FetchType, Join, Limit, LogicalPlan, Projection, SkipType, Sort, TableScan,
     Values as DfValues,
 };
-use leafhold::expr::{
-    AggregateCall, AggregateFunction, BinaryOp, Expr, JoinKind, Name, Scalar, ScalarOp, SortKey, col,
-};
+use leafhold::expr::{BinaryOp, Expr, JoinKind, Name, Scalar, ScalarOp, SortKey, col};
 use leafhold::leaf::{Leaf, Values};
 
 use super::names::{Names, is_identifier};
@@ -19,7 +18,6 @@ use super::scope::{OuterScope, Scope};
 use super::{Stop, invalid};
 use crate::applied::Applied;
 use crate::catalog::table_of;
-use crate::functions::aggregate_info;
 use crate::subqueries::holds_subquery;
 use crate::{EngineFunctions, SqlError};
 
@@ -67,6 +65,8 @@ impl Converter {
             }
             LogicalPlan::Join(join) => self.join(join),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
+            LogicalPlan::Window(window) => self.window(window),
+            LogicalPlan::Unnest(unnest) => self.unnest(unnest),
             LogicalPlan::Sort(sort) => self.sort(sort),
             LogicalPlan::Limit(limit) => self.limit(limit),
             LogicalPlan::Distinct(Distinct::All(input)) => Ok(self.relation(input)?.distinct()),
@@ -111,28 +111,17 @@ impl Converter {
     }
 
     fn projection(&mut self, projection: &Projection) -> Result<Expr, Stop> {
+        if let LogicalPlan::Aggregate(aggregate) = &*projection.input
+            && let [DfExpr::GroupingSet(sets)] = &*aggregate.group_expr
+        {
+            match self.projected_sets(projection, aggregate, sets) {
+                Err(Stop::Opaque) => {}
+                done => return done,
+            }
+        }
         let input = self.relation(&projection.input)?;
         let scope = self.scope([(&**projection.input.schema(), input.schema().clone())]);
-        let mut names = Names::default();
-        let mut columns = Vec::with_capacity(projection.expr.len());
-        for (expr, (qualifier, field)) in projection.expr.iter().zip(projection.schema.iter()) {
-            let scalar = scalar(expr, &scope)?;
-            let name = match (&scalar.op, expr) {
-                (ScalarOp::Column(name), DfExpr::Column(_)) => names.unique(name, qualifier),
-                _ => names.unique(label(field.name(), "expr"), qualifier),
-            };
-            columns.push((name, scalar));
-        }
-        // A projection that changes nothing is not written down.
-        let fields = input.schema().fields();
-        let same = columns.len() == fields.len()
-            && columns.iter().zip(fields).all(|((name, scalar), field)| {
-                **name == *field.name().as_str() && matches!(&scalar.op, ScalarOp::Column(column) if column == name)
-            });
-        if same {
-            return Ok(input);
-        }
-        Ok(input.project(columns, &EngineFunctions)?)
+        project(projection, input, &mut |expr| scalar(expr, &scope))
     }
 
     fn join(&mut self, join: &Join) -> Result<Expr, Stop> {
@@ -175,37 +164,10 @@ impl Converter {
         Ok(first.expr.join(second.expr, kind, on, &EngineFunctions)?)
     }
 
-    fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Expr, Stop> {
-        let input = self.relation(&aggregate.input)?;
-        let scope = self.scope([(&**aggregate.input.schema(), input.schema().clone())]);
-        let mut names = Names::default();
-        let mut fields = aggregate.schema.iter();
-        let mut group: Vec<(Name, Scalar)> = Vec::new();
-        for expr in &aggregate.group_expr {
-            let scalar = scalar(expr, &scope)?;
-            let (qualifier, field) = fields.next().ok_or(Stop::Opaque)?;
-            let name = match &scalar.op {
-                ScalarOp::Column(name) => names.unique(name, qualifier),
-                _ => names.unique(label(field.name(), "key"), qualifier),
-            };
-            group.push((name, scalar));
-        }
-        let mut aggregates = Vec::new();
-        for expr in &aggregate.aggr_expr {
-            let (_, field) = fields.next().ok_or(Stop::Opaque)?;
-            let call = aggregate_call(expr, field, &scope)?;
-            aggregates.push((names.unique(label(field.name(), call.function.name()), None), call));
-        }
-        Ok(input.aggregate(group, aggregates, &EngineFunctions)?)
-    }
-
     fn sort(&mut self, sort: &Sort) -> Result<Expr, Stop> {
         let input = self.relation(&sort.input)?;
         let scope = self.scope([(&**sort.input.schema(), input.schema().clone())]);
-        let keys = sort.expr.iter().map(|key| {
-            Ok(SortKey { scalar: scalar(&key.expr, &scope)?, descending: !key.asc, nulls_first: key.nulls_first })
-        });
-        let sorted = input.sort(keys.collect::<Result<Vec<_>, Stop>>()?, &EngineFunctions)?;
+        let sorted = input.sort(sort_keys(&sort.expr, &scope)?, &EngineFunctions)?;
         Ok(match sort.fetch {
             Some(fetch) => sorted.limit(0, Some(fetch as u64)),
             None => sorted,
@@ -217,6 +179,41 @@ impl Converter {
         let (SkipType::Literal(skip), FetchType::Literal(fetch)) = (skip, fetch) else { return Err(Stop::Opaque) };
         Ok(self.relation(&limit.input)?.limit(skip as u64, fetch.map(|fetch| fetch as u64)))
     }
+}
+
+pub(super) fn sort_keys(keys: &[DfSortKey], scope: &Scope<'_>) -> Result<Vec<SortKey>, Stop> {
+    let key = |key: &DfSortKey| {
+        Ok(SortKey { scalar: scalar(&key.expr, scope)?, descending: !key.asc, nulls_first: key.nulls_first })
+    };
+    keys.iter().map(key).collect()
+}
+
+/// The columns of a projection over its converted input.
+pub(super) fn project(
+    projection: &Projection,
+    input: Expr,
+    scalar: &mut dyn FnMut(&DfExpr) -> Result<Scalar, Stop>,
+) -> Result<Expr, Stop> {
+    let mut names = Names::default();
+    let mut columns = Vec::with_capacity(projection.expr.len());
+    for (expr, (qualifier, field)) in projection.expr.iter().zip(projection.schema.iter()) {
+        let scalar = scalar(expr)?;
+        let name = match (&scalar.op, expr) {
+            (ScalarOp::Column(name), DfExpr::Column(_)) => names.unique(name, qualifier),
+            _ => names.unique(label(field.name(), "expr"), qualifier),
+        };
+        columns.push((name, scalar));
+    }
+    // A projection that changes nothing is not written down.
+    let fields = input.schema().fields();
+    let same = columns.len() == fields.len()
+        && columns.iter().zip(fields).all(|((name, scalar), field)| {
+            **name == *field.name().as_str() && matches!(&scalar.op, ScalarOp::Column(column) if column == name)
+        });
+    if same {
+        return Ok(input);
+    }
+    Ok(input.project(columns, &EngineFunctions)?)
 }
 
 /// One input of a join, and what DataFusion calls its columns.
@@ -269,36 +266,6 @@ fn separate(left: &mut Side<'_>, right: &mut Side<'_>, kind: JoinKind) -> Result
         left.rename(clash, &mut names)?;
     }
     right.rename(clash, &mut names)
-}
-
-fn aggregate_call(expr: &DfExpr, field: &Field, scope: &Scope<'_>) -> Result<AggregateCall, Stop> {
-    let function = match expr {
-        DfExpr::Alias(alias) => return aggregate_call(&alias.expr, field, scope),
-        DfExpr::AggregateFunction(function) => function,
-        _ => return Err(Stop::Opaque),
-    };
-    let params = &function.params;
-    if !params.order_by.is_empty() || params.null_treatment.is_some() {
-        return Err(Stop::Opaque);
-    }
-    let mut args = params.args.iter().map(|arg| scalar(arg, scope)).collect::<Result<Vec<_>, _>>()?;
-    let known = match (function.func.name(), args.len()) {
-        ("count", 1) => AggregateFunction::Count,
-        ("sum", 1) => AggregateFunction::Sum,
-        ("min", 1) => AggregateFunction::Min,
-        ("max", 1) => AggregateFunction::Max,
-        ("avg", 1) => AggregateFunction::Avg,
-        _ => {
-            let info = aggregate_info(&function.func, field.data_type().clone());
-            AggregateFunction::Other(Arc::new(info))
-        }
-    };
-    if known == AggregateFunction::Count && !params.distinct {
-        // A constant that is not null counts rows.
-        args.retain(|arg| !matches!(&arg.op, ScalarOp::Literal(value) if !value.is_null()));
-    }
-    let filter = params.filter.as_deref().map(|filter| scalar(filter, scope)).transpose()?;
-    Ok(AggregateCall { function: known, args, distinct: params.distinct, filter })
 }
 
 /// The input with the types that the union gives.

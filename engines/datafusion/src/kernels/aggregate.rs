@@ -9,12 +9,15 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal, cast};
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
-use leafhold::expr::AggregateCall;
+use leafhold::expr::{AggregateCall, AggregateFunction};
 use leafhold::term::AggregatePhase;
 
 use super::scalar::physical;
 use crate::engine;
+
+const NO_COLUMNS: [ProjectionExpr; 0] = [];
 
 /// A phase of an aggregate over `input`. `argument_schema` is the schema over which the calls are written.
 pub(super) fn aggregate(
@@ -40,6 +43,10 @@ pub(super) fn aggregate(
         None => exec_err!("a key in column {column} of {}", schema.fields().len()),
     });
     let keys = keys.collect::<Result<Vec<_>>>()?;
+    // DataFusion has no batch for one row without a column, so that the rows are counted, and nobody told.
+    let count = [AggregateCall::new(AggregateFunction::Count, [])];
+    let nothing = keys.is_empty() && aggregates.is_empty();
+    let aggregates = if nothing { &count[..] } else { aggregates };
     let calls = aggregates.iter().enumerate().map(|(at, call)| function(at, call, &argument_schema, started));
     let calls = calls.collect::<Result<Vec<_>>>()?;
     let filters = aggregates.iter().map(|call| match &call.filter {
@@ -48,7 +55,11 @@ pub(super) fn aggregate(
     });
     let filters = filters.collect::<Result<Vec<_>>>()?;
     let group = PhysicalGroupBy::new_single(keys);
-    Ok(Arc::new(AggregateExec::try_new(mode, group, calls, filters, input, argument_schema)?))
+    let aggregate = AggregateExec::try_new(mode, group, calls, filters, input, argument_schema)?;
+    if nothing && !phase.gives_states() {
+        return Ok(Arc::new(ProjectionExec::try_new(NO_COLUMNS, Arc::new(aggregate))?));
+    }
+    Ok(Arc::new(aggregate))
 }
 
 /// DataFusion tells distinct floats by their bits, by which there are two zeros; groups and comparisons know one.

@@ -5,18 +5,17 @@ use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use leafhold::expr::Op;
 use leafhold::expr::{
     AggregateCall, AggregateFunction, BinaryOp, FrameBound, JoinKind, Scalar, SortKey, Window, WindowCall, WindowFrame,
     WindowFunction,
 };
-use leafhold::leaf::{Leaf, Values};
-use leafhold::lower::{Fragment, FragmentNode, FragmentOp, FragmentOutput};
-use leafhold::optimize::PhysicalOp;
+use leafhold::leaf::{FromDelayed, Leaf, value};
+use leafhold::lower::{Fragment, FragmentNode, FragmentOp, FragmentOutput, lower};
+use leafhold::optimize::{PhysicalOp, Planner};
 use leafhold::run::{CancelFlag, KernelError, Kernels, SlotData, TaskContext};
 use leafhold::term::{AggregatePhase, Side};
 use leafhold::token::Tokenizer;
-use leafhold_datafusion::{Catalog, DataFusionKernels, Session};
+use leafhold_datafusion::{Catalog, DataFusionKernels, EngineFunctions, Session};
 
 const BATCH: i64 = 8192;
 
@@ -99,20 +98,20 @@ fn window(name: &'static str, partition_by: Vec<Scalar<usize>>, call: WindowCall
     one_to_one(PhysicalOp::Window { window, calls: vec![call] }, name, 3, looks)
 }
 
-/// A window that came as SQL: DataFusion plans it, with its sort. Rows are in order as they are merged, so there is more than
-/// the source's looks.
+/// A window that came as SQL: an operator of ours, or of which DataFusion plans all, with its sort. Rows are in order as they
+/// are merged, so there is more than the source's looks.
 fn sql_window(name: &'static str, sql: &str, columns: usize, looks: u64) -> Case {
     let mut catalog = Catalog::new();
-    catalog.add("t", Leaf::Values(Values::new("t", schema(2), vec![])));
-    let frame = Session::new(catalog).frame(sql).unwrap();
-    let mut at = frame.expr().clone();
-    let extension = loop {
-        match at.op() {
-            Op::Extension(extension) => break extension.clone(),
-            _ => at = at.inputs()[0].clone(),
-        }
-    };
-    one_to_one(PhysicalOp::Extension { extension }, name, columns, looks)
+    let rows = table(1, 1).iter().flat_map(|source| source.iter().cloned()).collect();
+    catalog.add("t", Leaf::FromDelayed(FromDelayed::new("t", schema(2), vec![value("rows", rows)]).unwrap()));
+    let plan = Planner::new(Arc::new(EngineFunctions)).plan(Session::new(catalog).frame(sql).unwrap().expr()).unwrap();
+    let graph = lower(&plan).unwrap();
+    let nodes = graph.tasks().flat_map(|task| task.fragment.nodes.clone());
+    let mut ops = nodes.filter_map(|node| match node.op {
+        FragmentOp::Compute { op: op @ (PhysicalOp::Window { .. } | PhysicalOp::Extension { .. }), .. } => Some(op),
+        _ => None,
+    });
+    one_to_one(ops.next().unwrap(), name, columns, looks)
 }
 
 fn cases() -> Vec<Case> {
@@ -179,11 +178,12 @@ fn cases() -> Vec<Case> {
             WindowCall::new(WindowFunction::FirstValue, [column(1)]).over(last_four),
             64 * 8192,
         ),
+        sql_window("window of SQL", "select c0, c1, sum(c1) over (order by c0, c1) as s from t", 3, 64 * 8192),
         sql_window(
-            "window of SQL",
-            "select c0, c1, sum(c1) over (order by c0, c1) as s from t",
+            "window of SQL that DataFusion plans",
+            "select c0, c1, sum(c1) over (order by c0 range between 7 preceding and current row) as s from t",
             3,
-            // Its rows are read whole, read again, and sorted by two keys.
+            // Its rows are read whole, read again, and sorted.
             64 + 64 + 64,
         ),
     ]

@@ -4,6 +4,7 @@
 mod answers;
 mod check;
 mod plans;
+#[path = "../common/random.rs"]
 mod random;
 mod scalars;
 mod sql;
