@@ -14,7 +14,7 @@ use leafhold::run::{Run, TaskState};
 
 use crate::plans::{batch, numbers, two_columns};
 use crate::scene::Heard;
-use crate::upstream::assert_upstream_failed;
+use crate::upstream::{Readers, assert_upstream_failed};
 
 /// Data that are there until somebody asks: the first answer is their size, and from then on they are gone, or stay.
 struct Going {
@@ -88,7 +88,7 @@ pub fn data_that_go_while_they_are_planned(submit: &dyn Fn(TaskGraph, Arc<Heard>
         assert!(asked.load(Ordering::SeqCst) > 0, "it went while the planner asked");
         let graph = lower(&plan).unwrap();
         drop((frame, plan));
-        let tasks = graph.len();
+        let (tasks, readers) = (graph.len(), Readers::of(&graph));
         let heard = Arc::new(Heard::default());
         let error = submit(graph, heard.clone()).wait().unwrap_err();
         let words = format!("leaf `t`, partition 1: future \"bad\" of engine local {verb}: the engine's own words");
@@ -100,7 +100,7 @@ pub fn data_that_go_while_they_are_planned(submit: &dyn Fn(TaskGraph, Arc<Heard>
         let [own] = own.as_slice() else { panic!("{:?}", error.report.tasks) };
         assert!(own.partition == 1 && own.started.is_none() && own.attempt == 0, "{own:?}");
         assert!(error.report.count(TaskState::UpstreamFailed) > 0, "{:?}", error.report.tasks);
-        assert_upstream_failed(&error.report);
+        assert_upstream_failed(&error.report, &readers);
         release::drain();
         let released = (good_released.load(Ordering::SeqCst), bad_released.load(Ordering::SeqCst));
         assert_eq!(released, (1, 1), "law L2");

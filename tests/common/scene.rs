@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use leafhold::leaf::release;
 use leafhold::lower::{TaskGraph, lower};
-use leafhold::optimize::Partitioning;
+use leafhold::optimize::{Partitioning, Plan};
 use leafhold::run::{
     Executor, Observer, Outcome, PoolExecutor, RunError, RunReport, Submitted, TaskEvent, TaskState, Workers,
 };
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use crate::kernels::{Row, rows_of};
 use crate::plans::{Builder, Counts, Node, numbers};
 use crate::trace_format::check_report;
-use crate::upstream::assert_upstream_failed;
+use crate::upstream::{Readers, assert_upstream_failed};
 
 /// What an observer hears of one run.
 #[derive(Default)]
@@ -79,6 +79,7 @@ pub struct Scene {
     pub counts: Arc<Counts>,
     pub heard: Arc<Heard>,
     pub tasks: usize,
+    readers: Readers,
     graph: Option<TaskGraph>,
     /// Nothing, where others run beside it: whoever began before all of them compares.
     belongings: Option<Belongings>,
@@ -88,8 +89,24 @@ impl Scene {
     /// A scene of some plan, of which nothing else is kept.
     pub fn of(builder: Builder, root: &Node) -> Self {
         let (belongings, counts) = (Some(Belongings::now()), builder.counts.clone());
-        let graph = lower(&builder.plan(root)).unwrap();
-        Scene { counts, heard: Arc::default(), tasks: graph.len(), graph: Some(graph), belongings }
+        Scene::of_graph(lower(&builder.plan(root)).unwrap(), counts, belongings)
+    }
+
+    /// Futures of some partitions, hashed into as many, gathered and sorted.
+    pub fn shuffle_all(partitions: &[Vec<Row>]) -> Self {
+        let (belongings, mut builder) = (Some(Belongings::now()), Builder::default());
+        let counts = builder.counts.clone();
+        let read = builder.delayed(partitions);
+        let sorted = shuffled(&builder, &read);
+        drop(read);
+        let plan = Plan { target_partitions: partitions.len(), ..builder.plan(&sorted) };
+        drop(sorted);
+        Scene::of_graph(lower(&plan).unwrap(), counts, belongings)
+    }
+
+    fn of_graph(graph: TaskGraph, counts: Arc<Counts>, belongings: Option<Belongings>) -> Self {
+        let (tasks, readers) = (graph.len(), Readers::of(&graph));
+        Scene { counts, heard: Arc::default(), tasks, readers, graph: Some(graph), belongings }
     }
 
     /// The same while other runs are under way, or their executor is to stay.
@@ -121,7 +138,7 @@ impl Scene {
     /// so, every future was let go once, no thread and no open file is left.
     pub fn assert_clean(&self, report: &RunReport) {
         self.assert_each_once(report);
-        assert_upstream_failed(report);
+        assert_upstream_failed(report, &self.readers);
         self.assert_nothing_left();
     }
 

@@ -34,6 +34,8 @@ fn large_graphs_keep_the_inputs_that_came_last() {
     assert!(report.tasks.len() * (report.tasks.len() - 1) / 2 > Flows::COMPLETE_UP_TO, "the seed gives a large one");
     report.link(all);
     assert!(!report.flows.complete);
+    let edges = report.tasks.len() * (report.tasks.len() - 1) / 2;
+    assert_eq!(report.flows.pairs.len() as u64 + report.flows.left_out, edges as u64);
     for (producer, consumer) in &report.flows.pairs {
         let ended = report.tasks[*producer as usize].ended;
         let ran = report.tasks[..*consumer as usize].iter().filter(|event| event.started.is_some());
@@ -45,4 +47,11 @@ fn large_graphs_keep_the_inputs_that_came_last() {
         assert!(report.flows.pairs.contains(&(pair[0] as u32, pair[1] as u32)));
     }
     assert!(report.count(TaskState::Ok) > 0);
+    // Whoever wants all of them has room.
+    let path = report.critical_path.clone();
+    report.link_up_to(edges - 1, all);
+    assert!(!report.flows.complete);
+    report.link_up_to(edges, all);
+    assert!(report.flows.complete && report.flows.left_out == 0);
+    assert_eq!((report.flows.pairs.len(), report.critical_path), (edges, path));
 }

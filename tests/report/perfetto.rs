@@ -152,7 +152,8 @@ fn assert_same(found: &[Event], mut expected: Vec<Event>) {
 
 fn run(report: &RunReport) -> Event {
     let mut args = json!({"tasks": report.tasks.len(), "workers": report.workers});
-    let amounts = [("peak_bytes", report.peak_bytes), ("spilled_bytes", something(report.spilled_bytes))];
+    let (spilled, left_out) = (something(report.spilled_bytes), something(report.flows.left_out));
+    let amounts = [("peak_bytes", report.peak_bytes), ("spilled_bytes", spilled), ("flows_left_out", left_out)];
     put(&mut args, amounts.map(|(name, amount)| (name, amount.map(Value::from))));
     let (track, name, category) = ("run".to_owned(), "run".to_owned(), "run".to_owned());
     Event { track, name, category, started: 0, ended: nanos(report.wall), args }

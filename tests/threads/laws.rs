@@ -163,6 +163,18 @@ fn law_l5_threads_data_that_go_while_they_are_planned_fail_the_run() {
 }
 
 #[test]
+fn law_l5_threads_all_above_a_failure_is_upstream_failed_in_graphs_too_large_for_a_report() {
+    let mut partitions: Vec<_> = (0..110).map(|at| numbers(at * 2..at * 2 + 2)).collect();
+    partitions[70].push(vec![FAILS, 1]);
+    let mut scene = Scene::shuffle_all(&partitions);
+    let error = scene.run(2, ExecutorOptions::default()).unwrap_err();
+    let flows = &error.report.flows;
+    assert!(!flows.complete && flows.pairs.len() as u64 + flows.left_out >= 110 * 110, "{}", flows.left_out);
+    assert_eq!(error.report.count(TaskState::UpstreamFailed), 111, "{:?}", states(&error.report));
+    scene.assert_clean(&error.report);
+}
+
+#[test]
 fn law_l1_l2_threads_a_task_that_is_tried_again_still_has_its_futures() {
     let mut builder = Builder::default();
     let counts = builder.counts.clone();

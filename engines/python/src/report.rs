@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
 use leafhold::explain::{Actuals, PlanOutline};
-use leafhold::run::report::{PlanLine, RunPage};
+use leafhold::run::report::{Flows, PlanLine, RunPage};
 use leafhold::run::{RunReport, TaskEvent, TaskState};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -123,9 +123,10 @@ impl PyReport {
         stages.map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
-    /// Whether every edge is known, and the edges: producer and consumer.
-    fn flows(&self) -> (bool, Vec<(u32, u32)>) {
-        (self.report.flows.complete, self.report.flows.pairs.clone())
+    /// Whether every edge is known, the edges (producer and consumer), and how many were left out.
+    fn flows(&self) -> (bool, Vec<(u32, u32)>, u64) {
+        let Flows { complete, pairs, left_out } = &self.report.flows;
+        (*complete, pairs.clone(), *left_out)
     }
 
     /// Rows by node of the plan.

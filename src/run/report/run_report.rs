@@ -93,8 +93,25 @@ impl RunReport {
     /// Fills in what follows from the events and from what each task reads: [`flows`](RunReport::flows) and
     /// [`critical_path`](RunReport::critical_path). `producers` gives what a task reads, in ascending order and each once.
     pub fn link<I: Iterator<Item = usize>>(&mut self, producers: impl Fn(usize) -> I) {
+        self.link_up_to(Flows::COMPLETE_UP_TO, producers);
+    }
+
+    /// The same with all flows of a graph of up to so many edges, whatever room they take: traces then have an arrow for
+    /// each. Whoever has the tasks of a run can do so once it is over.
+    ///
+    /// ```
+    /// use leafhold::lower::{TaskDag, TaskId};
+    /// use leafhold::run::RunReport;
+    ///
+    /// fn with_all_flows(mut report: RunReport, tasks: &TaskDag) -> RunReport {
+    ///     let read = |task| tasks.producers(TaskId::new(task)).into_iter().map(TaskId::index);
+    ///     report.link_up_to(usize::MAX, read);
+    ///     report
+    /// }
+    /// ```
+    pub fn link_up_to<I: Iterator<Item = usize>>(&mut self, edges: usize, producers: impl Fn(usize) -> I) {
         let records = self.tasks.records();
-        self.flows = Flows::new(records, &producers);
+        self.flows = Flows::new(records, edges, &producers);
         self.critical_path = critical_path(records, &producers);
     }
 }

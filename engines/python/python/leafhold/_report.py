@@ -98,7 +98,7 @@ class RunReport:
     @property
     def flows(self) -> dict[str, Any]:
         """Which task read which: ``pairs`` of producer and consumer, and whether they are ``complete``. Of more than 10,000,
-        there is one per task, from the input that came last.
+        there is one per task, from the input that came last, and so many are ``left_out``.
 
         >>> import leafhold as lh, pyarrow as pa
         >>> query = "select k, count(*) as n from (select k from t union all select k from t) as u group by k"
@@ -106,8 +106,8 @@ class RunReport:
         >>> report.flows["complete"], all(reader < len(report) for _, reader in report.flows["pairs"])
         (True, True)
         """
-        complete, pairs = self._native.flows()
-        return {"complete": complete, "pairs": pairs}
+        complete, pairs, left_out = self._native.flows()
+        return {"complete": complete, "pairs": pairs, "left_out": left_out}
 
     @property
     def peak_ports(self) -> int | None:

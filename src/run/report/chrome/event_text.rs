@@ -71,6 +71,9 @@ impl JsonText<'_> {
         if report.spilled_bytes > 0 {
             self.put(",\"spilled_bytes\":").whole(report.spilled_bytes);
         }
+        if report.flows.left_out > 0 {
+            self.put(",\"flows_left_out\":").whole(report.flows.left_out);
+        }
         self.put("}}");
     }
 

@@ -15,7 +15,9 @@ impl RunReport {
     /// Hosts are processes and workers are threads, each with its tasks as slices (`X`), earlier tries included; one
     /// that did several at a time has several threads. A slice's category is the task's state; that of an earlier try
     /// is `retried`, if another one followed it, else `given-up`. Arrows (`s`, `f`) lead from
-    /// producers to consumers, as far as [`flows`](RunReport::flows) has them. Tasks that never ran are instants (`i`) at
+    /// producers to consumers, as far as [`flows`](RunReport::flows) has them: of more than
+    /// [10,000](crate::run::report::Flows::COMPLETE_UP_TO) one for each task, and `flows_left_out` of the slice `run` says how many
+    /// there are besides. Tasks that never ran are instants (`i`) at
     /// the driver, and so are those of which earlier tries ran alone, whose counters (`C`) say how many tasks ran and how many waited for a worker, at most 2,000 times. Times
     /// are in microseconds from the start of the run. An arrow that would lead back in time, as estimated clocks of several
     /// machines may have it, is left out.

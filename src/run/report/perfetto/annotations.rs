@@ -30,11 +30,12 @@ pub(super) enum Name {
     Tasks,
     Workers,
     PeakBytes,
+    FlowsLeftOut,
 }
 
 impl Name {
     /// All of them with their texts, by number.
-    pub(super) const ALL: [(Name, &str); 19] = [
+    pub(super) const ALL: [(Name, &str); 20] = [
         (Name::Stage, "stage"),
         (Name::Attempt, "attempt"),
         (Name::Task, "task"),
@@ -54,6 +55,7 @@ impl Name {
         (Name::Tasks, "tasks"),
         (Name::Workers, "workers"),
         (Name::PeakBytes, "peak_bytes"),
+        (Name::FlowsLeftOut, "flows_left_out"),
     ];
 }
 
@@ -66,6 +68,7 @@ impl Proto<'_> {
             self.number(Name::PeakBytes, bytes);
         }
         self.amount(Name::SpilledBytes, report.spilled_bytes);
+        self.amount(Name::FlowsLeftOut, report.flows.left_out);
     }
 
     /// What is known of a task beyond its time. What is nothing is left out.
