@@ -259,7 +259,7 @@ impl Kernels for NumberKernels {
         let node_rows = results.iter().map(|batch| Some(batch.num_rows() as u64)).collect();
         let root = results.pop().ok_or_else(|| unsupported(&fragment.label))?;
         let ports = match &fragment.output {
-            FragmentOutput::Hashed { columns, ports } => {
+            FragmentOutput::Hashed { columns, ports, .. } => {
                 let hash = |row: usize| {
                     let value = |column: &usize| root.column(*column).as_primitive::<Int64Type>().value(row);
                     columns.iter().map(value).fold(0_u64, |hash, value| hash.wrapping_mul(31) ^ value as u64)

@@ -164,6 +164,10 @@ impl Executor for Interruptible<'_> {
         }
         run
     }
+
+    fn hash_function(&self) -> Option<&str> {
+        self.0.hash_function()
+    }
 }
 
 #[cfg(all(test, unix))]

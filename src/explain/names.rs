@@ -52,7 +52,8 @@ pub(super) fn conjunction(conjuncts: &[String]) -> String {
 pub(super) struct Futures(HashMap<Generation, usize>);
 
 impl Futures {
-    /// A leaf as texts write it: its name, and its futures (`lineitem future#0..3`).
+    /// A leaf as texts write it: its name, and its futures (`lineitem future#0..3`), and how its rows lie if it declares
+    /// that (`hashed(l_orderkey)`).
     pub(super) fn leaf(&mut self, leaf: &Leaf) -> String {
         let mut numbers = Vec::with_capacity(leaf.futures().len());
         for handle in leaf.futures() {
@@ -61,12 +62,15 @@ impl Futures {
         }
         let name = Shown::new(leaf.name());
         let consecutive = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        match numbers.as_slice() {
+        let text = match numbers.as_slice() {
             [] => name.to_string(),
             [only] => format!("{name} future#{only}"),
             [first, .., last] if consecutive => format!("{name} future#{first}..{last}"),
             all => format!("{name} {}", spaced(all.iter().map(|at| format!("future#{at}")))),
-        }
+        };
+        let Some(partitioning) = leaf.hash_partitioning() else { return text };
+        let columns = partitioning.columns.iter().map(|at| Shown::new(leaf.schema().field(*at).name()));
+        format!("{text} hashed({})", spaced(columns))
     }
 }
 

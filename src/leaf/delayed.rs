@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
-use super::{FutureHandle, FutureStatus, NestedFutures, Origin, PartitionReader, Reading, TableStatistics};
+use super::{
+    FutureHandle, FutureStatus, HashPartitioning, NestedFutures, Origin, PartitionReader, Reading, TableStatistics,
+};
 use crate::token::Tokenizer;
 
 /// A leaf over live futures: one handle per partition, all of one schema.
@@ -15,6 +17,7 @@ pub struct FromDelayed {
     schema: SchemaRef,
     handles: Arc<[FutureHandle]>,
     statistics: Option<Arc<TableStatistics>>,
+    hashed: Option<Arc<HashPartitioning>>,
     reading: Reading,
 }
 
@@ -41,6 +44,16 @@ pub enum DelayedError {
         /// The engine of the first future.
         first: String,
     },
+    /// Hashed by no columns, by some twice, or by some that there are not.
+    #[error("{name}: its rows cannot lie hashed by {partitioning}: it has {columns} columns")]
+    Partitioning {
+        /// The leaf's name.
+        name: String,
+        /// How they are said to lie.
+        partitioning: String,
+        /// How many columns the leaf has.
+        columns: usize,
+    },
 }
 
 impl FromDelayed {
@@ -62,13 +75,32 @@ impl FromDelayed {
                 first: first.engine().to_string(),
             });
         }
-        Ok(FromDelayed { name, schema, handles, statistics: None, reading: Reading::default() })
+        Ok(FromDelayed { name, schema, handles, statistics: None, hashed: None, reading: Reading::default() })
     }
 
     /// Adds what its producer knows about the data before it is there.
     pub fn with_statistics(mut self, statistics: TableStatistics) -> Self {
         self.statistics = Some(Arc::new(statistics));
         self
+    }
+
+    /// Declares how the rows lie. A plan relies on it, so nobody may say it who has not put the rows there.
+    ///
+    /// # Errors
+    /// When the columns are not some of the leaf's.
+    pub(crate) fn with_hash_partitioning(mut self, partitioning: HashPartitioning) -> Result<Self, DelayedError> {
+        let columns = self.schema.fields().len();
+        if !partitioning.fits(columns) {
+            let (name, partitioning) = (self.name.to_string(), partitioning.to_string());
+            return Err(DelayedError::Partitioning { name, partitioning, columns });
+        }
+        self.hashed = Some(Arc::new(partitioning));
+        Ok(self)
+    }
+
+    /// How the rows lie, if that was declared.
+    pub fn hash_partitioning(&self) -> Option<&HashPartitioning> {
+        self.hashed.as_deref()
     }
 
     /// What to do with futures inside the futures' values; [`NestedFutures::Await`] unless told otherwise.
@@ -151,6 +183,10 @@ impl FromDelayed {
             for handle in self.handles.iter() {
                 tokenizer.put(&handle.generation());
             }
+        }
+        // Rows that lie otherwise make another plan.
+        if let Some(partitioning) = &self.hashed {
+            tokenizer.put(&**partitioning);
         }
         // Another way of reading gives other rows, or none. Where data were made does not change them.
         if (self.reading.nested, self.reading.cast) != (NestedFutures::default(), false) {

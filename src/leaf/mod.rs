@@ -27,6 +27,7 @@ mod future_error;
 mod future_value;
 mod generation;
 mod handle;
+mod hash_partitioning;
 mod instance_table;
 mod ipc;
 mod local;
@@ -51,6 +52,7 @@ pub use future_error::{Fault, FutureError, FutureErrorKind};
 pub use future_value::{FutureOutput, FutureValue, NestedFutures};
 pub use generation::{Generation, GenerationError};
 pub use handle::FutureHandle;
+pub use hash_partitioning::HashPartitioning;
 pub use ipc::{ArrowStream, IpcError};
 pub(crate) use ipc::{bytes, encode, read_stream};
 pub(crate) use local::panic_text;
@@ -102,6 +104,14 @@ impl Leaf {
             Leaf::FromDelayed(leaf) => leaf.handles().len(),
             Leaf::Scan(leaf) => leaf.partitions(),
             Leaf::Values(leaf) => leaf.partitions().len(),
+        }
+    }
+
+    /// How its rows lie, where whoever put them there has declared it.
+    pub fn hash_partitioning(&self) -> Option<&HashPartitioning> {
+        match self {
+            Leaf::FromDelayed(leaf) => leaf.hash_partitioning(),
+            _ => None,
         }
     }
 

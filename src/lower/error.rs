@@ -21,6 +21,12 @@ pub enum LowerError {
         /// How many columns the leaf has.
         columns: usize,
     },
+    /// A read that takes a leaf's rows to lie hashed by columns and over partitions by which they need not.
+    #[error("the plan takes the rows of leaf `{leaf}` to lie hashed as the leaf does not declare, or not all leaves")]
+    Partitioning {
+        /// The leaf's name.
+        leaf: String,
+    },
     /// An operator that uses a column which its input does not give.
     #[error("`{operator}` (node {node} of the plan) uses column {column}, which none of its inputs gives")]
     MissingColumn {

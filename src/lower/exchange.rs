@@ -91,7 +91,9 @@ impl Lowering<'_> {
         let Some(ResultPartitions { hashed, count }) = self.plan.result.clone() else {
             return self.stages.cut(piece, FragmentOutput::Whole);
         };
-        if hashed.is_empty() && count == piece.partitions {
+        // They may lie so already.
+        let evenly = hashed.is_empty() && count == piece.partitions;
+        if evenly || self.plan.hashed_root() == self.plan.result {
             return self.stages.cut(piece, FragmentOutput::Whole);
         }
         let schema = piece.schema().clone();
@@ -100,7 +102,8 @@ impl Lowering<'_> {
         let sources = if count == 1 {
             Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into())
         } else if !hashed.is_empty() {
-            Sources::Ports(self.stages.cut(piece, FragmentOutput::Hashed { columns: hashed, ports: count })?.into())
+            let output = FragmentOutput::Hashed { columns: hashed, ports: count, function: None };
+            Sources::Ports(self.stages.cut(piece, output)?.into())
         } else if count < piece.partitions {
             // Fewer partitions take in some each, which keeps the order, if there is one.
             Sources::Groups(self.stages.cut(piece, FragmentOutput::Whole)?.into(), count)
@@ -130,7 +133,10 @@ impl Lowering<'_> {
         let ports = self.plan.target_partitions.max(1);
         let sources = match ports {
             1 => Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into()),
-            _ => Sources::Ports(self.stages.cut(piece, FragmentOutput::Hashed { columns, ports })?.into()),
+            _ => {
+                let output = FragmentOutput::Hashed { columns, ports, function: self.function.map(str::to_owned) };
+                Sources::Ports(self.stages.cut(piece, output)?.into())
+            }
         };
         let op = FragmentOp::Input { slot: 0, columns: None };
         Ok(Piece { open, ..Piece::start(op, schema, None, vec![sources], ports, layout) })

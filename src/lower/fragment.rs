@@ -91,6 +91,10 @@ pub enum FragmentOutput {
         columns: Vec<usize>,
         /// How many ports.
         ports: usize,
+        /// The hash function that it must be, where rows that lie hashed already are to meet these:
+        /// [`run_fragment`](crate::run::run_fragment) runs no kernels that have another one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        function: Option<String>,
     },
     /// By range, over this many ports, of rows that are sorted by the keys: those that are not behind the first
     /// boundary, those behind it that are not behind the second, .., and the rest. Kernels give all rows in one port.

@@ -6,6 +6,7 @@ use tracing::field::Empty;
 use tracing::info_span;
 
 use super::exchange::limits_of_exchanges;
+use super::hash_function::hash_function_of;
 use super::piece::Piece;
 use super::positions::{Positions, positional};
 use super::prune::partitions_to_read;
@@ -38,7 +39,8 @@ pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
     let index = order.iter().enumerate().map(|(at, node)| (Arc::as_ptr(node), at)).collect();
     let mut uses = vec![0; order.len()];
     let (pieces, stages, limits) = (Vec::with_capacity(order.len()), Stages::default(), HashMap::new());
-    let mut lowering = Lowering { plan, index, pieces, stages, limits, leaves: HashMap::new() };
+    let function = hash_function_of(plan, &order)?;
+    let mut lowering = Lowering { plan, function, index, pieces, stages, limits, leaves: HashMap::new() };
     order.iter().flat_map(|node| &node.inputs).for_each(|input| uses[lowering.at(input)] += 1);
     lowering.limits = limits_of_exchanges(&order, |node| uses[lowering.at(node)]);
     for (at, node) in order.iter().enumerate() {
@@ -58,6 +60,8 @@ pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
 
 pub(super) struct Lowering<'a> {
     pub(super) plan: &'a Plan,
+    /// The hash function of rows that lie as an exchange would put them.
+    pub(super) function: Option<&'a str>,
     /// The place of each node in post-order.
     index: HashMap<*const PlanNode, usize>,
     /// What each node became, until its last parent has taken it.

@@ -28,8 +28,10 @@ impl TaskGraph {
             let output = match &fragment.output {
                 FragmentOutput::Whole if is_result => " -> result".to_owned(),
                 FragmentOutput::Whole => String::new(),
-                FragmentOutput::Hashed { columns, ports } => {
-                    format!(" -> hashed [{}] over {}", list(columns.iter().map(|at| At(*at))), count(*ports, "port"))
+                FragmentOutput::Hashed { columns, ports, function } => {
+                    let by = function.as_ref().map(|function| format!(" by {function}")).unwrap_or_default();
+                    let columns = list(columns.iter().map(|at| At(*at)));
+                    format!(" -> hashed [{columns}] over {}{by}", count(*ports, "port"))
                 }
                 FragmentOutput::Ranged { keys, boundaries, ports } => {
                     let keys = list(keys.iter().map(|key| At(key.column)));

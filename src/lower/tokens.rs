@@ -66,10 +66,13 @@ impl Tokenize for FragmentOutput {
     fn tokenize(&self, tokenizer: &mut Tokenizer) {
         match self {
             FragmentOutput::Whole => tokenizer.put_record("whole"),
-            FragmentOutput::Hashed { columns, ports } => {
+            FragmentOutput::Hashed { columns, ports, function } => {
                 tokenizer.put_record("hashed");
                 tokenizer.put(columns);
                 tokenizer.put(ports);
+                if let Some(function) = function {
+                    tokenizer.put_str(function);
+                }
             }
             FragmentOutput::Ranged { keys, boundaries, ports } => {
                 tokenizer.put_record("ranged");

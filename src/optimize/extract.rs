@@ -13,6 +13,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::cost::{CostModel, Movement, Sizes};
 use super::graph::{ClassId, Graph};
+use super::hashed_leaves::HashedLeaves;
 use super::observer::Observer;
 use super::ties::{settle, total};
 use crate::expr::JoinKind;
@@ -105,6 +106,7 @@ pub struct Extractor<'a> {
     graph: &'a Graph,
     cost: &'a dyn CostModel,
     partitions: f64,
+    hashed: HashedLeaves,
     groups: Vec<Group>,
     of_class: HashMap<ClassId, GroupId, FxBuildHasher>,
 }
@@ -115,10 +117,11 @@ impl<'a> Extractor<'a> {
         graph: &'a Graph,
         cost: &'a dyn CostModel,
         partitions: usize,
+        hashed: HashedLeaves,
         alternatives: Vec<(ClassId, Vec<Alternative<ClassId>>)>,
     ) -> Self {
-        let mut extractor =
-            Extractor { graph, cost, partitions: partitions as f64, groups: Vec::new(), of_class: HashMap::default() };
+        let (partitions, groups, of_class) = (partitions as f64, Vec::new(), HashMap::default());
+        let mut extractor = Extractor { graph, cost, partitions, hashed, groups, of_class };
         for (class, _) in &alternatives {
             let id = extractor.groups.len();
             extractor.of_class.insert(*class, id);
@@ -372,7 +375,7 @@ impl<'a> Extractor<'a> {
         match candidate.op {
             AlternativeOp::Read(get) => match self.graph.terms().get_spec(get).leaf.partitions() {
                 1 => Delivered::Single,
-                _ => Delivered::Any,
+                _ => self.hashed.columns(get).map_or(Delivered::Any, Delivered::Hashed),
             },
             AlternativeOp::Empty(_) | AlternativeOp::Sort { .. } | AlternativeOp::Limit { .. } => Delivered::Single,
             // What sees everything is in one partition; what runs where the rows are leaves them there.

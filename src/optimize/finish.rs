@@ -10,18 +10,24 @@ use indexmap::IndexMap;
 use super::condition;
 use super::cost::Movement;
 use super::extract::{Best, Candidate, Choice, Extraction, Goal};
+use super::hashed_leaves::HashedLeaves;
 use super::plan::{Partitioning, PhysicalOp, PlanNode, PlanOp};
 use crate::expr::{Scalar, SortKey, Window};
 use crate::term::{AggregateId, AlternativeOp, ColumnId, ColumnSet, Required, ScalarId, SortId, Terms, UnnestSpec};
 
 /// Builds the physical tree of an extraction whose root gives at least these columns. No recursion.
-pub fn finish(terms: &Terms, extraction: &Extraction, output: &[ColumnId]) -> Arc<PlanNode> {
+pub(super) fn finish(
+    terms: &Terms,
+    extraction: &Extraction,
+    hashed: &HashedLeaves,
+    output: &[ColumnId],
+) -> Arc<PlanNode> {
     let order = goals_in_order(extraction);
     let outputs = available(terms, extraction, &order);
     let needed = needed(terms, extraction, &order, &outputs, output);
     let mut built: IndexMap<Goal, Arc<PlanNode>> = IndexMap::new();
     for goal in &order {
-        let builder = Builder { terms, built: &built, needed: &needed[goal] };
+        let builder = Builder { terms, hashed, built: &built, needed: &needed[goal] };
         let node = builder.build(*goal, &extraction.best[goal]);
         built.insert(*goal, node);
     }
@@ -226,6 +232,7 @@ fn calls<'t>(
 
 struct Builder<'a> {
     terms: &'a Terms,
+    hashed: &'a HashedLeaves,
     built: &'a IndexMap<Goal, Arc<PlanNode>>,
     needed: &'a ColumnSet,
 }
@@ -282,8 +289,11 @@ impl Builder<'_> {
                 let spec = terms.get_spec(get);
                 let positions: Vec<usize> =
                     (0..spec.columns.len()).filter(|at| self.needed.contains(spec.columns[*at])).collect();
-                let output = positions.iter().map(|at| spec.columns[*at]).collect();
-                let partitioning = if spec.leaf.partitions() == 1 { Partitioning::Single } else { Partitioning::Any };
+                let output: Vec<ColumnId> = positions.iter().map(|at| spec.columns[*at]).collect();
+                let partitioning = match spec.leaf.partitions() {
+                    1 => Partitioning::Single,
+                    _ => self.hashed.among(terms, get, &output).map_or(Partitioning::Any, Partitioning::Hashed),
+                };
                 node(PlanOp::Read { leaf: get.0 as usize, columns: positions }, output, partitioning, inputs)
             }
             AlternativeOp::Empty(_) => node(PlanOp::Empty, self.needed.iter().collect(), Partitioning::Single, inputs),

@@ -20,6 +20,7 @@ mod explore;
 mod extract;
 mod finish;
 mod graph;
+mod hashed_leaves;
 mod join_order;
 mod leaves;
 mod normalize;

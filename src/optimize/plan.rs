@@ -278,6 +278,23 @@ impl Plan {
         PlanNode::post_order(&self.root)
     }
 
+    /// How the rows of the result lie, where those that agree on some columns are in one partition: that of the columns'
+    /// hash, in their order.
+    pub fn hashed_result(&self) -> Option<ResultPartitions> {
+        match &self.result {
+            Some(wish) if !wish.hashed.is_empty() => (wish.count > 1).then(|| wish.clone()),
+            wish => self.hashed_root().filter(|root| wish.as_ref().is_none_or(|wish| wish.count == root.count)),
+        }
+    }
+
+    /// The same of the tree alone, which knows no wish of how the result should lie.
+    pub(crate) fn hashed_root(&self) -> Option<ResultPartitions> {
+        let Partitioning::Hashed(columns) = &self.root.partitioning else { return None };
+        let position = |column: &ColumnId| self.output.iter().position(|(_, given)| given == column);
+        let hashed = columns.iter().map(position).collect::<Option<Vec<_>>>()?;
+        (self.target_partitions > 1).then_some(ResultPartitions { hashed, count: self.target_partitions })
+    }
+
     /// What is known of a column.
     pub fn column(&self, column: ColumnId) -> &PlanColumn {
         &self.columns[column.0 as usize]

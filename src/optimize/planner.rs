@@ -12,6 +12,7 @@ use super::explore::{build, explore, implement};
 use super::extract::{Extraction, Extractor};
 use super::finish::finish;
 use super::graph::Graph;
+use super::hashed_leaves::HashedLeaves;
 use super::join_order::JoinUse;
 use super::leaves::read_leaves;
 use super::normalize::{RuleIndex, normalize};
@@ -51,6 +52,7 @@ pub struct Planner {
     cost: Arc<dyn CostModel>,
     target_partitions: usize,
     fan_in: usize,
+    leaf_partitioning: bool,
     budgets: Budgets,
 }
 
@@ -91,6 +93,7 @@ impl Planner {
             cost: Arc::new(DefaultCost),
             target_partitions: DEFAULT_PARTITIONS,
             fan_in: DEFAULT_FAN_IN,
+            leaf_partitioning: true,
             budgets: Budgets::default(),
         }
     }
@@ -141,6 +144,13 @@ impl Planner {
     /// partitions over more are reduced by a tree of tasks.
     pub fn with_fan_in(mut self, fan_in: usize) -> Self {
         self.fan_in = fan_in;
+        self
+    }
+
+    /// The same planner whose plans rely on how leaves declare that their rows lie, or do not; they do unless told otherwise.
+    /// Where they do not, any kernels can run them, whatever their [hash function](crate::run::Kernels::hash_function).
+    pub fn with_leaf_partitioning(mut self, relied_on: bool) -> Self {
+        self.leaf_partitioning = relied_on;
         self
     }
 
@@ -296,10 +306,18 @@ impl Planner {
             let nodes = crate::rules::Forest::nodes(graph, *class);
             nodes.first().map_or("nothing", |node| node.op.name()).to_owned()
         });
-        let extractor = Extractor::new(graph, &*self.cost, self.target_partitions, alternatives);
+        let hashed = self.hashed_leaves(graph.terms());
+        let extractor = Extractor::new(graph, &*self.cost, self.target_partitions, hashed, alternatives);
         let not_implemented =
             || PlanError::NotImplemented { operator: operator.unwrap_or_else(|| "a cycle".to_owned()) };
         debug_span!("extract").in_scope(|| extractor.extract(root, observer)).ok_or_else(not_implemented)
+    }
+
+    fn hashed_leaves(&self, terms: &Terms) -> HashedLeaves {
+        match self.leaf_partitioning {
+            true => HashedLeaves::of(terms, self.target_partitions),
+            false => HashedLeaves::default(),
+        }
     }
 
     /// The plan of an extraction.
@@ -313,7 +331,7 @@ impl Planner {
     ) -> Plan {
         let terms = graph.terms();
         let columns: Vec<_> = query.output.iter().map(|(_, column)| *column).collect();
-        let root = finish(terms, extraction, &columns);
+        let root = finish(terms, extraction, &self.hashed_leaves(terms), &columns);
         let leaves: Vec<_> = terms.gets().iter().map(|spec| spec.leaf.clone()).collect();
         let (root, leaves) = read_leaves(root, leaves);
         let columns = terms.columns().iter();

@@ -9,11 +9,21 @@ pub trait Executor: Send + Sync {
     /// Starts a run. The run owns the graph, and with it the futures that its tasks read: each is held
     /// until the last task that reads it is done.
     fn submit(&self, graph: TaskGraph) -> Run;
+
+    /// What [`Kernels::hash_function`](super::Kernels::hash_function) says of the kernels that run the tasks, if all have the
+    /// same: [`persist`](super::persist) declares how rows lie under this name.
+    fn hash_function(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl<E: Executor + ?Sized> Executor for std::sync::Arc<E> {
     fn submit(&self, graph: TaskGraph) -> Run {
         (**self).submit(graph)
+    }
+
+    fn hash_function(&self) -> Option<&str> {
+        (**self).hash_function()
     }
 }
 

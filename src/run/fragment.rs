@@ -58,6 +58,16 @@ pub fn run_fragment(
         return Err(contradiction(reason).into());
     }
     fragment.check_partition(context.partition).map_err(contradiction)?;
+    if let FragmentOutput::Hashed { function: Some(wanted), .. } = &fragment.output
+        && kernels.hash_function() != Some(wanted)
+    {
+        let own = kernels.hash_function().map_or_else(|| "a hash without a name".to_owned(), |own| format!("`{own}`"));
+        let reason = format!(
+            "its rows are to meet others that lie hashed by `{wanted}`, and these kernels have {own}; \
+             plan it with `Planner::with_leaf_partitioning(false)`"
+        );
+        return Err(contradiction(reason).into());
+    }
     let boundaries = match &fragment.output {
         FragmentOutput::Ranged { boundaries, .. } => inputs.get(*boundaries).cloned(),
         _ => None,

@@ -172,4 +172,11 @@ pub trait Kernels: Send + Sync + 'static {
     /// [`kernel_ports`](crate::lower::FragmentOutput::kernel_ports): samples and ranges are taken beside it.
     fn run(&self, fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext)
     -> Result<TaskOutput, KernelError>;
+
+    /// What the hash is called by which rows go to [ports](crate::lower::FragmentOutput::Hashed). Under one name, equal values
+    /// of equal types go to the same one of so many ports in every run and process: so a plan need not shuffle rows that
+    /// lie as [`persist`](crate::run::persist) has put them. Without a name, which is the default, they are shuffled again.
+    fn hash_function(&self) -> Option<&str> {
+        None
+    }
 }

@@ -55,6 +55,10 @@ impl Workers for Threads {
         Box::new(ThisThread::new(kernels, observers, self.name(slot).into()))
     }
 
+    fn hash_function(&self) -> Option<&str> {
+        self.kernels.hash_function()
+    }
+
     fn observers(&self) -> &WorkObservers {
         &self.observers
     }

@@ -11,7 +11,9 @@ use parking_lot::Mutex;
 use super::RunWarning;
 use super::persist::PersistRun;
 use crate::expr::{Difference, Outline};
-use crate::leaf::{FutureHandle, FutureStatus, Generation, LocalFuture, Promise, live_future};
+use crate::leaf::{
+    FutureHandle, FutureStatus, Generation, HashPartitioning, LocalFuture, Origin, Promise, live_future,
+};
 
 /// What is computed, and into how many partitions exchanges put it.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,22 +31,39 @@ impl Spec {
     }
 }
 
+/// How outputs are made. Another plan of the same computation may put other rows in each of them.
+#[derive(Clone)]
+pub(super) struct Making {
+    pub(super) outputs: usize,
+    /// How their rows lie.
+    pub(super) hashed: Option<HashPartitioning>,
+    /// What makes them again, if they can be.
+    pub(super) origin: Option<Arc<dyn Origin>>,
+}
+
 struct Entry {
     spec: Spec,
-    recoverable: bool,
+    hashed: Option<HashPartitioning>,
+    /// Whoever has a leaf over the outputs has it.
+    origin: Option<Weak<dyn Origin>>,
     generations: Vec<Generation>,
     /// The futures keep it.
     run: Weak<PersistRun>,
 }
 
 impl Entry {
-    /// The futures and their run, unless one has died or gave no data.
-    fn alive(&self) -> Option<(Vec<FutureHandle>, Arc<PersistRun>)> {
+    /// The outputs and their run, unless one has died or gave no data.
+    fn alive(&self) -> Option<Claim> {
         let handles: Vec<_> = self.generations.iter().map(|at| live_future(*at)).collect::<Option<_>>()?;
         let usable =
             |handle: &FutureHandle| matches!(handle.status(), FutureStatus::Pending | FutureStatus::Finished { .. });
         let run = self.run.upgrade()?;
-        handles.iter().all(usable).then_some((handles, run))
+        let origin = match &self.origin {
+            Some(origin) => Some(origin.upgrade()?),
+            None => None,
+        };
+        let made = Making { outputs: handles.len(), hashed: self.hashed.clone(), origin };
+        handles.iter().all(usable).then_some(Claim { handles, made, run, promises: None, warning: None })
     }
 }
 
@@ -59,13 +78,18 @@ struct Names {
 const FEW: usize = 256;
 
 impl Names {
-    /// Forgets what is dead, if there are twice as many names as were alive when it last did.
-    fn tidy(&mut self) {
+    /// Forgets what is dead, if there are twice as many names as were alive when it last did. What is alive is handed out.
+    fn tidy(&mut self, alive: &mut Vec<Claim>) {
         if self.entries.len() <= self.crowded.max(FEW) {
             return;
         }
         self.entries.retain(|_, entries| {
-            entries.retain(|entry| entry.alive().is_some());
+            entries.retain(|entry| {
+                let found = entry.alive();
+                let is_alive = found.is_some();
+                alive.extend(found);
+                is_alive
+            });
             !entries.is_empty()
         });
         self.crowded = 2 * self.entries.len();
@@ -77,6 +101,7 @@ static NAMES: LazyLock<Mutex<Names>> = LazyLock::new(Mutex::default);
 /// The outputs of a computation.
 pub(super) struct Claim {
     pub(super) handles: Vec<FutureHandle>,
+    pub(super) made: Making,
     pub(super) run: Arc<PersistRun>,
     /// What has to be kept; `None` when the same computation is alive already.
     pub(super) promises: Option<Vec<Promise>>,
@@ -84,7 +109,9 @@ pub(super) struct Claim {
 }
 
 /// Names the outputs of a computation; makes them, unless the same one is alive under that name.
-pub(super) fn claim(name: &str, own: &str, spec: Spec, recoverable: bool, outputs: usize) -> Claim {
+pub(super) fn claim(name: &str, own: &str, spec: Spec, made: Making) -> Claim {
+    // What is looked at may be held by nobody else by now, and goes, with an executor, when nothing is locked.
+    let mut looked_at = Vec::new();
     let mut names = NAMES.lock();
     let entries = names.entries.entry(name.to_owned()).or_default();
     let mut others = None;
@@ -92,15 +119,15 @@ pub(super) fn claim(name: &str, own: &str, spec: Spec, recoverable: bool, output
     entries.retain(|entry| {
         let Some(alive) = entry.alive() else { return false };
         // Who wants to be able to make it again needs what made it; who does not, wants that to go.
-        match entry.spec == spec {
-            true if entry.recoverable == recoverable => same = Some(alive),
-            true => {}
-            false => others = others.take().or_else(|| Some(entry.spec.difference(&spec))),
+        if entry.spec != spec {
+            others = others.take().or_else(|| Some(entry.spec.difference(&spec)));
         }
+        let is_same = entry.spec == spec && entry.origin.is_some() == made.origin.is_some();
+        looked_at.extend(if is_same { same.replace(alive) } else { Some(alive) });
         true
     });
-    if let Some((handles, run)) = same {
-        return Claim { handles, run, promises: None, warning: None };
+    if let Some(same) = same {
+        return same;
     }
     let called = if others.is_some() { own } else { name };
     let run = Arc::new(PersistRun::default());
@@ -109,15 +136,16 @@ pub(super) fn claim(name: &str, own: &str, spec: Spec, recoverable: bool, output
         promise.keep(run.clone());
         (FutureHandle::new(future), promise)
     };
-    let (handles, promises): (Vec<_>, Vec<_>) = (0..outputs).map(make).unzip();
+    let (handles, promises): (Vec<_>, Vec<_>) = (0..made.outputs).map(make).unzip();
     let generations = handles.iter().map(FutureHandle::generation).collect();
-    entries.push(Entry { spec, recoverable, generations, run: Arc::downgrade(&run) });
-    names.tidy();
+    let (hashed, origin) = (made.hashed.clone(), made.origin.as_ref().map(Arc::downgrade));
+    entries.push(Entry { spec, hashed, origin, generations, run: Arc::downgrade(&run) });
+    names.tidy(&mut looked_at);
     let warning = others.map(|Difference { path, here, there }| {
         let (name, own) = (name.to_owned(), own.to_owned());
         RunWarning::KeyCollision { name, own, path, existing: here, requested: there }
     });
-    Claim { handles, run, promises: Some(promises), warning }
+    Claim { handles, made, run, promises: Some(promises), warning }
 }
 
 #[cfg(test)]
@@ -131,7 +159,8 @@ mod tests {
     fn claim_one(name: &str) -> Claim {
         let leaf = Leaf::Values(Values::new("values", Arc::new(Schema::empty()), Vec::new()));
         let outline = Outline::of(Frame::from_leaf(leaf).unwrap().expr());
-        claim(name, "own", Spec { outline, partitions: 1 }, true, 1)
+        let made = Making { outputs: 1, hashed: None, origin: None };
+        claim(name, "own", Spec { outline, partitions: 1 }, made)
     }
 
     #[test]

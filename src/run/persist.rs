@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::names::{Claim, Spec, claim};
+use super::names::{Claim, Making, Spec, claim};
 use super::recovery::Recovery;
 use super::{Executor, Run, RunCause, RunError, RunReport, RunWarning};
 use crate::expr::{ExprError, Frame, Outline};
-use crate::leaf::{Fault, FromDelayed, FutureHandle, Leaf, Promise};
+use crate::leaf::{Fault, FromDelayed, FutureHandle, HashPartitioning, Leaf, Origin, Promise};
 use crate::lower::{LowerError, lower};
 use crate::optimize::{PlanError, Planner};
 
@@ -107,6 +107,11 @@ impl Frame {
 
 /// Computes a frame in the background, into futures of this process, and gives a frame over them.
 ///
+/// Where the result lies hashed by columns, because somebody wished so
+/// ([`Repartitioning::Hash`](crate::expr::Repartitioning::Hash)) or because the plan ends so, and the executor's kernels have a
+/// [`hash_function`](super::Kernels::hash_function), its leaf declares it: joins, aggregates and windows by these
+/// columns, planned for as many partitions, read it as it lies.
+///
 /// The frame can be used at once: what reads it waits for its futures. When nobody needs any of them any
 /// more, the run is cancelled. Futures that the run adopts live until the last of the new ones goes.
 ///
@@ -128,19 +133,26 @@ where
     let token = frame.token();
     let called = options.name.clone().unwrap_or_else(|| "persisted".to_owned());
     let name = options.name.unwrap_or_else(|| format!("{}-{token}", frame.expr().op().name()));
-    let Claim { handles, run, promises, warning } =
-        claim(&name, &format!("{name}-{token}"), spec, options.recoverable, graph.outputs.len());
+    let function = executor.hash_function().map(str::to_owned);
+    let hashed = plan.hashed_result().zip(function);
+    let hashed = hashed.map(|(result, function)| HashPartitioning { function, columns: result.hashed });
+    let recovery = || Arc::new(Recovery::new(name.clone(), plan.clone(), executor.clone())) as Arc<dyn Origin>;
+    let origin = options.recoverable.then(recovery);
+    let made = Making { outputs: graph.outputs.len(), hashed, origin };
+    let Claim { handles, made, run, promises, warning } = claim(&name, &format!("{name}-{token}"), spec, made);
     if let Some(warning) = &warning {
         tracing::warn!(key = %name, "{warning}");
     }
     if let Some(promises) = promises {
         start(executor.submit(graph), promises, run.clone(), warning.clone());
     }
-    let leaf = FromDelayed::new(called, plan.schema.clone(), handles.clone()).map_err(ExprError::from)?;
-    let leaf = match options.recoverable {
-        true => leaf.with_origin(Arc::new(Recovery::new(name, plan, executor.clone()))),
-        false => leaf,
-    };
+    let mut leaf = FromDelayed::new(called, plan.schema.clone(), handles).map_err(ExprError::from)?;
+    if let Some(partitioning) = made.hashed {
+        leaf = leaf.with_hash_partitioning(partitioning).map_err(ExprError::from)?;
+    }
+    if let Some(origin) = made.origin {
+        leaf = leaf.with_origin(origin);
+    }
     let frame = Frame::new(crate::expr::Expr::leaf(Leaf::FromDelayed(leaf))?, frame.functions().clone());
     Ok(Persisted { frame, run, warnings: warning.into_iter().collect() })
 }

@@ -74,4 +74,8 @@ impl<W: Workers> Executor for PoolExecutor<W> {
     fn submit(&self, graph: TaskGraph) -> Run {
         self.pool.submit(graph, &self.options)
     }
+
+    fn hash_function(&self) -> Option<&str> {
+        self.workers.hash_function()
+    }
 }

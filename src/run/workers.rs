@@ -28,6 +28,11 @@ pub trait Workers: Send + Sync + 'static {
     /// The worker of a slot, made by the thread that will call it. What takes long may wait for the first attempt.
     fn worker(&self, slot: usize) -> Box<dyn Worker>;
 
+    /// What [`Kernels::hash_function`](super::Kernels::hash_function) says of their kernels, if all have the same.
+    fn hash_function(&self) -> Option<&str> {
+        None
+    }
+
     /// The work-side observers that they know: a run that asks for another one fails before anything runs. Whoever knows
     /// some calls them around each attempt ([`WorkObservers::around`]). None, unless an implementation says so.
     fn observers(&self) -> &WorkObservers {

@@ -172,6 +172,10 @@ impl Terms {
 
     /// A new reading of a leaf.
     pub fn add_get(&mut self, spec: GetSpec) -> GetId {
+        // Requirements are lists that are interned: this is one that the leaf meets.
+        if let Some(columns) = spec.hashed() {
+            self.intern_columns(columns);
+        }
         self.gets.push(spec);
         GetId(self.gets.len() as u32 - 1)
     }

@@ -140,6 +140,14 @@ pub struct GetSpec {
     pub columns: Vec<ColumnId>,
 }
 
+impl GetSpec {
+    /// The columns by which the leaf's rows lie hashed, if it declares any, in the order in which they are hashed.
+    pub fn hashed(&self) -> Option<Vec<ColumnId>> {
+        let partitioning = self.leaf.hash_partitioning()?;
+        Some(partitioning.columns.iter().map(|at| self.columns[*at]).collect())
+    }
+}
+
 /// The content of an aggregate.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AggregateSpec {

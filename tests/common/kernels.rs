@@ -160,7 +160,7 @@ impl Kernels for RowKernels {
             | FragmentOutput::Ranged { .. }
             | FragmentOutput::Even { .. }
             | FragmentOutput::Sampled { .. } => vec![rows],
-            FragmentOutput::Hashed { columns, ports } => {
+            FragmentOutput::Hashed { columns, ports, .. } => {
                 let mut split = vec![Vec::new(); *ports];
                 for row in rows {
                     let hash: i64 = columns.iter().map(|at| row[*at].wrapping_mul(31)).sum();
@@ -174,5 +174,9 @@ impl Kernels for RowKernels {
             node_rows,
             ..TaskOutput::default()
         })
+    }
+
+    fn hash_function(&self) -> Option<&str> {
+        Some("rows")
     }
 }

@@ -43,7 +43,7 @@ fn hashed_exchange_has_a_port_per_partition() {
     let hashed = builder.hashed(&read);
     let graph = lower(&builder.plan(&hashed)).unwrap();
     assert_eq!((graph.len(), stages(&graph)), (5, 2));
-    assert_eq!(graph[0].fragment.output, FragmentOutput::Hashed { columns: vec![0], ports: 3 });
+    assert_eq!(graph[0].fragment.output, FragmentOutput::Hashed { columns: vec![0], ports: 3, function: None });
     for (partition, output) in graph.outputs.iter().enumerate() {
         let ports: Vec<_> = graph
             .sources(*output)

@@ -2,6 +2,7 @@
 
 mod drawings;
 mod graph;
+mod hashed_leaves;
 #[path = "../common/kernels.rs"]
 mod kernels;
 mod ledger;

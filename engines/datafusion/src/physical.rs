@@ -14,12 +14,13 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use leafhold::expr::SortKey;
 use leafhold::leaf::Leaf;
-use leafhold::lower::{LowerError, Positions, layout_of, partial_input, positional};
+use leafhold::lower::{LowerError, Positions, hash_function, layout_of, partial_input, positional};
 use leafhold::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
 use leafhold::term::ColumnId;
 
 use crate::files::FileTable;
 use crate::kernels::operators::{compute, gathered, merged};
+use crate::kernels::output::HASH_FUNCTION;
 use crate::kernels::shared::SharedExec;
 use crate::kernels::source::{SourceData, SourceExec, numbered};
 use crate::kernels::watch::Setting;
@@ -52,6 +53,12 @@ type Operator = Arc<dyn ExecutionPlan>;
 /// assert_eq!(operators.schema().field(0).name(), "total");
 /// ```
 pub fn to_execution_plan(plan: &Plan) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(function) = hash_function(plan).map_err(contradiction)?.filter(|function| *function != *HASH_FUNCTION) {
+        return exec_err!(
+            "rows lie hashed by `{function}`, and DataFusion has `{}`; plan it with `Planner::with_leaf_partitioning(false)`",
+            *HASH_FUNCTION
+        );
+    }
     let order = plan.post_order();
     let index = order.iter().enumerate().map(|(at, node)| (Arc::as_ptr(node), at)).collect();
     let setting = Setting::unwatched(SystemTime::now());

@@ -183,7 +183,7 @@ fn an_aggregate_in_two_halves_is_the_whole() {
 #[test]
 fn rows_are_split_by_the_hash_of_columns_alike_everywhere() {
     let many: Vec<Row> = (0..1000).map(|n| vec![Some(n % 50), Some(n)]).collect();
-    let output = FragmentOutput::Hashed { columns: vec![0], ports: 3 };
+    let output = FragmentOutput::Hashed { columns: vec![0], ports: 3, function: None };
     let split = |rows: &[Row]| run_to(vec![input(0, 2)], output.clone(), vec![table(2, rows)]).ports;
     let (first, second) = (split(&many[..500]), split(&many[500..]));
     assert_eq!(first.iter().chain(&second).map(|port| rows(port).len()).sum::<usize>(), 1000);

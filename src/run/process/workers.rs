@@ -84,6 +84,11 @@ impl Workers for ProcessWorkers {
         Box::new(ProcessWorker::new(self.setting.clone(), slot, self.slots, self.name(slot).into()))
     }
 
+    fn hash_function(&self) -> Option<&str> {
+        // The processes have kernels of the same release.
+        self.setting.kernels.hash_function()
+    }
+
     fn observers(&self) -> &WorkObservers {
         &self.setting.observers
     }

@@ -62,6 +62,10 @@ impl Kernels for DataFusionKernels {
         let operators = Operators::new(fragment, inputs, context, &setting).map_err(|error| told(&error, &[]))?;
         compute(fragment, &operators, context, &setting).map_err(|error| told(&error, &operators.rows()))
     }
+
+    fn hash_function(&self) -> Option<&str> {
+        Some(&output::HASH_FUNCTION)
+    }
 }
 
 /// Runs operators to their end.

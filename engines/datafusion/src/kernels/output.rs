@@ -1,6 +1,6 @@
 //! How a fragment's rows leave it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
@@ -35,6 +35,12 @@ pub(super) fn outgoing(promised: &SchemaRef, actual: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// What DataFusion's partitioner hashes by: with a fixed seed, one function per release and byte order of the machine.
+pub(crate) static HASH_FUNCTION: LazyLock<String> = LazyLock::new(|| {
+    let order = if cfg!(target_endian = "little") { "" } else { " big-endian" };
+    format!("datafusion {}{order}", datafusion::DATAFUSION_VERSION)
+});
+
 /// Collects batches into ports.
 #[allow(clippy::large_enum_variant, reason = "there is one per task")]
 pub(super) enum Ports {
@@ -50,14 +56,14 @@ impl Ports {
             | FragmentOutput::Ranged { .. }
             | FragmentOutput::Even { .. }
             | FragmentOutput::Sampled { .. } => Ports::Whole(Vec::new()),
-            FragmentOutput::Hashed { columns, ports } => {
+            FragmentOutput::Hashed { columns, ports, .. } => {
                 let keys = columns.iter().map(|column| {
                     let field = schema.fields().get(*column);
                     let name = field.map_or("?", |field| field.name());
                     Arc::new(Column::new(name, *column)) as Arc<dyn PhysicalExpr>
                 });
                 Ports::Hashed {
-                    // DataFusion's hash with its fixed seed: alike in every task of a run.
+                    // DataFusion's hash with its fixed seed: `HASH_FUNCTION`.
                     partitioner: BatchPartitioner::new_hash_partitioner(keys.collect(), *ports, Time::new())?,
                     ports: (0..*ports).map(|_| BatchCoalescer::new(schema.clone(), BATCH_SIZE)).collect(),
                 }
