@@ -10,8 +10,8 @@ use crate::expr::{ScalarOp, SortKey};
 /// boundaries are known.
 const RANGED_ROWS: f64 = 1_000_000.0;
 
-/// How sorted partitions are merged by ranges, where that pays: not below so many rows, and not by an order of
-/// computed values.
+/// How sorted partitions are merged by ranges, where that pays: not below so many rows. Keys are columns, but for volatile
+/// ones, whose values are others whenever somebody looks.
 pub(super) fn range_keys(keys: &[SortKey<usize>], rows: f64) -> Option<Vec<RangeKey>> {
     let key = |key: &SortKey<usize>| match key.scalar.op {
         ScalarOp::Column(column) => Some(RangeKey { column, descending: key.descending, nulls_first: key.nulls_first }),

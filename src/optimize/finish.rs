@@ -3,6 +3,7 @@
 //! Every node gives just what something above it reads (an exception: one column stays where nothing
 //! is read but rows are counted).
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -11,27 +12,30 @@ use super::condition;
 use super::cost::Movement;
 use super::extract::{Best, Candidate, Choice, Extraction, Goal};
 use super::hashed_leaves::HashedLeaves;
-use super::plan::{Partitioning, PhysicalOp, PlanNode, PlanOp};
+use super::key_columns::{sort_keys, with_key_columns};
+use super::plan::{Partitioning, PhysicalOp, PlanColumn, PlanNode, PlanOp};
 use crate::expr::{Scalar, SortKey, Window};
-use crate::term::{AggregateId, AlternativeOp, ColumnId, ColumnSet, Required, ScalarId, SortId, Terms, UnnestSpec};
+use crate::term::{AggregateId, AlternativeOp, ColumnId, ColumnSet, Required, ScalarId, Terms, UnnestSpec};
 
-/// Builds the physical tree of an extraction whose root gives at least these columns. No recursion.
+/// Builds the physical tree of an extraction whose root gives at least these columns; with it, the columns that plans have
+/// beyond those of the query, which are numbered after them. No recursion.
 pub(super) fn finish(
     terms: &Terms,
     extraction: &Extraction,
     hashed: &HashedLeaves,
     output: &[ColumnId],
-) -> Arc<PlanNode> {
+) -> (Arc<PlanNode>, Vec<PlanColumn>) {
     let order = goals_in_order(extraction);
     let outputs = available(terms, extraction, &order);
     let needed = needed(terms, extraction, &order, &outputs, output);
     let mut built: IndexMap<Goal, Arc<PlanNode>> = IndexMap::new();
+    let made = RefCell::new(Vec::new());
     for goal in &order {
-        let builder = Builder { terms, hashed, built: &built, needed: &needed[goal] };
+        let builder = Builder { terms, hashed, made: &made, built: &built, needed: &needed[goal] };
         let node = builder.build(*goal, &extraction.best[goal]);
         built.insert(*goal, node);
     }
-    built[&extraction.root].clone()
+    (built[&extraction.root].clone(), made.into_inner())
 }
 
 fn inputs_of(goal: Goal, best: &Best) -> Vec<Goal> {
@@ -233,6 +237,8 @@ fn calls<'t>(
 struct Builder<'a> {
     terms: &'a Terms,
     hashed: &'a HashedLeaves,
+    /// Columns that the query has not.
+    made: &'a RefCell<Vec<PlanColumn>>,
     built: &'a IndexMap<Goal, Arc<PlanNode>>,
     needed: &'a ColumnSet,
 }
@@ -400,10 +406,13 @@ impl Builder<'_> {
                 if phase.gives_states() { made } else { self.pruned(made) }
             }
             AlternativeOp::Sort { keys, fetch } => {
-                let keys = self.sort_keys(keys);
-                let (output, partitioning) = (first(), kept(0));
+                let (input, keys) = match fetch {
+                    None => with_key_columns(terms, inputs[0].clone(), keys, self.made),
+                    Some(_) => (inputs[0].clone(), sort_keys(terms, keys)),
+                };
+                let (output, partitioning) = (input.output.clone(), input.partitioning.clone());
                 let op = PhysicalOp::Sort { keys: keys.clone(), fetch };
-                let sorted = node(PlanOp::Compute(op), output, partitioning, inputs);
+                let sorted = node(PlanOp::Compute(op), output, partitioning, vec![input]);
                 let merged = self.exchange(sorted, Partitioning::Single, keys, best);
                 self.pruned(merged)
             }
@@ -439,10 +448,6 @@ impl Builder<'_> {
                 self.pruned(node(PlanOp::Compute(op), spec.output.clone(), partitioning, inputs))
             }
         }
-    }
-
-    fn sort_keys(&self, keys: SortId) -> Vec<SortKey<ColumnId>> {
-        self.terms.sort_keys(keys).iter().map(|key| self.terms.sort_tree(key)).collect()
     }
 
     /// Drops the columns that nothing above reads.

@@ -22,6 +22,7 @@ mod finish;
 mod graph;
 mod hashed_leaves;
 mod join_order;
+mod key_columns;
 mod leaves;
 mod normalize;
 mod observer;

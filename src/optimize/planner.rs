@@ -331,12 +331,13 @@ impl Planner {
     ) -> Plan {
         let terms = graph.terms();
         let columns: Vec<_> = query.output.iter().map(|(_, column)| *column).collect();
-        let root = finish(terms, extraction, &self.hashed_leaves(terms), &columns);
+        let (root, made) = finish(terms, extraction, &self.hashed_leaves(terms), &columns);
         let leaves: Vec<_> = terms.gets().iter().map(|spec| spec.leaf.clone()).collect();
         let (root, leaves) = read_leaves(root, leaves);
         let columns = terms.columns().iter();
         let columns = columns
             .map(|column| PlanColumn { name: column.name.clone(), data_type: column.data_type.clone() })
+            .chain(made)
             .collect();
         Plan {
             shape: plan_shape(&root, &query.output, &leaves),

@@ -2,20 +2,29 @@
 
 use std::sync::Arc;
 
-use leafhold::expr::CoreFunctions;
+use leafhold::explain::PlanText;
 use leafhold::expr::wire::{NoCodec, ReadContext};
+use leafhold::expr::{CoreFunctions, Frame, col};
+use leafhold::leaf::{Leaf, Values};
 use leafhold::lower::{FragmentOutput, TaskGraph, lower};
-use leafhold::optimize::{Plan, PlanNode, ResultPartitions};
+use leafhold::optimize::{Plan, PlanNode, Planner, ResultPartitions};
 use leafhold::run::{Executor, LocalExecutor};
 use proptest::prelude::*;
 
 use crate::kernels::{Row, RowKernels, rows_of};
-use crate::plans::{Builder, Node};
+use crate::plans::{Builder, Node, batch, two_columns};
 
 /// The same node over as many rows as make ranges pay, by the optimizer's word.
 fn large(node: &Node) -> Node {
     let mut node = PlanNode::clone(node);
     node.rows = 1e7;
+    Arc::new(node)
+}
+
+/// The same of all nodes of a tree.
+fn deep(node: &Node) -> Node {
+    let mut node = PlanNode::clone(&large(node));
+    node.inputs = node.inputs.iter().map(deep).collect();
     Arc::new(node)
 }
 
@@ -75,6 +84,33 @@ fn large_sorts_are_merged_by_ranges_and_small_ones_at_once() {
     let read = builder.values(&partitions);
     let few = builder.sorted(&read, None);
     assert_eq!(lower(&builder.plan(&few)).unwrap().len(), 3);
+}
+
+#[test]
+fn computed_keys_are_columns_while_rows_are_sorted() {
+    let rows = |keys: &[i64]| keys.iter().map(|key| vec![*key, -2 * key]).collect::<Vec<_>>();
+    let table = |partitions: &[&[i64]]| {
+        let partitions = partitions.iter().map(|keys| vec![batch(&rows(keys))]).collect();
+        Frame::from_leaf(Leaf::Values(Values::new("t", two_columns(), partitions))).unwrap()
+    };
+    let frame = table(&[&[5, 1, 4], &[2, 6, 3]]);
+    let sorted = |frame: &Frame| frame.clone().sort([(col("a") + col("b")).asc()]).unwrap();
+    let planner = Planner::new(frame.functions().clone()).with_target_partitions(3);
+    let plan = planner.plan(sorted(&frame).expr()).unwrap();
+    let text = |plan: &Plan| PlanText::new(plan).body().to_string();
+    for line in ["project [a b]", "\n  exchange single merge [key1]", "\n    sort [key1]", "\n      project [a b"] {
+        assert!(text(&plan).contains(line), "{line:?} in {}", text(&plan));
+    }
+    assert_eq!(text(&plan).matches("(a + b)").count(), 1, "{}", text(&plan));
+    let graph = lower(&Plan { root: deep(&plan.root), ..plan }).unwrap();
+    assert_eq!(graph.stages().iter().map(|stage| stage.tasks.len()).collect::<Vec<_>>(), [2, 2, 1, 2, 3]);
+    assert_eq!(run(graph).concat(), rows(&[6, 5, 4, 3, 2, 1]));
+    // Nothing is merged where rows are in one place or only the first are wanted.
+    let first = planner.plan(sorted(&frame).limit(0, 2).expr()).unwrap();
+    assert!(!text(&first).contains("key1"), "{}", text(&first));
+    let one = table(&[&[2, 1]]);
+    let alone = planner.plan(sorted(&one).expr()).unwrap();
+    assert!(!text(&alone).contains("key1"), "{}", text(&alone));
 }
 
 #[test]

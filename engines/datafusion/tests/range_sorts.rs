@@ -147,7 +147,7 @@ fn table(kinds: &[usize], sizes: &[usize], lie: Lie) -> (SchemaRef, Vec<Vec<Reco
 
 /// The plan of a query over the table `t`, as over so many rows that ranges pay: by the optimizer's word, which may be
 /// wrong.
-fn graph(sql: &str, schema: &SchemaRef, partitions: &[Vec<RecordBatch>]) -> TaskGraph {
+fn plan(sql: &str, schema: &SchemaRef, partitions: &[Vec<RecordBatch>]) -> Plan {
     fn large(node: &Arc<PlanNode>) -> Arc<PlanNode> {
         let mut node = PlanNode::clone(node);
         node.inputs = node.inputs.iter().map(large).collect();
@@ -159,7 +159,11 @@ fn graph(sql: &str, schema: &SchemaRef, partitions: &[Vec<RecordBatch>]) -> Task
     let frame = Session::new(catalog).frame(sql).unwrap();
     let planner = Planner::new(Arc::new(EngineFunctions)).with_target_partitions(3);
     let plan = planner.plan(frame.expr()).unwrap();
-    let graph = lower(&Plan { root: large(&plan.root), ..plan }).unwrap();
+    Plan { root: large(&plan.root), ..plan }
+}
+
+fn graph(sql: &str, schema: &SchemaRef, partitions: &[Vec<RecordBatch>]) -> TaskGraph {
+    let graph = lower(&plan(sql, schema, partitions)).unwrap();
     let ranged = graph.tasks().any(|task| matches!(task.fragment.output, FragmentOutput::Ranged { .. }));
     assert!(ranged || partitions.len() < 2, "{sql}\n{}", graph.to_text());
     graph
@@ -233,6 +237,63 @@ fn keys_of_every_kind_in_every_direction() {
             assert_same(&found, &expected, 1, &format!("{name}: {sql}"));
         }
     }
+}
+
+/// Kinds with something computed of them.
+const COMPUTED: [(usize, &str); 9] = [
+    (13, "k0 % 7"),
+    (13, "case when k0 > 20 then 40 - k0 else k0 end"),
+    (3, "-k0"),
+    (4, "k0 * 0"),
+    (5, "not k0"),
+    (7, "date_trunc('minute', k0)"),
+    (8, "k0 / 3"),
+    (9, "lower(k0)"),
+    (11, "char_length(k0)"),
+];
+
+/// What is computed of each row, in their order.
+fn computed(key: &str, schema: &SchemaRef, batches: Vec<RecordBatch>) -> Vec<OwnedRow> {
+    rows(&peer(&format!("select {key} from t"), schema, &[batches]), 0..1)
+}
+
+#[test]
+fn what_is_computed_of_the_rows_orders_them_range_by_range() {
+    for (kind, key) in COMPUTED {
+        for (turn, sizes) in PARTITIONS.into_iter().enumerate() {
+            for order in ["asc nulls first", "desc nulls last", "asc nulls last, k0, number desc"] {
+                let (schema, partitions) = table(&[kind], sizes, [Lie::Mixed, Lie::Skewed][turn % 2]);
+                let sql = format!("select * from t order by {key} {order}");
+                let graph = graph(&sql, &schema, &partitions);
+                let merges: Vec<_> = graph.stages().iter().map(|stage| stage.tasks.len()).collect();
+                assert_eq!(merges, [sizes.len(), sizes.len(), 1, sizes.len(), 3], "{}", graph.to_text());
+                let found = on_threads(graph, [1, 2, 4][turn % 3]);
+                let expected = peer(&sql, &schema, &partitions);
+                let whole = |batches: &[RecordBatch]| {
+                    let mut all = rows(batches, 0..2);
+                    all.sort();
+                    all
+                };
+                assert_eq!(found[0].num_columns(), 2, "the key is no column of the result");
+                assert_eq!(whole(&found), whole(&expected), "{sql}");
+                if order.contains("number") {
+                    assert_eq!(rows(&found, 1..2), rows(&expected, 1..2), "{sql} {sizes:?}");
+                }
+                let keys = |batches| computed(key, &schema, batches);
+                assert_eq!(keys(found), keys(expected), "{sql} {sizes:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_another_value_each_time_divides_no_rows() {
+    let (schema, partitions) = table(&[13], PARTITIONS[0], Lie::Mixed);
+    let plan = plan("select * from t order by random(), k0 + 1", &schema, &partitions);
+    let graph = lower(&plan).unwrap();
+    let ranged = graph.tasks().any(|task| matches!(task.fragment.output, FragmentOutput::Ranged { .. }));
+    assert!(!ranged, "{}", graph.to_text());
+    assert_eq!(on_threads(graph, 2).iter().map(RecordBatch::num_rows).sum::<usize>(), 131);
 }
 
 #[test]
