@@ -129,6 +129,7 @@ fn plan(leaves: Vec<Leaf>) -> Plan {
         fan_in: 16,
         semantics: leafhold::expr::Semantics::DEFAULT,
         result: None,
+        repartitions_left_out: 0,
         shape: tokenize("shape"),
         ruleset: tokenize("rules"),
         fired: IndexMap::from([("push-a".to_owned(), 2), ("merge-b".to_owned(), 1)]),

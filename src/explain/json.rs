@@ -13,7 +13,8 @@ use crate::optimize::{Plan, PlanNode};
 /// A plan as JSON for programs; `Display` writes it.
 ///
 /// `{"token", "ruleset", "caps", "planning_us", "fired", "size", "barriers", "c_out", "plan"}`. `token` is the
-/// plan's shape token, the same in every run; `semantics` are there where they are not the default. Each node of `plan` has `op`, `text`, `columns`, `est_rows`,
+/// plan's shape token, the same in every run; `semantics` are there where they are not the default, `repartitions_left_out`
+/// where there are such. Each node of `plan` has `op`, `text`, `columns`, `est_rows`,
 /// `rows` (null unless it ran), `cost`, `partitioning` and `children`. A node that several others share has a
 /// number `shared`; where it comes again there is `{"op": "shared", "shared": n, ..}` without children, so
 /// that a sum over the tree counts it once.
@@ -124,6 +125,9 @@ impl fmt::Display for PlanJson<'_> {
             field(f, "semantics", &plan.semantics)?;
         }
         field(f, "barriers", &barriers_left(plan))?;
+        if plan.repartitions_left_out > 0 {
+            field(f, "repartitions_left_out", &plan.repartitions_left_out)?;
+        }
         field(f, "c_out", &c_out)?;
         f.write_str("\"plan\":")?;
         self.tree(f)?;

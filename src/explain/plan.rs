@@ -119,6 +119,9 @@ impl PlanText<'_> {
             let list: Vec<_> = barriers.iter().map(|(name, count)| format!("{name} x{count}")).collect();
             lines.push(format!("; barriers {}", list.join(", ")));
         }
+        if plan.repartitions_left_out > 0 {
+            lines.push(format!("; repartitions left out {}", plan.repartitions_left_out));
+        }
         lines
     }
 }

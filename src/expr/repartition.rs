@@ -1,8 +1,13 @@
 use super::{Expr, ExprError, Frame, Name, Op};
 use crate::token::{Tokenize, Tokenizer};
 
-/// How rows should lie in partitions. It changes no row. As the outermost operator it says how the result lies; below
-/// others it is a wish that a plan may do without.
+/// How rows should lie in partitions. It changes no row.
+///
+/// As the outermost operator, or with nothing but filters and projections above it that keep the columns, it says how the
+/// result lies: rows are moved once, when all that drops some is done. Below other operators a plan leaves it out, and says
+/// so (`Plan::repartitions_left_out`): joins, aggregates, windows and sorts put rows where they need them, over the
+/// planner's partitions, and would move them again. To have rows lie so for several queries, persist them: what
+/// [`persist`](crate::run::persist) gives is joined and aggregated where it lies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Repartitioning {
     /// Rows that agree on these columns in one partition, of so many.

@@ -258,8 +258,10 @@ pub struct Plan {
     pub fan_in: usize,
     /// What the plan means, where engines differ.
     pub semantics: Semantics,
-    /// How the result is to lie, where the query ends with such a wish.
+    /// How the result is to lie, where the query ends with such a wish: in a repartition, or in filters and projections of one.
     pub result: Option<ResultPartitions>,
+    /// How many repartitions of the query say nothing of the result: below other operators, rows move as the plan needs it.
+    pub repartitions_left_out: usize,
     /// The shape token: the same in every run.
     pub shape: Token,
     /// The token of the rule set.

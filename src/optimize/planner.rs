@@ -350,6 +350,7 @@ impl Planner {
             fan_in: self.fan_in,
             semantics: *terms.semantics(),
             result: query.result.clone(),
+            repartitions_left_out: query.repartitions_left_out,
             ruleset: self.rules.token(),
             fired,
             caps,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leafhold::explain::{PlanText, expr_text};
+use leafhold::explain::{PlanJson, PlanText, expr_text};
 use leafhold::expr::{
     ApplyKind, CoreFunctions, ExprError, ExtensionTraits, Frame, FrameBound, GroupingSets, MapPartitions, NullLists,
     Repartitioning, Window, WindowFrame, col, count_all, grouping, lit, max, rank, row_number, sum,
@@ -112,8 +112,32 @@ fn grouping_sets_are_a_union_of_aggregates_over_one_input() {
 fn a_repartition_says_how_the_result_lies_and_is_a_wish_below_other_operators() {
     let apart = || t().repartition(Repartitioning::Hash(vec!["a".into()], 7));
     assert_eq!(plan(apart()), format!("; the result hashed(a) over 7 partitions\n{}", plan(Ok(t()))));
-    let above = |frame: Frame| plan(frame.filter(col("a").eq(lit(1i64))));
-    assert_eq!(above(apart().unwrap()), above(t()));
+    // Filters and projections leave rows where they are.
+    let kept =
+        |frame: Frame| plan(frame.filter(col("a").eq(lit(1i64))).unwrap().project([("b", col("b")), ("k", col("a"))]));
+    assert_eq!(kept(apart().unwrap()), format!("; the result hashed(k) over 7 partitions\n{}", kept(t())));
+    let evenly = t().repartition(Repartitioning::RoundRobin(3)).unwrap();
+    assert_eq!(kept(evenly), format!("; the result evenly over 3 partitions\n{}", kept(t())));
+    // By what is not there any more nothing can lie, and the others move rows as they need it.
+    let above: [fn(Frame) -> Result<Frame, ExprError>; 4] = [
+        |frame| frame.select(["b"]),
+        |frame| frame.project([("a", col("a") + lit(1i64))]),
+        |frame| frame.sort([col("a").asc()]),
+        |frame| frame.aggregate([("k", col("a"))], [("n", count_all())]),
+    ];
+    let planned = |frame: Frame| Planner::new(frame.functions().clone()).plan(frame.expr()).unwrap();
+    for above in above {
+        assert_eq!(plan(above(apart().unwrap())), plan(above(t())));
+        let left_out = planned(above(apart().unwrap()).unwrap());
+        assert_eq!(left_out.repartitions_left_out, 1);
+        assert!(PlanText::new(&left_out).to_string().contains("\n; repartitions left out 1\n"));
+        let json: serde_json::Value = serde_json::from_str(&PlanJson::new(&left_out).to_string()).unwrap();
+        assert_eq!(json["repartitions_left_out"], 1);
+        assert_eq!(planned(above(t()).unwrap()).repartitions_left_out, 0);
+    }
+    assert_eq!(planned(apart().unwrap()).repartitions_left_out, 0);
+    let twice = apart().unwrap().repartition(Repartitioning::RoundRobin(2)).unwrap();
+    assert_eq!(planned(twice).repartitions_left_out, 1, "the last word counts");
 }
 
 #[test]

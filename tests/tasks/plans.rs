@@ -204,6 +204,7 @@ impl Builder {
             fan_in: 16,
             semantics: leafhold::expr::Semantics::DEFAULT,
             result: None,
+            repartitions_left_out: 0,
             ruleset: tokenize("rules"),
             fired: Default::default(),
             caps: Default::default(),

@@ -30,7 +30,14 @@ pub struct Resolved {
 
 /// Resolves an expression into an arena. O(nodes + columns); no recursion on depth.
 pub fn resolve(expr: &Expr, terms: &mut Terms) -> Resolved {
-    Resolver { terms, leaves: 0, computed: ColumnSet::new(), outer: Vec::new() }.expression(expr)
+    resolve_and_count(expr, terms).0
+}
+
+/// The same, and how many repartitions there were: a term says nothing of them.
+pub(super) fn resolve_and_count(expr: &Expr, terms: &mut Terms) -> (Resolved, usize) {
+    let mut resolver = Resolver { terms, leaves: 0, repartitions: 0, computed: ColumnSet::new(), outer: Vec::new() };
+    let resolved = resolver.expression(expr);
+    (resolved, resolver.repartitions)
 }
 
 /// Every distinct node once, inputs before the nodes that use them.
@@ -71,6 +78,7 @@ impl Order {
 struct Resolver<'a> {
     terms: &'a mut Terms,
     leaves: usize,
+    repartitions: usize,
     /// Columns that projections have computed. They are dropped when no name means them any more: each step
     /// of a long chain computes one.
     computed: ColumnSet,
@@ -134,8 +142,11 @@ impl Resolver<'_> {
             Op::Aggregate { group, sets: None, aggregates } => self.aggregate(expr, group, aggregates, input()),
             Op::Window { window, calls } => self.window(expr, window, calls, input()),
             Op::Unnest { column, nulls } => self.unnest(expr, column, *nulls, input()),
-            // A wish, which the planner heeds where it is the outermost operator.
-            Op::Repartition(_) => input(),
+            // What it says of the result, `Query` knows.
+            Op::Repartition(_) => {
+                self.repartitions += 1;
+                inputs.remove(0)
+            }
             Op::Sort(keys) => self.sort(keys, input()),
             Op::Limit { offset, fetch } => self.limit(*offset, *fetch, input()),
             Op::Distinct => self.distinct(input()),

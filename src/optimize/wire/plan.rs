@@ -39,6 +39,8 @@ pub struct PlanDocument {
     semantics: Semantics,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     result: Option<ResultPartitions>,
+    #[serde(default, skip_serializing_if = "is_none")]
+    repartitions_left_out: usize,
     fired: Vec<(String, u64)>,
     caps: Vec<(String, CapUse)>,
     size: u64,
@@ -129,6 +131,7 @@ impl PlanDocument {
             fan_in: plan.fan_in,
             semantics: plan.semantics,
             result: plan.result.clone(),
+            repartitions_left_out: plan.repartitions_left_out,
             fired: plan.fired.iter().map(|(rule, times)| (rule.clone(), *times)).collect(),
             caps: plan.caps.iter().map(|(cap, used)| (cap.clone(), used.clone())).collect(),
             size: plan.size,
@@ -188,6 +191,7 @@ impl PlanDocument {
             fan_in: self.fan_in,
             semantics: self.semantics,
             result: self.result,
+            repartitions_left_out: self.repartitions_left_out,
             shape: self.shape,
             ruleset: self.ruleset,
             fired: self.fired.into_iter().collect(),
@@ -203,6 +207,10 @@ fn default_fan_in() -> usize {
 
 fn is_default_fan_in(fan_in: &usize) -> bool {
     *fan_in == DEFAULT_FAN_IN
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 fn identity(leaves: &[Leaf]) -> Token {
