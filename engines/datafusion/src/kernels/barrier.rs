@@ -6,6 +6,7 @@ use arrow_schema::SchemaRef;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
@@ -13,15 +14,16 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, common, execute_stream,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, execute_stream,
 };
 use futures::{StreamExt, TryStreamExt};
 use leafhold::expr::{Extension, MapPartitions};
+use leafhold::leaf::shown_bytes;
 
 use super::operators::gathered;
 use super::output::renamed;
 use super::scalar::calendar_time;
-use super::source::numbered;
+use super::source::{self, numbered};
 use super::watch::Setting;
 use crate::convert::{InputSource, PlanBarrier};
 use crate::engine;
@@ -49,7 +51,8 @@ enum Work {
     Function(MapPartitions),
 }
 
-/// Waits for the inputs, then works on them.
+/// Waits for the inputs, then works on them. What it has gathered counts, but for what the task was given: that is in memory in any
+/// case.
 struct BarrierExec {
     name: String,
     work: Work,
@@ -72,6 +75,18 @@ impl BarrierExec {
         let (name, metrics) = (name.to_owned(), ExecutionPlanMetricsSet::new());
         BarrierExec { name, work, schema, inputs, setting, metrics, properties: Arc::new(properties) }
     }
+}
+
+/// The batches of an input, which are held from here on.
+async fn gather(mut input: SendableRecordBatchStream, held: Option<&MemoryReservation>) -> Result<Vec<RecordBatch>> {
+    let mut batches = Vec::new();
+    while let Some(batch) = input.try_next().await? {
+        if let Some(held) = held {
+            held.grow(shown_bytes(&batch));
+        }
+        batches.push(batch);
+    }
+    Ok(batches)
 }
 
 /// The operators of a barrier over data: its placeholders become tables.
@@ -134,24 +149,30 @@ impl ExecutionPlan for BarrierExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let (work, setting, schema) = (self.work.clone(), self.setting.clone(), self.schema.clone());
-        let inputs = self.inputs.iter().map(|input| input.execute(partition, context.clone()));
+        let open = |input: &Operator| -> Result<_> {
+            Ok((input.execute(partition, context.clone())?, !source::is_at_hand(input)))
+        };
+        let inputs = self.inputs.iter().map(open);
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
         let rows = MetricBuilder::new(&self.metrics).output_rows(0);
         let opened = async move {
+            let held = MemoryConsumer::new("BarrierExec").register(context.memory_pool());
             let mut tables = Vec::with_capacity(inputs.len());
-            for input in inputs {
-                tables.push(common::collect(input).await?);
+            for (input, counts) in inputs {
+                tables.push(gather(input, counts.then_some(&held)).await?);
             }
-            match work {
-                Work::Plan(plan) => execute_stream(planned(plan, &tables, &setting).await?, context),
+            let batches: SendableRecordBatchStream = match work {
+                Work::Plan(plan) => execute_stream(planned(plan, &tables, &setting).await?, context)?,
                 Work::Function(function) => {
                     let made = function.call(&tables.concat()).map_err(DataFusionError::Execution)?;
+                    held.resize(made.iter().map(shown_bytes).sum());
                     let schema = function.schema();
                     let batches = futures::stream::iter(made.into_iter().map(Ok));
-                    let batches: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema, batches));
-                    Ok(batches)
+                    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
                 }
-            }
+            };
+            // It is held as long as the plan may read it.
+            Ok::<_, DataFusionError>(batches.inspect(move |_| _ = &held))
         };
         let batches = futures::stream::once(opened).try_flatten().map(move |batch| {
             let batch = batch?;

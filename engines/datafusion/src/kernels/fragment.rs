@@ -10,7 +10,7 @@ use leafhold::lower::{Fragment, FragmentNode, FragmentOp};
 use leafhold::run::{SlotData, TaskContext};
 
 use super::build_side::{BuildSide, BuildSides};
-use super::memory;
+use super::memory::TaskMemory;
 use super::operators::{compute, merged, plain_columns};
 use super::probe::ProbeExec;
 use super::shared_sides::{SharedSides, nodes_below};
@@ -31,9 +31,15 @@ pub(super) struct Operators {
 
 impl Operators {
     /// The operators of a task. What it shares with others of its stage is built, if nobody has.
-    pub fn new(fragment: &Fragment, inputs: Vec<SlotData>, task: &TaskContext, setting: &Setting) -> Result<Self> {
+    pub fn new(
+        fragment: &Fragment,
+        inputs: Vec<SlotData>,
+        task: &TaskContext,
+        memory: &TaskMemory,
+        setting: &Setting,
+    ) -> Result<Self> {
         let shared = SharedSides::of(fragment, &task.stage);
-        let mut assembly = Assembly::new(fragment, shared.outside(), inputs, task, setting);
+        let mut assembly = Assembly::new(fragment, shared.outside(), inputs, task, memory, setting);
         let mut built = Vec::new();
         for at in shared.outside() {
             let operator = match shared.build_input(at) {
@@ -71,6 +77,7 @@ fn rows_of(operator: &Operator) -> Option<u64> {
 struct Assembly<'a> {
     fragment: &'a Fragment,
     task: &'a TaskContext,
+    memory: &'a TaskMemory,
     setting: &'a Setting,
     inputs: Vec<SlotData>,
     /// How many of the nodes read each slot, and have not done so.
@@ -86,6 +93,7 @@ impl<'a> Assembly<'a> {
         nodes: Vec<usize>,
         inputs: Vec<SlotData>,
         task: &'a TaskContext,
+        memory: &'a TaskMemory,
         setting: &'a Setting,
     ) -> Self {
         let mut uses = vec![0usize; fragment.nodes.len()];
@@ -98,7 +106,7 @@ impl<'a> Assembly<'a> {
                 *count += 1;
             }
         }
-        Assembly { fragment, task, setting, inputs, slots, uses, done: vec![None; fragment.nodes.len()] }
+        Assembly { fragment, task, memory, setting, inputs, slots, uses, done: vec![None; fragment.nodes.len()] }
     }
 
     /// The operator of a node whose inputs are done.
@@ -159,7 +167,8 @@ impl<'a> Assembly<'a> {
     fn build(&self, at: usize, build: usize, root: usize, probe: &Operator) -> Result<BuildSide> {
         let _span = tracing::debug_span!("build", fragment = %self.fragment.token, node = at).entered();
         let nodes = nodes_below(self.fragment, root);
-        let mut side = Assembly::new(self.fragment, nodes.clone(), self.inputs.clone(), self.task, self.setting);
+        let inputs = self.inputs.clone();
+        let mut side = Assembly::new(self.fragment, nodes.clone(), inputs, self.task, self.memory, self.setting);
         for node in &nodes {
             side.done[*node] = Some(side.operator(*node)?);
         }
@@ -167,7 +176,7 @@ impl<'a> Assembly<'a> {
         inputs.insert(1 - build, Arc::new(EmptyExec::new(probe.schema())));
         let join = side.compute(at, inputs, false)?;
         let rows = || nodes.iter().map(|node| (*node, side.done[*node].as_ref().and_then(rows_of))).collect();
-        BuildSide::build(&join, memory::task(self.task)?, rows)
+        BuildSide::build(&join, self.memory.task(), rows)
     }
 
     /// An operator over others.

@@ -59,8 +59,10 @@ impl Kernels for DataFusionKernels {
             false => kernel_error(error, fragment).with_trace(trace(error, fragment, rows)),
         };
         let setting = watch::Setting::of(context);
-        let operators = Operators::new(fragment, inputs, context, &setting).map_err(|error| told(&error, &[]))?;
-        compute(fragment, &operators, context, &setting).map_err(|error| told(&error, &operators.rows()))
+        let memory = memory::TaskMemory::of(context).map_err(|error| told(&error, &[]))?;
+        let operators =
+            Operators::new(fragment, inputs, context, &memory, &setting).map_err(|error| told(&error, &[]))?;
+        compute(fragment, &operators, &memory, &setting).map_err(|error| told(&error, &operators.rows()))
     }
 
     fn hash_function(&self) -> Option<&str> {
@@ -72,7 +74,7 @@ impl Kernels for DataFusionKernels {
 fn compute(
     fragment: &Fragment,
     operators: &Operators,
-    context: &TaskContext,
+    memory: &memory::TaskMemory,
     setting: &watch::Setting,
 ) -> Result<TaskOutput, DataFusionError> {
     let root = operators.root()?;
@@ -81,7 +83,7 @@ fn compute(
     let mut ports = output::Ports::new(&fragment.output, &schema)?;
     let (ports, rows) = runtime::block_on(async {
         let mut rows = 0u64;
-        let mut stream = setting.watch.batches(root.clone()).execute(0, memory::task(context)?)?;
+        let mut stream = setting.watch.batches(root.clone()).execute(0, memory.task())?;
         while let Some(batch) = stream.next().await {
             let batch = batch?;
             rows += batch.num_rows() as u64;
@@ -93,7 +95,7 @@ fn compute(
     if let Some(last) = node_rows.last_mut() {
         *last = Some(rows);
     }
-    Ok(TaskOutput { ports, node_rows, ..TaskOutput::default() })
+    Ok(TaskOutput { ports, node_rows, peak_execution_memory: memory.peak() })
 }
 
 fn kernel_error(error: &DataFusionError, fragment: &Fragment) -> KernelError {

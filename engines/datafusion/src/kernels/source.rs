@@ -119,6 +119,13 @@ impl SourceExec {
     }
 }
 
+/// Whether an operator only hands on what somebody else holds in memory.
+pub(super) fn is_at_hand(operator: &Arc<dyn ExecutionPlan>) -> bool {
+    let any: &dyn std::any::Any = &**operator;
+    any.downcast_ref::<SourceExec>()
+        .is_some_and(|source| source.partitions.iter().all(|data| matches!(data, SourceData::Batches { .. })))
+}
+
 /// The same types as columns `c0`, `c1`, .. that may hold nulls.
 pub(crate) fn numbered(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().enumerate();

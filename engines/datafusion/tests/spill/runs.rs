@@ -96,6 +96,10 @@ fn assert_counted(report: &RunReport, told: &[Told]) {
     of_kernels.retain(|written| *written > 0);
     assert_eq!(of_tasks, of_kernels);
     assert!(report.spilled_bytes >= of_tasks.iter().sum());
+    // Wherever it ran, it is told what operators held: at least what each may hold in any case.
+    for event in report.tasks.iter().filter(|event| event.spilled_bytes > 0) {
+        assert!(event.peak_execution_memory.is_some_and(|peak| peak > 16 << 20) && event.host.is_some(), "{event:?}");
+    }
 }
 
 /// Runs the query on an executor within these options; of its plan nothing is kept.

@@ -58,6 +58,9 @@ class RunReport:
         ``peak_memory``, on workers that run on Linux, is the most bytes that the worker's process had resident while
         the task ran, with all that it holds besides. It is missing for tasks that ran at the same time in one process:
         no figure would be that of one of them. Threads of this process share its memory, so here there is none.
+        ``peak_execution_memory``, here, is the most bytes that the task's operators held at a time by their own account: rows
+        that sorts hold, groups of aggregates, sides that joins hold. It is missing where they held nothing, as filters do,
+        and on a cluster, whose workers do not tell of it.
         ``spilled_bytes`` is what the task's operators wrote to temporary files under a ``memory_limit``; it is missing where
         that is nothing.
         """
@@ -203,7 +206,8 @@ class RunReport:
             row = {name: event.get(name) for name in ("task", "stage", "partition", "label", "state", "worker", "host")}
             row |= {"attempt": event["attempt"], "attempts": event.get("attempts", [])}
             row |= {name: event.get(f"{name}_us") for name in _TIMES}
-            row |= {name: event.get(name) for name in ("rows", "bytes_in", "bytes_out", "peak_memory", "observed")}
+            row |= {name: event.get(name) for name in ("rows", "bytes_in", "bytes_out", "peak_memory")}
+            row |= {name: event.get(name) for name in ("peak_execution_memory", "observed")}
             row |= {"spilled_bytes": event.get("spilled_bytes", 0)}
             rows.append(
                 row | {"error": error.get("kind"), "message": error.get("message"), "trace": error.get("trace")}
