@@ -85,7 +85,7 @@ fn the_dice_reach_every_operator() {
     assert_eq!(ops, expected.into_iter().collect());
     assert_eq!(kinds, JoinKind::ALL.into_iter().collect());
     assert_eq!(applies, ["inner", "left", "semi", "anti", "mark", "scalar"].into_iter().collect());
-    assert_eq!(windows.len(), 10, "{windows:?}");
+    assert_eq!(windows.len(), 13, "{windows:?}");
     assert!(sets > 0);
     for name in [
         "outer",
