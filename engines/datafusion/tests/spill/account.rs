@@ -60,8 +60,8 @@ fn each_task_has_its_own_peak() {
 
 #[test]
 fn what_a_barrier_has_gathered_counts_but_for_what_its_task_was_given() {
-    // A filter's rows are new, and nothing else holds them.
-    let filtered = peak("select n, row_number() over () from numbers where n >= 50000").unwrap();
+    // Windows that pass over nulls are DataFusion's. A filter's rows are new, and nothing else holds them.
+    let filtered = peak("select n, first_value(n) ignore nulls over () from numbers where n >= 50000").unwrap();
     assert!((4 * NUMBERS as u64..6 * NUMBERS as u64).contains(&filtered), "{filtered}");
-    assert_eq!(peak("select n, row_number() over () from numbers"), None);
+    assert_eq!(peak("select n, first_value(n) ignore nulls over () from numbers"), None);
 }
