@@ -107,7 +107,13 @@ impl ActiveRun {
     /// Writes something that is kept to a file. False if there is nothing left of which that could be done.
     fn spill_one(&self) -> Result<bool, SpillError> {
         let Some(victim) = self.schedule.lock().victim() else { return Ok(false) };
-        let written = self.spill.write(&victim.rows)?;
+        let written = match self.spill.write(&victim.rows) {
+            Ok(written) => written,
+            Err(error) => {
+                self.schedule.lock().store.unspilled(&victim);
+                return Err(error);
+            }
+        };
         let left = self.schedule.lock().store.spilled(&victim, written);
         // Rows go outside the lock.
         drop((left, victim));

@@ -8,12 +8,12 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, ExprSchema, NullEquality, Result, TableReference};
+use datafusion::common::{Column, NullEquality, Result, TableReference};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, binary_expr, not,
+    Expr, ExprSchemable, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, binary_expr, not,
 };
 
 use crate::applied::{Applied, AppliedKind};
@@ -91,10 +91,12 @@ fn filtered(filter: Filter, numbers: &mut Numbers) -> Result<LogicalPlan> {
                 if !holds_subquery(&expr) && (own == negated || subquery.outer_ref_columns.is_empty()) =>
             {
                 let (right, item) = listed(subquery, numbers.predicate())?;
-                let equal = binary_expr(*expr, Operator::Eq, item);
                 input = match own == negated {
-                    true => Applied::new(AppliedKind::Semi, input, right, vec![equal])?.plan(),
-                    false => not_in(input, right, equal)?,
+                    true => {
+                        let equal = binary_expr(*expr, Operator::Eq, item);
+                        Applied::new(AppliedKind::Semi, input, right, vec![equal])?.plan()
+                    }
+                    false => not_in(input, right, *expr, item)?,
                 };
             }
             conjunct => {
@@ -109,15 +111,11 @@ fn filtered(filter: Filter, numbers: &mut Numbers) -> Result<LogicalPlan> {
     only(input, columns)
 }
 
-/// The rows that have no equal in a list, nor null there.
-fn not_in(left: LogicalPlan, right: LogicalPlan, equal: Expr) -> Result<LogicalPlan> {
-    let mut nullable = false;
-    for column in equal.column_refs() {
-        let of = |plan: &LogicalPlan| plan.schema().field_from_column(column).is_ok_and(|field| field.is_nullable());
-        nullable |= of(&left) || of(&right);
-    }
+/// The rows whose value has no equal in a list, nor null there.
+fn not_in(left: LogicalPlan, right: LogicalPlan, value: Expr, item: Expr) -> Result<LogicalPlan> {
+    let nullable = value.nullable(left.schema())? || item.nullable(right.schema())?;
     let no_keys = (Vec::<Column>::new(), Vec::<Column>::new());
-    let equality = NullEquality::NullEqualsNothing;
+    let (equal, equality) = (binary_expr(value, Operator::Eq, item), NullEquality::NullEqualsNothing);
     LogicalPlanBuilder::from(left)
         .join_detailed_with_options(right, JoinType::LeftAnti, no_keys, Some(equal), equality, nullable)?
         .build()

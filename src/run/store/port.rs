@@ -175,16 +175,27 @@ impl Store {
     pub(in crate::run) fn spilled(&mut self, victim: &Victim, rows: SpilledRows) -> Held {
         let written = rows.length;
         let held = Held::Spilled(Arc::new(rows));
-        let Some(kept @ Held::Rows(_)) = &mut self.ports[victim.port] else { return held };
-        if let Some(pin) = self.pins.get_mut(&(victim.port as u32)) {
-            pin.priority = Some(victim.priority);
+        if self.pins.contains_key(&(victim.port as u32)) {
+            self.unspilled(victim);
             return held;
         }
+        let Some(kept @ Held::Rows(_)) = &mut self.ports[victim.port] else { return held };
         let before = std::mem::replace(kept, held);
         self.kept_bytes -= victim.rows.bytes;
         self.count_spilled(written);
         self.discount(victim.rows.bytes, Use::Readers(victim.priority));
         before
+    }
+
+    /// A victim is where it was: it may be one again.
+    pub(in crate::run) fn unspilled(&mut self, victim: &Victim) {
+        let Victim { port, priority, .. } = *victim;
+        if let Some(Held::Rows(_)) = self.ports[port] {
+            match self.pins.get_mut(&(port as u32)) {
+                Some(pin) => pin.priority = Some(priority),
+                None => self.victims.push((Reverse(priority), port as u32)),
+            }
+        }
     }
 
     fn discount(&mut self, bytes: u64, purpose: Use) {
@@ -265,7 +276,13 @@ mod tests {
                 1 if self.store.get(port).is_some() => self.pin(port),
                 2 if self.pins[port] > 0 => self.unpin(port),
                 3 => drop(self.spill(port.is_multiple_of(2))),
-                4 if self.pins[port] == 0 => drop(self.store.release(port, Use::Readers(0))),
+                // A disk that is full.
+                4 => {
+                    if let Some(victim) = self.store.victim() {
+                        self.store.unspilled(&victim);
+                    }
+                }
+                5 if self.pins[port] == 0 => drop(self.store.release(port, Use::Readers(0))),
                 _ => {}
             }
             let kept: u64 = (0..PORTS).filter(|port| self.in_memory(*port)).map(|port| rows(port).bytes).sum();
@@ -276,7 +293,7 @@ mod tests {
     proptest! {
         #[test]
         fn law_m2_what_is_kept_counts_and_what_is_read_goes_to_no_file(
-            steps in prop::collection::vec((0..5u8, 0..PORTS), 0..80)
+            steps in prop::collection::vec((0..6u8, 0..PORTS), 0..80)
         ) {
             let mut world = World::new();
             steps.into_iter().for_each(|(step, port)| world.step(step, port));

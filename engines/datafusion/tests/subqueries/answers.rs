@@ -5,12 +5,13 @@ use leafhold_datafusion::Session;
 
 const NULL: Cell = None;
 
-/// `t(a, b)`, `u(x)` with a null and `v(x, y)`.
+/// `t(a, b)`, `u(x)` with a null, `v(x, y)`, and `w(n, m)` without nulls.
 fn small() -> Session {
     let t = [[Some(1), Some(1)], [Some(2), Some(2)], [NULL, Some(3)], [Some(5), NULL]];
     let u = [[Some(1), NULL], [NULL, NULL]];
     let v = [[Some(1), Some(1)], [NULL, Some(2)], [Some(1), Some(1)]];
-    session(&[("t", ["a", "b"], &t), ("u", ["x", "w"], &u), ("v", ["x", "y"], &v)], 2)
+    let w = [[Some(1), Some(7)], [Some(2), Some(8)], [Some(3), Some(9)]];
+    session(&[("t", ["a", "b"], &t), ("u", ["x", "w"], &u), ("v", ["x", "y"], &v), ("w", ["n", "m"], &w)], 2)
 }
 
 fn gives(sql: &str, expected: &[&str]) {
@@ -27,6 +28,8 @@ fn a_list_with_a_null_is_unknown_of_what_it_has_not() {
     gives("select b, a in (select x from u) as found from t", &["1 true", "2 null", "3 null", "null null"]);
     gives("select a from t where b in (select y from v where v.x = 1) is false", &["2", "null"]);
     gives("select a from t where not (a in (select x from u) or b = 7)", &[]);
+    // What is compared is null, though no column is.
+    gives("select n from w where nullif(n, 1) not in (select m from w where m > 7)", &["2", "3"]);
 }
 
 #[test]

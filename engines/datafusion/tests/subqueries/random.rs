@@ -53,7 +53,7 @@ impl Dice {
     }
 
     fn atom(&mut self) -> String {
-        let value = self.pick(&["a", "b", "a + 1"]);
+        let value = self.pick(&["a", "b", "a + 1", "nullif(a, 1)"]);
         let list = self.list();
         match self.below(8) {
             0 => format!("exists ({list})"),

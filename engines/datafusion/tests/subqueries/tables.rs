@@ -18,7 +18,9 @@ pub type Cell = Option<i64>;
 pub fn session(tables: &[(&str, [&str; 2], &[[Cell; 2]])], partitions: usize) -> Session {
     let mut catalog = Catalog::new();
     for (name, columns, rows) in tables {
-        let schema = Arc::new(Schema::new(columns.map(|column| Field::new(column, DataType::Int64, true)).to_vec()));
+        // A column without nulls says so.
+        let field = |at: usize| Field::new(columns[at], DataType::Int64, rows.iter().any(|row| row[at].is_none()));
+        let schema = Arc::new(Schema::new(vec![field(0), field(1)]));
         let part = |at: usize| {
             let rows = || rows.iter().skip(at).step_by(partitions);
             let column =
