@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Query, SetExpr, SetOperator, SetQuantifier, Spanned, TableFactor, Visit, Visitor,
+    BinaryOperator, Expr, Query, SetExpr, SetOperator, SetQuantifier, Spanned, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -49,6 +49,14 @@ impl Visitor for Parts {
             Expr::SimilarTo { .. } => {
                 ControlFlow::Break(("SIMILAR TO", "use `LIKE`, or `regexp_like` with `^` and `$`", expr.span()))
             }
+            // The parser takes all that follows for the right side; a pair of parentheses would be there as such.
+            Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right) => match &**right {
+                Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Xor, .. } => {
+                    let instead = "put the comparison in parentheses";
+                    ControlFlow::Break(("IS DISTINCT FROM .. AND, OR", instead, expr.span()))
+                }
+                _ => ControlFlow::Continue(()),
+            },
             _ => ControlFlow::Continue(()),
         }
     }

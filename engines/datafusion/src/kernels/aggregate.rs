@@ -63,7 +63,7 @@ pub(super) fn aggregate(
 }
 
 /// DataFusion tells distinct floats by their bits, by which there are two zeros; groups and comparisons know one.
-fn one_zero(arg: Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<Arc<dyn PhysicalExpr>> {
+pub(super) fn one_zero(arg: Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<Arc<dyn PhysicalExpr>> {
     let data_type = arg.data_type(schema)?;
     if !data_type.is_floating() {
         return Ok(arg);

@@ -14,6 +14,7 @@ use datafusion::physical_plan::windows::{WindowAggExec, create_udwf_window_expr,
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use leafhold::expr::{FrameBound, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction};
 
+use super::aggregate::one_zero;
 use super::operators::gathered;
 use super::scalar::{physical, sort_exprs};
 use super::watch::Setting;
@@ -32,7 +33,7 @@ pub(super) fn window(
     let schema = input.schema();
     let keys = window.partition_by.iter().map(|key| physical(key, &schema, setting.started));
     // The operator finds these in the order of its input, whose keys are watched.
-    let keys = keys.map(|key| Ok(setting.watch.expr(key?))).collect::<Result<Vec<_>>>()?;
+    let keys = keys.map(|key| Ok(setting.watch.expr(one_zero(key?, &schema)?))).collect::<Result<Vec<_>>>()?;
     let order = sort_exprs(&window.order_by, &schema, setting.started)?;
     let nulls_first = SortOptions { descending: false, nulls_first: true };
     let first = keys.iter().map(|key| PhysicalSortExpr::new(key.clone(), nulls_first));

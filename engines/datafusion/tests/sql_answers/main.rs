@@ -154,6 +154,8 @@ fn what_datafusion_reads_past_or_misreads_is_refused_with_its_place() {
         ("(select a from t union all select a from t) intersect all select a from u", "INTERSECT ALL"),
         ("select * from t where a in (select a from u except all select a from u)", "EXCEPT ALL"),
         ("select a from t where b similar to 'x|y'", "SIMILAR TO"),
+        ("select a from t where (a = 1) is distinct from true or a = 1", "IS DISTINCT FROM .. AND, OR"),
+        ("select a is not distinct from 1 and true from t", "IS DISTINCT FROM .. AND, OR"),
     ];
     for (sql, what) in refused {
         let error = session.bind(sql).map(drop).unwrap_err().to_string();
@@ -162,7 +164,11 @@ fn what_datafusion_reads_past_or_misreads_is_refused_with_its_place() {
             "{sql}: {error}"
         );
     }
-    let fine = ["select a from t except select a from u", "select a from t union all select a from u"];
+    let fine = [
+        "select a from t except select a from u",
+        "select a from t union all select a from u",
+        "select a from t where a = 1 or (a is distinct from 1) and true or a is distinct from (a + 1)",
+    ];
     for sql in fine {
         session.bind(sql).unwrap();
     }

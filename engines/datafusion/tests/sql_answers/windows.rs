@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use arrow_array::{Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::common::ScalarValue;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use leafhold::optimize::{PhysicalOp, PlanOp};
-use leafhold_datafusion::{Catalog, Session};
+use leafhold::run::{LocalExecutor, collect};
+use leafhold_datafusion::{Catalog, DataFusionKernels, Session};
 
-use crate::harness::{batch, compare, compare_operators, large, plan, small_tables};
+use crate::harness::{batch, compare, compare_operators, large, plan, rows, small_tables, tables};
 use crate::random::Random;
 
 #[test]
@@ -230,4 +232,15 @@ fn calls_that_see_the_same_rows_are_one_operator() {
     }
     calls.sort_unstable();
     assert_eq!(calls, [1, 1, 3]);
+}
+
+#[test]
+fn both_zeros_are_in_one_partition() {
+    // DataFusion sorts them apart.
+    let zeros = batch([("c", Arc::new(Float64Array::from(vec![0.0, -0.0, 1.0, 0.0])) as _)]);
+    let (session, _) = tables([("z", vec![vec![zeros]], false)]);
+    let plan = plan(&session, "select count(*) over (partition by c) as n from z order by n").unwrap();
+    let found = collect(&plan, &LocalExecutor::new(Arc::new(DataFusionKernels), 1)).unwrap();
+    let wanted = [1, 3, 3, 3].map(|n| vec![ScalarValue::Int64(Some(n))]);
+    assert_eq!(rows(&found.batches), wanted);
 }
