@@ -13,6 +13,7 @@ mod properties;
 mod pruning;
 mod ranges;
 mod reductions;
+mod remaking;
 mod repartition;
 mod running;
 mod sending;
