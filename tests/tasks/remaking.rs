@@ -175,3 +175,51 @@ fn law_l5_data_that_go_after_they_were_there_end_who_has_not_read_them() {
 fn failed() -> TaskError {
     TaskError::new("ZeroDivisionError", "by zero")
 }
+
+/// A book in which the rows of a split are lost at 20 ms, and an execution makes them again from 24 ms on.
+fn remaking(graph: &TaskGraph, split: usize) -> Ledger {
+    let mut ledger = Ledger::new(graph, 0).unwrap();
+    run_splits(&mut ledger, graph);
+    ledger.worker_lost("w", "it left", at(20));
+    ledger.rows_lost(split, "w", "it left", at(20));
+    ledger.started(split, run_of("again", "v", 24), at(25));
+    ledger
+}
+
+#[test]
+fn who_read_rows_before_they_were_lost_does_not_say_that_they_are_there_again() {
+    let graph = shuffle();
+    let split = split(&graph);
+    let [reader, ref others @ ..] = outputs(&graph)[..] else { panic!("two outputs") };
+    // Before the loss; before the execution that makes them again; after both, so its rows are there.
+    for (began, ended) in [(19, 30), (22, 30), (26, 26)] {
+        let mut ledger = remaking(&graph, split);
+        ledger.started(reader, run_of("late", "u", began), at(27));
+        ledger.answered(split, run_of("again", "v", 24), end(30, rows(3)), at(31));
+        ledger.answered(reader, run_of("late", "u", began), end(32, rows(3)), at(33));
+        others.iter().for_each(|other| run(&mut ledger, *other, 40));
+        let (_, report) = close(ledger);
+        assert!(report.is_ok());
+        let event = &report.tasks[split];
+        assert_eq!((event.attempt, event.started, event.ended), (2, Some(at(24)), at(ended)), "{began}");
+    }
+}
+
+#[test]
+fn law_l5_a_remaking_that_fails_after_a_late_word_ends_who_has_not_read_the_rows() {
+    let graph = shuffle();
+    let split = split(&graph);
+    let [reader, other, ..] = outputs(&graph)[..] else { panic!("two outputs") };
+    let mut ledger = remaking(&graph, split);
+    ledger.started(reader, run_of("late", "u", 19), at(27));
+    ledger.answered(split, run_of("again", "v", 24), end(30, failure()), at(31));
+    ledger.failed(other, TaskError::new("unplaced", "somewhere"), at(32));
+    ledger.answered(reader, run_of("late", "u", 19), end(33, rows(3)), at(34));
+    assert!(ledger.is_over());
+    let (_, report) = close(ledger);
+    assert_eq!([split, reader].map(|task| report.tasks[task].state), [TaskState::Ok; 2]);
+    let event = &report.tasks[other];
+    let error = event.error.as_ref().unwrap();
+    assert_eq!((event.state, error.trace.as_deref()), (TaskState::Failed, Some("line 1")));
+    assert!(error.message.contains("partition 0, are gone: by zero"), "{error}");
+}

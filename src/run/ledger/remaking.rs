@@ -132,12 +132,15 @@ impl Ledger {
         }
     }
 
-    /// A task that has ended has its rows, also if they were lost meanwhile.
-    pub(super) fn is_there_again(&mut self, task: usize, now: Duration) {
-        let gone = self.remaking.gone.get(&task);
+    /// A task that has ended had its rows at some time: when whoever reads them began, as far as clocks can be compared.
+    /// So they were made again, unless that was before.
+    pub(super) fn is_there_again(&mut self, task: usize, began: Duration) {
+        let Some(gone) = self.remaking.gone.get(&task) else { return };
         // As long as nobody makes them, what is there are the rows of another port.
-        if gone.is_some_and(|gone| gone.current.is_some() && gone.pending.is_none()) {
-            self.made_again(task, None, now);
+        let Some(current) = gone.current.as_ref().filter(|_| gone.pending.is_none()) else { return };
+        // What was read before they were lost says nothing of this execution, which will say itself how it ended.
+        if began >= gone.since && current.started.is_none_or(|started| began >= started) {
+            self.made_again(task, None, began);
         }
     }
 
