@@ -223,3 +223,36 @@ fn law_l5_a_remaking_that_fails_after_a_late_word_ends_who_has_not_read_the_rows
     assert_eq!((event.state, error.trace.as_deref()), (TaskState::Failed, Some("line 1")));
     assert!(error.message.contains("partition 0, are gone: by zero"), "{error}");
 }
+
+#[test]
+fn law_l5_rows_that_nobody_can_make_again_end_who_is_to_read_them_a_second_time() {
+    let graph = shuffle();
+    let split = split(&graph);
+    for lost in [false, true] {
+        let mut ledger = Ledger::new(&graph, 0).unwrap();
+        run_splits(&mut ledger, &graph);
+        let [died, stopped, ..] = outputs(&graph)[..] else { panic!("two outputs") };
+        ledger.started(died, run_of("a", "w", 10), at(11));
+        ledger.started(stopped, run_of("a", "u", 10), at(11));
+        ledger.answered(stopped, run_of("a", "u", 10), end(15, ExecutionResult::Stopped), at(16));
+        ledger.worker_lost("w", "it left", at(20));
+        ledger.rows_lost(split, "w", "it left", at(20));
+        match lost {
+            true => ledger.task_lost(split, TaskError::new("worker-lost", "4 died"), at(23)),
+            false => ledger.answered(split, run_of("b", "v", 21), end(22, failure()), at(23)),
+        }
+        assert!(ledger.is_over(), "nobody is at work");
+        let (_, report) = close(ledger);
+        assert_eq!(report.tasks[split].state, TaskState::Ok);
+        let (state, words) = if lost { (TaskState::Lost, "4 died") } else { (TaskState::Failed, "by zero") };
+        for (reader, kind) in [(died, "worker-lost"), (stopped, "stopped")] {
+            let event = &report.tasks[reader];
+            assert_eq!((event.state, event.started, event.attempt), (state, None, 1), "{event:?}");
+            let error = event.error.as_ref().unwrap();
+            assert!(error.message.contains(&format!("are gone: {words}")), "{error}");
+            assert_eq!(error.trace.is_some(), !lost);
+            let [attempt] = &event.attempts[..] else { panic!("{:?}", event.attempts) };
+            assert_eq!((attempt.error.kind.as_str(), attempt.started), (kind, Some(at(10))));
+        }
+    }
+}

@@ -17,7 +17,7 @@
 //! | the same, and an execution never said how it ended | ok, with what is known: its event died with its worker |
 //! | a worker took rows along that somebody still reads, and an execution makes them again | the event that was told stands; in the report the task has the last execution, and the one whose rows were lost as an attempt |
 //! | the same, that execution has not said how it ended, and something that reads the rows began | it gave them, if the reader began after it and after the loss; else what the reader read are the rows that were lost |
-//! | the same, and that raises an error, or needs a future that is lost, too | what reads the rows failed, or is lost |
+//! | the same, and that raises an error, or needs a future that is lost, too | what has yet to read the rows failed, or is lost: also what died or stopped and was to be run again, with that attempt as one that did not count |
 //! | a future gives no data (law L5), or has lost them before it was read | what reads it failed, or is lost |
 //! | the first sources of a limit have enough rows | the others are skipped, if nobody else reads them; also what began, with that attempt as one that did not count, once it stops, fails, or is given up |
 //! | an output failed, and nobody says where | what had failed and waited for a retry failed; else the output |

@@ -194,20 +194,40 @@ impl Ledger {
 
     /// Nobody makes the rows of a task again that were lost: what has not read them failed, or is lost. The run stops.
     pub(super) fn rows_gone(&mut self, task: usize, error: &TaskError, lost: bool, now: Duration) -> bool {
-        let (mut open, mut counts) = (vec![task], false);
+        let (mut open, mut gone) = (vec![task], Vec::new());
         while let Some(task) = open.pop() {
-            if self.remaking.gone.remove(&task).is_none() {
-                continue;
+            if self.remaking.gone.remove(&task).is_some() {
+                gone.push(task);
+                open.extend(self.dag.consumers(TaskId::new(task)).map(|(reader, _)| reader.index()));
             }
+        }
+        // Of all of them, before the first reader that ends stops the run: then these attempts would end their tasks.
+        gone.iter().for_each(|task| self.readers_wait_again(*task, now));
+        let mut counts = false;
+        for task in gone {
             let node = &self.dag[TaskId::new(task)];
             let (label, partition) = (&self.labels[&node.stage], node.partition);
             let message = format!("the rows of `{label}`, partition {partition}, are gone: {}", error.message);
             let word = Word::Future(Arc::new(TaskError { message, ..error.clone() }));
             counts |= self.tell(Message::RowsGone { task, lost }, now, word).is_ok();
-            open.extend(self.dag.consumers(TaskId::new(task)).map(|(reader, _)| reader.index()));
         }
         self.settle(now);
         counts
+    }
+
+    /// Whoever read the rows of a task in an attempt that is over, and is to read them a second time, waits for them like
+    /// those that never began. One that raised an error has a better word than that its rows are gone.
+    fn readers_wait_again(&mut self, task: usize, now: Duration) {
+        if self.lifecycle.is_stopping() {
+            return;
+        }
+        let readers: Vec<usize> = self.dag.consumers(TaskId::new(task)).map(|(reader, _)| reader.index()).collect();
+        for reader in readers {
+            if matches!(self.entries[reader].pending, Some(Pending::Lost { .. } | Pending::Stopped { .. })) {
+                let attempt = self.lifecycle.attempt(reader);
+                let _ = self.tell(Message::Lost { task: reader, attempt }, now, Word::Nothing);
+            }
+        }
     }
 
     /// A future has lost its data, or gives an error now, and everybody had read it: whoever has to read it again cannot.
