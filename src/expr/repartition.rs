@@ -10,7 +10,7 @@ use crate::token::{Tokenize, Tokenizer};
 /// [`persist`](crate::run::persist) gives is joined and aggregated where it lies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Repartitioning {
-    /// Rows that agree on these columns in one partition, of so many.
+    /// Rows that agree on these columns in one partition, of so many. A column that is named twice counts once.
     Hash(Vec<Name>, usize),
     /// Evenly, over so many partitions.
     RoundRobin(usize),

@@ -93,7 +93,7 @@ impl Lowering<'_> {
         };
         // They may lie so already.
         let evenly = hashed.is_empty() && count == piece.partitions;
-        if evenly || self.plan.hashed_root() == self.plan.result {
+        if evenly || !hashed.is_empty() && !self.plan.moves_for_result() {
             return self.stages.cut(piece, FragmentOutput::Whole);
         }
         let schema = piece.schema().clone();
@@ -102,7 +102,8 @@ impl Lowering<'_> {
         let sources = if count == 1 {
             Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into())
         } else if !hashed.is_empty() {
-            let output = FragmentOutput::Hashed { columns: hashed, ports: count, function: None };
+            let function = self.own.map(str::to_owned);
+            let output = FragmentOutput::Hashed { columns: hashed, ports: count, function };
             Sources::Ports(self.stages.cut(piece, output)?.into())
         } else if count < piece.partitions {
             // Fewer partitions take in some each, which keeps the order, if there is one.

@@ -91,8 +91,8 @@ pub enum FragmentOutput {
         columns: Vec<usize>,
         /// How many ports.
         ports: usize,
-        /// The hash function that it must be, where rows that lie hashed already are to meet these:
-        /// [`run_fragment`](crate::run::run_fragment) runs no kernels that have another one.
+        /// The hash function that it must be, where rows that lie hashed already are to meet these, or where what is
+        /// persisted declares it: [`run_fragment`](crate::run::run_fragment) runs no kernels that have another one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         function: Option<String>,
     },

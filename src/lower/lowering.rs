@@ -31,6 +31,11 @@ pub(super) const FRAGMENT_HEIGHT: usize = 64;
 /// # Errors
 /// A plan that contradicts itself: see [`LowerError`].
 pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
+    lower_for(plan, None)
+}
+
+/// The same for kernels whose hash function has this name: tasks that divide rows by a hash run on no others.
+pub(crate) fn lower_for<'a>(plan: &'a Plan, own: Option<&'a str>) -> Result<TaskGraph, LowerError> {
     let span = info_span!("lower", tasks = Empty).entered();
     if plan.output.len() != plan.schema.fields().len() {
         return Err(LowerError::Output { columns: plan.output.len(), fields: plan.schema.fields().len() });
@@ -39,8 +44,8 @@ pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
     let index = order.iter().enumerate().map(|(at, node)| (Arc::as_ptr(node), at)).collect();
     let mut uses = vec![0; order.len()];
     let (pieces, stages, limits) = (Vec::with_capacity(order.len()), Stages::default(), HashMap::new());
-    let function = hash_function_of(plan, &order)?;
-    let mut lowering = Lowering { plan, function, index, pieces, stages, limits, leaves: HashMap::new() };
+    let function = hash_function_of(plan, &order)?.or(own);
+    let mut lowering = Lowering { plan, function, own, index, pieces, stages, limits, leaves: HashMap::new() };
     order.iter().flat_map(|node| &node.inputs).for_each(|input| uses[lowering.at(input)] += 1);
     lowering.limits = limits_of_exchanges(&order, |node| uses[lowering.at(node)]);
     for (at, node) in order.iter().enumerate() {
@@ -62,6 +67,8 @@ pub(super) struct Lowering<'a> {
     pub(super) plan: &'a Plan,
     /// The hash function of rows that lie as an exchange would put them.
     pub(super) function: Option<&'a str>,
+    /// That of the kernels, if it must be this one: of rows that no leaf's rows are to meet.
+    pub(super) own: Option<&'a str>,
     /// The place of each node in post-order.
     index: HashMap<*const PlanNode, usize>,
     /// What each node became, until its last parent has taken it.

@@ -42,6 +42,7 @@ pub use fragment::{Fragment, FragmentNode, FragmentOp, FragmentOutput, RangeKey,
 pub use graph::TaskGraph;
 pub use hash_function::hash_function;
 pub use leaf_input::{DataInput, FutureInput, FutureLeaf, LeafInput, Source};
+pub(crate) use lowering::lower_for;
 pub use lowering::{layout_of, lower, partial_input};
 pub use positions::{Positions, positional};
 pub use summary::{StageRead, StageSource, StageSummary, TaskMovement};

@@ -289,11 +289,20 @@ impl Plan {
         }
     }
 
+    /// Whether rows move once more so that the result lies hashed as somebody wished; they may lie so already.
+    pub(crate) fn moves_for_result(&self) -> bool {
+        self.result.as_ref().is_some_and(|wish| !wish.hashed.is_empty()) && self.hashed_root() != self.result
+    }
+
     /// The same of the tree alone, which knows no wish of how the result should lie.
-    pub(crate) fn hashed_root(&self) -> Option<ResultPartitions> {
+    fn hashed_root(&self) -> Option<ResultPartitions> {
         let Partitioning::Hashed(columns) = &self.root.partitioning else { return None };
         let position = |column: &ColumnId| self.output.iter().position(|(_, given)| given == column);
         let hashed = columns.iter().map(position).collect::<Option<Vec<_>>>()?;
+        // The hash of a column twice over is not that of the column, and nothing can be declared to lie by it.
+        if hashed.iter().enumerate().any(|(at, column)| hashed[..at].contains(column)) {
+            return None;
+        }
         (self.target_partitions > 1).then_some(ResultPartitions { hashed, count: self.target_partitions })
     }
 

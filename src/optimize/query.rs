@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
+use indexmap::IndexSet;
 
 use super::plan::ResultPartitions;
 use super::resolve::{Resolved, resolve_and_count};
@@ -61,9 +62,12 @@ fn wish(expr: &Expr) -> Option<ResultPartitions> {
             Op::Repartition(to) => {
                 let position = |column: &Name| names.iter().position(|name| name.as_ref() == Some(column));
                 let hashed = match to {
-                    Repartitioning::Hash(columns, _) => columns.iter().map(position).collect::<Option<_>>()?,
-                    Repartitioning::RoundRobin(_) => Vec::new(),
+                    Repartitioning::Hash(columns, _) => {
+                        columns.iter().map(position).collect::<Option<IndexSet<_>>>()?
+                    }
+                    Repartitioning::RoundRobin(_) => IndexSet::new(),
                 };
+                let hashed = hashed.into_iter().collect();
                 return Some(ResultPartitions { hashed, count: to.partitions() });
             }
             _ => return None,

@@ -63,8 +63,8 @@ pub fn run_fragment(
     {
         let own = kernels.hash_function().map_or_else(|| "a hash without a name".to_owned(), |own| format!("`{own}`"));
         let reason = format!(
-            "its rows are to meet others that lie hashed by `{wanted}`, and these kernels have {own}; \
-             plan it with `Planner::with_leaf_partitioning(false)`"
+            "its rows are to lie hashed by `{wanted}`, and these kernels have {own}; run it on kernels that have that one, \
+             or, where leaves lie so, plan it with `Planner::with_leaf_partitioning(false)`"
         );
         return Err(contradiction(reason).into());
     }

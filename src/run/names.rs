@@ -52,18 +52,17 @@ struct Entry {
 }
 
 impl Entry {
-    /// The outputs and their run, unless one has died or gave no data.
-    fn alive(&self) -> Option<Claim> {
+    /// The outputs and their run, unless one has died; and whether they gave data, or still may. What could make them again may
+    /// have gone before them.
+    fn alive(&self) -> Option<(Claim, bool)> {
         let handles: Vec<_> = self.generations.iter().map(|at| live_future(*at)).collect::<Option<_>>()?;
         let usable =
             |handle: &FutureHandle| matches!(handle.status(), FutureStatus::Pending | FutureStatus::Finished { .. });
+        let all_usable = handles.iter().all(usable);
         let run = self.run.upgrade()?;
-        let origin = match &self.origin {
-            Some(origin) => Some(origin.upgrade()?),
-            None => None,
-        };
+        let origin = self.origin.as_ref().and_then(Weak::upgrade);
         let made = Making { outputs: handles.len(), hashed: self.hashed.clone(), origin };
-        handles.iter().all(usable).then_some(Claim { handles, made, run, promises: None, warning: None })
+        Some((Claim { handles, made, run, promises: None, warning: None }, all_usable))
     }
 }
 
@@ -85,10 +84,9 @@ impl Names {
         }
         self.entries.retain(|_, entries| {
             entries.retain(|entry| {
-                let found = entry.alive();
-                let is_alive = found.is_some();
-                alive.extend(found);
-                is_alive
+                let Some((found, usable)) = entry.alive() else { return false };
+                alive.push(found);
+                usable
             });
             !entries.is_empty()
         });
@@ -117,12 +115,16 @@ pub(super) fn claim(name: &str, own: &str, spec: Spec, made: Making) -> Claim {
     let mut others = None;
     let mut same = None;
     entries.retain(|entry| {
-        let Some(alive) = entry.alive() else { return false };
+        let Some((alive, usable)) = entry.alive() else { return false };
+        if !usable {
+            looked_at.push(alive);
+            return false;
+        }
         // Who wants to be able to make it again needs what made it; who does not, wants that to go.
         if entry.spec != spec {
             others = others.take().or_else(|| Some(entry.spec.difference(&spec)));
         }
-        let is_same = entry.spec == spec && entry.origin.is_some() == made.origin.is_some();
+        let is_same = entry.spec == spec && alive.made.origin.is_some() == made.origin.is_some();
         looked_at.extend(if is_same { same.replace(alive) } else { Some(alive) });
         true
     });
@@ -154,13 +156,42 @@ mod tests {
 
     use super::*;
     use crate::expr::Frame;
-    use crate::leaf::{Leaf, Values, release};
+    use crate::leaf::{Fault, FutureError, Leaf, Values, release};
 
-    fn claim_one(name: &str) -> Claim {
+    #[derive(Debug)]
+    struct Maker;
+
+    impl Origin for Maker {
+        fn recover(&self, _: usize, lost: &FutureHandle) -> Result<FutureHandle, FutureError> {
+            Err(Fault::failed("it makes nothing").of(lost.key(), lost.engine().clone()))
+        }
+        fn futures(&self) -> Vec<FutureHandle> {
+            Vec::new()
+        }
+    }
+
+    fn claim_into(name: &str, partitions: usize, origin: Option<Arc<dyn Origin>>) -> Claim {
         let leaf = Leaf::Values(Values::new("values", Arc::new(Schema::empty()), Vec::new()));
         let outline = Outline::of(Frame::from_leaf(leaf).unwrap().expr());
-        let made = Making { outputs: 1, hashed: None, origin: None };
-        claim(name, "own", Spec { outline, partitions: 1 }, made)
+        claim(name, "own", Spec { outline, partitions }, Making { outputs: 1, hashed: None, origin })
+    }
+
+    fn claim_one(name: &str) -> Claim {
+        claim_into(name, 1, None)
+    }
+
+    #[test]
+    fn a_name_is_that_of_futures_that_outlive_what_could_make_them_again() {
+        let maker = || Some(Arc::new(Maker) as Arc<dyn Origin>);
+        let Claim { handles, made, promises, .. } = claim_into("outlived", 1, maker());
+        drop(made);
+        let other = claim_into("outlived", 2, maker());
+        assert!(matches!(other.warning, Some(RunWarning::KeyCollision { .. })), "{:?}", other.warning);
+        assert_eq!((handles[0].key(), other.handles[0].key()), ("outlived-0", "own-0"));
+        // Who wants to be able to make them again needs others; who does not, has them.
+        assert!(claim_into("outlived", 1, maker()).promises.is_some());
+        assert_eq!(claim_into("outlived", 1, None).handles, handles);
+        drop(promises);
     }
 
     #[test]

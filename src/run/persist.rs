@@ -9,8 +9,8 @@ use super::recovery::Recovery;
 use super::{Executor, Run, RunCause, RunError, RunReport, RunWarning};
 use crate::expr::{ExprError, Frame, Outline};
 use crate::leaf::{Fault, FromDelayed, FutureHandle, HashPartitioning, Leaf, Origin, Promise};
-use crate::lower::{LowerError, lower};
-use crate::optimize::{PlanError, Planner};
+use crate::lower::{LowerError, hash_function, lower_for};
+use crate::optimize::{Plan, PlanError, Planner};
 
 /// How to persist a frame.
 #[derive(Clone, Debug)]
@@ -110,7 +110,8 @@ impl Frame {
 /// Where the result lies hashed by columns, because somebody wished so
 /// ([`Repartitioning::Hash`](crate::expr::Repartitioning::Hash)) or because the plan ends so, and the executor's kernels have a
 /// [`hash_function`](super::Kernels::hash_function), its leaf declares it: joins, aggregates and windows by these
-/// columns, planned for as many partitions, read it as it lies.
+/// columns, planned for as many partitions, read it as it lies. Kernels with another hash function than the executor says
+/// do not run the tasks that put rows there. Rows that nothing moves lie by the function by which they lay before.
 ///
 /// The frame can be used at once: what reads it waits for its futures. When nobody needs any of them any
 /// more, the run is cancelled. Futures that the run adopts live until the last of the new ones goes.
@@ -128,23 +129,18 @@ where
     E: Executor + Clone + 'static,
 {
     let plan = planner.plan(frame.expr())?;
-    let graph = lower(&plan)?;
+    let graph = lower_for(&plan, executor.hash_function())?;
+    let hashed = hash_partitioning(&plan, executor.hash_function())?;
     let spec = Spec { outline: Outline::of(frame.expr()), partitions: plan.target_partitions };
     let token = frame.token();
     let called = options.name.clone().unwrap_or_else(|| "persisted".to_owned());
     let name = options.name.unwrap_or_else(|| format!("{}-{token}", frame.expr().op().name()));
-    let function = executor.hash_function().map(str::to_owned);
-    let hashed = plan.hashed_result().zip(function);
-    let hashed = hashed.map(|(result, function)| HashPartitioning { function, columns: result.hashed });
     let recovery = || Arc::new(Recovery::new(name.clone(), plan.clone(), executor.clone())) as Arc<dyn Origin>;
     let origin = options.recoverable.then(recovery);
     let made = Making { outputs: graph.outputs.len(), hashed, origin };
     let Claim { handles, made, run, promises, warning } = claim(&name, &format!("{name}-{token}"), spec, made);
     if let Some(warning) = &warning {
         tracing::warn!(key = %name, "{warning}");
-    }
-    if let Some(promises) = promises {
-        start(executor.submit(graph), promises, run.clone(), warning.clone());
     }
     let mut leaf = FromDelayed::new(called, plan.schema.clone(), handles).map_err(ExprError::from)?;
     if let Some(partitioning) = made.hashed {
@@ -154,7 +150,20 @@ where
         leaf = leaf.with_origin(origin);
     }
     let frame = Frame::new(crate::expr::Expr::leaf(Leaf::FromDelayed(leaf))?, frame.functions().clone());
+    // Nothing runs of which there is no leaf.
+    if let Some(promises) = promises {
+        start(executor.submit(graph), promises, run.clone(), warning.clone());
+    }
     Ok(Persisted { frame, run, warnings: warning.into_iter().collect() })
+}
+
+/// How the rows of a plan's result lie, once kernels with this hash function have run it.
+fn hash_partitioning(plan: &Plan, own: Option<&str>) -> Result<Option<HashPartitioning>, LowerError> {
+    let Some(result) = plan.hashed_result() else { return Ok(None) };
+    // What moved them last is the exchange for the result, or one that must agree with the leaves that the plan reads
+    // where they lie, or nothing: then they lie as such a leaf does.
+    let function = if plan.moves_for_result() { own } else { hash_function(plan)?.or(own) };
+    Ok(function.map(|function| HashPartitioning { function: function.to_owned(), columns: result.hashed }))
 }
 
 /// Keeps promises with the result of a run, in the background.

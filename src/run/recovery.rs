@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use super::Executor;
 use super::persist::{PersistRun, start};
 use crate::leaf::{Fault, FutureError, FutureHandle, FutureStatus, LocalFuture, Origin};
-use crate::lower::lower;
+use crate::lower::lower_for;
 use crate::optimize::Plan;
 
 /// What a persisted leaf was made from (law L1b): its plan, with strong handles to all leaves, and the
@@ -37,7 +37,8 @@ impl<E: Executor + 'static> Origin for Recovery<E> {
         {
             return Ok(known.clone());
         }
-        let graph = lower(&self.plan).map_err(|problem| error(problem.to_string()))?;
+        let graph =
+            lower_for(&self.plan, self.executor.hash_function()).map_err(|problem| error(problem.to_string()))?;
         let make = |at: usize| {
             let (future, promise) = LocalFuture::pending(format!("{}-{at}", self.name));
             (FutureHandle::new(future), promise)

@@ -7,25 +7,42 @@ use leafhold::explain::{PlanText, expr_text};
 use leafhold::expr::Op;
 use leafhold::expr::{CoreFunctions, Frame, JoinKind, Name, Repartitioning, col, sum};
 use leafhold::leaf::{FromDelayed, HashPartitioning, Leaf, value};
-use leafhold::lower::{Fragment, LowerError, lower};
+use leafhold::lower::{Fragment, FragmentOutput, LowerError, TaskGraph, lower};
 use leafhold::optimize::{CostModel, DefaultCost, Movement, Partitioning, PlanNode, PlanOp, Planner, Sizes};
 use leafhold::rules::RuleSet;
-use leafhold::run::{KernelError, Kernels, LocalExecutor, SlotData, TaskContext, TaskOutput};
+use leafhold::run::{Executor, KernelError, Kernels, LocalExecutor, Run, SlotData, TaskContext, TaskOutput};
 use leafhold::term::AlternativeOp;
 use proptest::prelude::*;
 
 use crate::kernels::{Row, RowKernels, batch_of, rows_of};
 use crate::plans::{Builder, numbers};
 
-/// The test kernels, whose hash has another name, or none.
+/// The test kernels, whose hash has another name, or none. The hash called `others` puts rows elsewhere.
 struct Named(Option<&'static str>);
 
 impl Kernels for Named {
     fn run(&self, fragment: &Fragment, inputs: Vec<SlotData>, task: &TaskContext) -> Result<TaskOutput, KernelError> {
-        RowKernels::default().run(fragment, inputs, task)
+        let mut output = RowKernels::default().run(fragment, inputs, task)?;
+        if let (FragmentOutput::Hashed { .. }, Some("others")) = (&fragment.output, self.0) {
+            output.ports.rotate_left(1);
+        }
+        Ok(output)
     }
     fn hash_function(&self) -> Option<&str> {
         self.0
+    }
+}
+
+/// An executor that calls its kernels' hash `rows`, whatever it is.
+#[derive(Clone)]
+struct Mistaken(LocalExecutor);
+
+impl Executor for Mistaken {
+    fn submit(&self, graph: TaskGraph) -> Run {
+        self.0.submit(graph)
+    }
+    fn hash_function(&self) -> Option<&str> {
+        Some("rows")
     }
 }
 
@@ -194,8 +211,8 @@ fn law_g5_a_hash_that_is_not_the_engines_is_not_trusted() {
         let error = join(&left, &u).collect(&planner(), &on(kernels)).unwrap_err().to_string();
         let own = if kernels.is_some() { "`others`" } else { "a hash without a name" };
         let expected = format!(
-            "its rows are to meet others that lie hashed by `rows`, and these kernels have {own}; plan it with \
-             `Planner::with_leaf_partitioning(false)`"
+            "its rows are to lie hashed by `rows`, and these kernels have {own}; run it on kernels that have that one, or, \
+             where leaves lie so, plan it with `Planner::with_leaf_partitioning(false)`"
         );
         assert!(error.contains(&expected), "{error}");
         let without = planner().with_leaf_partitioning(false);
@@ -204,6 +221,58 @@ fn law_g5_a_hash_that_is_not_the_engines_is_not_trusted() {
     // Where nothing moves, it does not matter whose it was.
     let both = join(&left, &hashed(&u, &["x"], 4, &executor()));
     assert_eq!(both.collect(&planner(), &on(Some("others"))).unwrap().rows(), 20);
+}
+
+#[test]
+fn law_g5_rows_that_nothing_moves_lie_by_the_hash_of_who_put_them_there() {
+    let (t, u) = (table("t", ["a", "b"], &numbers(0..40)), table("u", ["x", "y"], &numbers(20..60)));
+    let filtered = hashed(&t, &["a"], 4, &executor()).filter(col("b").gt(col("a"))).unwrap();
+    let lies = |function: &str| Some(HashPartitioning { function: function.into(), columns: vec![0] });
+    for kernels in [Some("others"), None] {
+        let kept = filtered.persist(&planner(), &on(kernels)).unwrap();
+        assert_eq!(declared(&kept).cloned(), lies("rows"), "on {kernels:?}");
+        // So does a wish that they meet.
+        let wished = hashed(&filtered, &["a"], 4, &on(kernels));
+        assert_eq!(declared(&wished).cloned(), lies("rows"), "on {kernels:?}");
+        let spread = filtered.clone().repartition(Repartitioning::RoundRobin(4)).unwrap();
+        assert_eq!(
+            declared(&spread.persist(&planner(), &on(kernels)).unwrap()).cloned(),
+            lies("rows"),
+            "on {kernels:?}"
+        );
+        let mixed = join(&kept, &hashed(&u, &["x"], 4, &on(Some("others"))));
+        assert_eq!((shuffles(&mixed), answer(&mixed)), (1, answer(&join(&t, &u))), "on {kernels:?}");
+    }
+    // Rows that the result's own exchange moves lie by its hash, whatever they lay by before.
+    let moved = hashed(&filtered, &["b"], 4, &on(Some("others")));
+    assert_eq!(declared(&moved).map(|lies| &*lies.function), Some("others"));
+    assert_eq!(answer(&moved), answer(&filtered));
+}
+
+#[test]
+fn law_g5_kernels_that_have_another_hash_than_is_declared_put_no_rows() {
+    let t = table("t", ["a", "b"], &numbers(0..40));
+    let mistaken = Mistaken(on(Some("others")));
+    let by_wish = t.clone().repartition(Repartitioning::Hash(vec!["a".into()], 4)).unwrap();
+    for frame in [by_wish, sums(&t)] {
+        let kept = frame.persist(&planner(), &mistaken).unwrap();
+        assert_eq!(declared(&kept).map(|lies| &*lies.function), Some("rows"));
+        let error = kept.collect(&planner(), &executor()).unwrap_err().to_string();
+        assert!(error.contains("hashed by `rows`, and these kernels have `others`"), "{error}");
+        assert_eq!(frame.collect(&planner(), &mistaken).unwrap().rows(), 40, "nothing is declared of these");
+    }
+}
+
+#[test]
+fn law_g5_a_column_that_is_named_twice_is_hashed_once() {
+    let (t, u) = (table("t", ["a", "b"], &numbers(0..40)), table("u", ["x", "y"], &numbers(20..60)));
+    let (left, right) = (hashed(&t, &["a", "a"], 4, &executor()), hashed(&u, &["x"], 4, &executor()));
+    assert_eq!(declared(&left).map(|lies| &lies.columns[..]), Some(&[0][..]));
+    assert_eq!((shuffles(&join(&left, &right)), answer(&join(&left, &right)).len()), (0, 20));
+    // A plan that ends hashed by a column twice over has another hash of it.
+    let keys = [col("a").eq(col("x")), col("a").eq(col("y"))];
+    let twice = t.join(&u, JoinKind::Semi, keys).unwrap();
+    assert_eq!(answer(&twice.persist(&planner(), &executor()).unwrap()), answer(&twice));
 }
 
 #[test]
