@@ -52,17 +52,17 @@ struct Entry {
 }
 
 impl Entry {
-    /// The outputs and their run, unless one has died; and whether they gave data, or still may. What could make them again may
-    /// have gone before them.
-    fn alive(&self) -> Option<(Claim, bool)> {
+    /// The outputs and their run, unless one has died, and whether none gave no data. What could make them again may have
+    /// gone before them. Nobody else may hold by now what this gives, whatever it says of it: it goes when nothing is locked.
+    fn look(&self) -> Option<(Claim, bool)> {
         let handles: Vec<_> = self.generations.iter().map(|at| live_future(*at)).collect::<Option<_>>()?;
         let usable =
             |handle: &FutureHandle| matches!(handle.status(), FutureStatus::Pending | FutureStatus::Finished { .. });
-        let all_usable = handles.iter().all(usable);
         let run = self.run.upgrade()?;
         let origin = self.origin.as_ref().and_then(Weak::upgrade);
         let made = Making { outputs: handles.len(), hashed: self.hashed.clone(), origin };
-        Some((Claim { handles, made, run, promises: None, warning: None }, all_usable))
+        let is_usable = handles.iter().all(usable);
+        Some((Claim { handles, made, run, promises: None, warning: None }, is_usable))
     }
 }
 
@@ -77,16 +77,16 @@ struct Names {
 const FEW: usize = 256;
 
 impl Names {
-    /// Forgets what is dead, if there are twice as many names as were alive when it last did. What is alive is handed out.
-    fn tidy(&mut self, alive: &mut Vec<Claim>) {
+    /// Forgets what is dead, if there are twice as many names as were alive when it last did. What it looks at is handed out.
+    fn tidy(&mut self, looked_at: &mut Vec<Claim>) {
         if self.entries.len() <= self.crowded.max(FEW) {
             return;
         }
         self.entries.retain(|_, entries| {
             entries.retain(|entry| {
-                let Some((found, usable)) = entry.alive() else { return false };
-                alive.push(found);
-                usable
+                let Some((found, is_usable)) = entry.look() else { return false };
+                looked_at.push(found);
+                is_usable
             });
             !entries.is_empty()
         });
@@ -115,18 +115,14 @@ pub(super) fn claim(name: &str, own: &str, spec: Spec, made: Making) -> Claim {
     let mut others = None;
     let mut same = None;
     entries.retain(|entry| {
-        let Some((alive, usable)) = entry.alive() else { return false };
-        if !usable {
-            looked_at.push(alive);
-            return false;
-        }
-        // Who wants to be able to make it again needs what made it; who does not, wants that to go.
-        if entry.spec != spec {
+        let Some((found, is_usable)) = entry.look() else { return false };
+        if is_usable && entry.spec != spec {
             others = others.take().or_else(|| Some(entry.spec.difference(&spec)));
         }
-        let is_same = entry.spec == spec && alive.made.origin.is_some() == made.origin.is_some();
-        looked_at.extend(if is_same { same.replace(alive) } else { Some(alive) });
-        true
+        // Who wants to be able to make it again needs what made it; who does not, wants that to go.
+        let is_same = is_usable && entry.spec == spec && found.made.origin.is_some() == made.origin.is_some();
+        looked_at.extend(if is_same { same.replace(found) } else { Some(found) });
+        is_usable
     });
     if let Some(same) = same {
         return same;
@@ -205,6 +201,23 @@ mod tests {
         assert!(count <= 2 * FEW, "{count} names, of which one is alive");
         let again = claim_one("of-the-living");
         assert!(again.promises.is_none() && Arc::ptr_eq(&again.run, &kept.run), "who is alive is found");
+    }
+
+    #[test]
+    fn what_made_lost_data_goes_when_the_table_is_not_locked() {
+        let Claim { handles, made, run, promises, .. } = claim_into("lost", 1, Some(Arc::new(Maker)));
+        let origin = made.origin.as_ref().map(Arc::downgrade).unwrap();
+        let generations = handles.iter().map(FutureHandle::generation).collect();
+        let leaf = Leaf::Values(Values::new("values", Arc::new(Schema::empty()), Vec::new()));
+        let spec = Spec { outline: Outline::of(Frame::from_leaf(leaf).unwrap().expr()), partitions: 1 };
+        let entry = Entry { spec, hashed: None, origin: Some(origin.clone()), generations, run: Arc::downgrade(&run) };
+        drop(promises);
+        let found = entry.look();
+        // Meanwhile the last leaf over it goes.
+        drop(made);
+        assert!(origin.upgrade().is_some(), "whoever looked at it drops it");
+        assert!(found.is_some_and(|(_, is_usable)| !is_usable), "and makes it anew");
+        assert!(origin.upgrade().is_none());
     }
 
     #[test]

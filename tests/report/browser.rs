@@ -57,7 +57,8 @@ fn a_click_on_a_task_shows_its_details_and_its_stage_in_the_plan() {
         assert_eq!(browser.text("#details h3"), format!("Task {}: {}", event.task, event.label));
         assert!(detail(&mut browser, "state").starts_with("ok"));
         assert_eq!(detail(&mut browser, "stage"), format!("{}, partition {}", event.stage, event.partition));
-        assert_eq!(detail(&mut browser, "worker"), event.worker.as_deref().unwrap());
+        let (worker, host) = (event.worker.as_deref().unwrap(), event.host.as_deref().unwrap());
+        assert_eq!(detail(&mut browser, "worker"), format!("{worker} on {host}"));
         assert_eq!(detail(&mut browser, "rows"), event.rows.to_string());
         let highlighted = browser.eval("[...document.querySelectorAll('#plan .on')].map((line) => line.textContent)");
         let stage = report.stages.iter().find(|stage| stage.stage == event.stage).unwrap();
@@ -80,7 +81,8 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
     report.tasks[bad].attempts.push(TaskAttempt {
         number: 1,
         worker: Some("local-7".into()),
-        host: Some(NASTY[2].into()),
+        // Its lane is the last one.
+        host: Some(format!("zz {}", NASTY[2]).into()),
         started: Some(Duration::ZERO),
         ended: Duration::from_micros(3),
         error: Arc::new(TaskError::new("panic", NASTY[3]).with_trace("tried in vain")),

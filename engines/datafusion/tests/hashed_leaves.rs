@@ -44,7 +44,7 @@ const DAY: i64 = 86_400_000_000_000;
 const FLOATS: [f64; 6] = [-0.0, 0.0, 1.5, f64::NAN, f64::INFINITY, -1.5];
 
 fn text(at: u32) -> String {
-    format!("{at}{}", if at % 2 == 0 { " is longer than the twelve bytes of a view" } else { "" })
+    format!("{at}{}", if at.is_multiple_of(2) { " is longer than the twelve bytes of a view" } else { "" })
 }
 
 fn mixed(seed: u64) -> u64 {
@@ -59,7 +59,7 @@ fn mixed(seed: u64) -> u64 {
 fn table(name: &str, kinds: [usize; 2], sizes: &[usize], seed: u64) -> Leaf {
     let mut number = 0;
     let partition = |rows: &usize| {
-        let numbers: Vec<u64> = (0..*rows as u64).map(|row| mixed(seed << 32 | number + row)).collect();
+        let numbers: Vec<u64> = (0..*rows as u64).map(|row| mixed((seed << 32) | (number + row))).collect();
         number += *rows as u64;
         let key = |shift: u64| -> Vec<Option<u32>> {
             numbers.iter().map(|at| (at >> shift) as u32 % 13).map(|at| Some(at).filter(|at| *at > 0)).collect()
