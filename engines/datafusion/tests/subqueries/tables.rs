@@ -14,8 +14,11 @@ use leafhold_datafusion::{Catalog, DataFusionKernels, EngineFunctions, Session, 
 
 pub type Cell = Option<i64>;
 
-/// Tables of two columns, each in so many partitions.
-pub fn session(tables: &[(&str, [&str; 2], &[[Cell; 2]])], partitions: usize) -> Session {
+/// A table of two columns: its name, theirs, and the rows.
+pub type Table<'a> = (&'a str, [&'a str; 2], &'a [[Cell; 2]]);
+
+/// Tables, each in so many partitions.
+pub fn session(tables: &[Table<'_>], partitions: usize) -> Session {
     let mut catalog = Catalog::new();
     for (name, columns, rows) in tables {
         // A column without nulls says so.
