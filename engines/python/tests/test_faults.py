@@ -48,14 +48,8 @@ def test_a_chain_of_runs_on_a_cluster(client: Any) -> None:
     assert watch.check(run).is_ok
 
 
-def test_a_chain_of_10_000_tasks_in_one_run(in_process: Any) -> None:
-    # On workers of this process: Dask's half takes less time without sockets, and Leafhold's is the same.
-    _check_chain(in_process, 5_000)
-
-
-def test_a_chain_of_1_000_tasks_in_one_run_on_processes(client: Any) -> None:
-    # Of ten times as many, Dask's messages take longer than a test may on a machine with other work.
-    _check_chain(client, 500)
+def test_a_chain_of_10_000_tasks_in_one_run(client: Any) -> None:
+    _check_chain(client, 5_000)
 
 
 def _check_chain(client: Any, links: int) -> None:
