@@ -1,5 +1,6 @@
 //! The whole algebra: what constructors check and infer, what plans mean, and how they are planned and run.
 
+mod applies;
 mod errors;
 #[path = "../common/kernels.rs"]
 mod kernels;

@@ -13,7 +13,7 @@ use leafhold::term::Terms;
 use leafhold::term::interpret::{Equivalence, Semantics, Tables, Verdict, interpret, preserves};
 use proptest::prelude::*;
 
-use super::tables::{integers, lists, table};
+use super::tables::{integers, lists, small, table};
 
 /// Two live partitions of many integers: so many that it pays to keep them apart.
 fn live(name: &str, columns: &[&str]) -> Frame {
@@ -226,13 +226,6 @@ fn expressions_print_as_they_were_written() {
         let line = text.lines().find(|line| !line.starts_with(';')).unwrap();
         assert_eq!(line, expected);
     }
-}
-
-type Cell = Option<i64>;
-
-fn small() -> impl Strategy<Value = Vec<[Cell; 2]>> {
-    let cell = || prop_oneof![1 => Just(None), 4 => (0i64..3).prop_map(Some)];
-    prop::collection::vec([cell(), cell()], 0..4)
 }
 
 /// Expressions over two tables that use the operators beside filters that would like to move.

@@ -8,6 +8,7 @@ use leafhold::expr::{CoreFunctions, Expr, Frame};
 use leafhold::optimize::resolve;
 use leafhold::term::Terms;
 use leafhold::term::interpret::{EvalError, Relation, Semantics, Tables, Value, interpret};
+use proptest::prelude::*;
 
 /// Columns of nullable integers.
 pub fn integers(names: &[&str]) -> SchemaRef {
@@ -55,4 +56,20 @@ pub fn bag(frame: &Frame) -> Vec<String> {
     let mut rows = rows(frame);
     rows.sort();
     rows
+}
+
+/// A cell of a random table.
+pub type Cell = Option<i64>;
+
+pub fn some(rows: &[[i64; 2]]) -> Vec<[Cell; 2]> {
+    rows.iter().map(|row| row.map(Some)).collect()
+}
+
+pub fn cell() -> impl Strategy<Value = Cell> {
+    prop_oneof![1 => Just(None), 4 => (0i64..3).prop_map(Some)]
+}
+
+/// A few rows.
+pub fn small() -> impl Strategy<Value = Vec<[Cell; 2]>> {
+    prop::collection::vec([cell(), cell()], 0..4)
 }
