@@ -39,7 +39,12 @@ pub fn end(ended: u64, result: ExecutionResult) -> ExecutionEnd {
 }
 
 pub fn rows(rows: u64) -> ExecutionResult {
-    ExecutionResult::Gave(Given { rows, bytes: 8 * rows, node_rows: Vec::new() })
+    ExecutionResult::Gave(Given {
+        rows,
+        bytes: 8 * rows,
+        node_rows: Vec::new(),
+        peak_execution_memory: Some(24 * rows),
+    })
 }
 
 pub fn failure() -> ExecutionResult {
@@ -78,6 +83,7 @@ fn a_run_in_order_is_told_as_it_was() {
     assert!(report.is_ok());
     for (task, event) in report.tasks.iter().enumerate() {
         assert_eq!((event.state, event.attempt, event.rows, event.bytes_in), (TaskState::Ok, 1, 3, 8));
+        assert_eq!((event.bytes_out, event.peak_execution_memory), (24, Some(72)));
         assert_eq!(event.started, Some(at(10 * task as u64)));
         assert_eq!(event.duration(), at(5));
         assert!(event.ready <= event.started);

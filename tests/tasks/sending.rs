@@ -32,7 +32,7 @@ fn end(result: ExecutionResult) -> ExecutionEnd {
 }
 
 fn gave(ledger: &mut Ledger, task: usize, rows: u64) {
-    let given = Given { rows, bytes: 8 * rows, node_rows: Vec::new() };
+    let given = Given { rows, bytes: 8 * rows, node_rows: Vec::new(), peak_execution_memory: None };
     ledger.answered(task, run_of("only"), end(ExecutionResult::Gave(given)), at(3));
 }
 

@@ -48,10 +48,12 @@ impl Stop {
     }
 }
 
-/// The table of each port, and the rows of each node of the fragment, where they were counted.
-type Given<'py> = (Vec<Bound<'py, PyAny>>, Vec<Option<u64>>);
+/// The table of each port, the rows of each node of the fragment, where they were counted, and what its operators held
+/// at most.
+type Given<'py> = (Vec<Bound<'py, PyAny>>, Vec<Option<u64>>, Option<u64>);
 
-/// Runs a fragment over the tables of its slots; gives the table of each of its ports, and the rows of its nodes.
+/// Runs a fragment over the tables of its slots; gives the table of each of its ports, the rows of its nodes, and the
+/// most bytes that its operators held at a time.
 #[pyfunction]
 #[pyo3(signature = (fragment, partition, inputs, started_ns, stop))]
 pub fn run_fragment<'py>(
@@ -77,7 +79,8 @@ pub fn run_fragment<'py>(
         Some(first) => arrow::table(py, &first.schema(), batches),
         None => Err(error::panicked("a port without a batch")),
     };
-    Ok((output.ports.iter().map(table).collect::<PyResult<_>>()?, output.node_rows))
+    let tables = output.ports.iter().map(table).collect::<PyResult<_>>()?;
+    Ok((tables, output.node_rows, output.peak_execution_memory))
 }
 
 fn read(py: Python<'_>, bytes: &[u8]) -> PyResult<Arc<Fragment>> {

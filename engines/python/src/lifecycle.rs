@@ -47,6 +47,7 @@ struct Ended {
     rows: u64,
     node_rows: Vec<Option<u64>>,
     peak_memory: Option<u64>,
+    peak_execution_memory: Option<u64>,
     error: Option<Error>,
 }
 
@@ -75,18 +76,22 @@ impl From<Word> for Execution {
 
 impl Ended {
     fn into_end(self) -> PyResult<ExecutionEnd> {
-        let Ended { what, ended, transfer, bytes_in, bytes_out, rows, node_rows, peak_memory, error } = self;
-        let result = match what.as_str() {
-            "ok" => ExecutionResult::Gave(Given { rows, bytes: bytes_out, node_rows }),
+        let result = match self.what.as_str() {
+            "ok" => ExecutionResult::Gave(Given {
+                rows: self.rows,
+                bytes: self.bytes_out,
+                node_rows: self.node_rows,
+                peak_execution_memory: self.peak_execution_memory,
+            }),
             "stopped" => ExecutionResult::Stopped,
             "failed" => {
                 let unnamed = || ("unknown".to_owned(), "the worker does not say what".to_owned(), None);
-                ExecutionResult::Failed(task_error(error.unwrap_or_else(unnamed)))
+                ExecutionResult::Failed(task_error(self.error.unwrap_or_else(unnamed)))
             }
             other => return Err(PyValueError::new_err(format!("{other:?} is no way to end"))),
         };
-        let [ended, transfer] = [ended, transfer].map(Duration::from_nanos);
-        Ok(ExecutionEnd { ended, transfer, bytes_in, peak_memory, result })
+        let [ended, transfer] = [self.ended, self.transfer].map(Duration::from_nanos);
+        Ok(ExecutionEnd { ended, transfer, bytes_in: self.bytes_in, peak_memory: self.peak_memory, result })
     }
 }
 

@@ -611,5 +611,6 @@ def _word(chance: random.Random, now: int) -> dict[str, Any]:
         "node_rows": [1, None],
         "observed": chance.choice([None, '{"w": {"time_us": 1}}', "nonsense"]),
         "peak_memory": chance.choice([None, 1 << 20]),
+        "peak_execution_memory": chance.choice([None, 1 << 10]),
         "error": None,
     }

@@ -168,6 +168,19 @@ def test_peak_memory_of_several_tasks_of_a_process_is_nobodys(in_process: Any, t
     assert [event.get("peak_memory") for event in run.report] == [None, None]
 
 
+@BOTH
+def test_peak_execution_memory_is_what_operators_held(client: Any, executor: str) -> None:
+    rows = 100_000
+    table = pa.table({"a": pa.array(range(rows, 0, -1), pa.int64())})
+    peaks = {}
+    for query in ("select a from t where a > 5", "select a from t order by a"):
+        run = lh.sql(query, t=table).run(executor_of(client, executor))
+        run.result()
+        peaks[query] = max((event.get("peak_execution_memory") or 0) for event in run.report.events)
+    filtered, sorted_ = peaks.values()
+    assert filtered == 0 and sorted_ >= 8 * rows
+
+
 def _lazy_scan(client: Any, values: list[Any]) -> list[dict[str, Any]]:
     """What becomes of tasks that read a partition each."""
     run = lh.sql("select a + 1 as a from t", t=lazy_frame(client, "cluster", values)).run(client)

@@ -270,8 +270,7 @@ impl Ledger {
             bytes_in,
             bytes_out: given.bytes,
             peak_memory,
-            // Its workers do not tell of it.
-            peak_execution_memory: None,
+            peak_execution_memory: given.peak_execution_memory,
             spilled_bytes: 0,
             observed: ran.observed,
             error,

@@ -54,6 +54,9 @@ pub struct Given {
     pub bytes: u64,
     /// Rows of each node of the fragment, where the engine counted them.
     pub node_rows: Vec<Option<u64>>,
+    /// What its operators held at most, by their own account: see
+    /// [`TaskOutput::peak_execution_memory`](crate::run::TaskOutput::peak_execution_memory).
+    pub peak_execution_memory: Option<u64>,
 }
 
 /// Why an attempt that is over did not end its task yet: the engine may run it again.

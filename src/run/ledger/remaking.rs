@@ -185,8 +185,9 @@ impl Ledger {
         event.ended = current.started.map_or(ended, |started| ended.max(started));
         if let Some(ExecutionEnd { transfer, bytes_in, peak_memory, result, .. }) = end {
             (event.transfer, event.bytes_in, event.peak_memory) = (transfer, bytes_in, peak_memory);
-            if let ExecutionResult::Gave(Given { rows, bytes, .. }) = result {
+            if let ExecutionResult::Gave(Given { rows, bytes, peak_execution_memory, .. }) = result {
                 (event.rows, event.bytes_out) = (rows, bytes);
+                event.peak_execution_memory = peak_execution_memory;
             }
         }
         entry.earlier.extend(entry.current.replace(current).map(|before| before.id));

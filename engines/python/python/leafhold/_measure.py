@@ -28,7 +28,7 @@ from .errors import RunCancelledError
 TOPIC = "leafhold-tasks"
 
 #: The version of what they tell.
-PROTOCOL = 4
+PROTOCOL = 5
 
 #: The most characters of a remote trace: its end says most.
 TRACE = 16_384
@@ -70,6 +70,7 @@ class Execution:
         self.stop = _leafhold.Stop()
         self.worker, self.key = _here()
         self.given: dict[str, Any] = {"rows": 0, "bytes_in": 0, "bytes_out": 0, "node_rows": []}
+        self.given["peak_execution_memory"] = None
         if self.worker is not None:
             address = self.worker.address
             lane = _lane(address)
@@ -92,11 +93,12 @@ class Execution:
         """What it reads."""
         self.given["bytes_in"] = sum(table.nbytes for slot in tables for table in slot)
 
-    def gave(self, ports: list[pa.Table], node_rows: list[int | None]) -> None:
-        """What it gives."""
+    def gave(self, ports: list[pa.Table], node_rows: list[int | None], peak: int | None) -> None:
+        """What it gives, and the most bytes that its operators held meanwhile."""
         self.given["rows"] = sum(table.num_rows for table in ports)
         self.given["bytes_out"] = sum(table.nbytes for table in ports)
         self.given["node_rows"] = node_rows
+        self.given["peak_execution_memory"] = peak
 
     def __enter__(self) -> Execution:
         if self.worker is not None:

@@ -58,9 +58,8 @@ class RunReport:
         ``peak_memory``, on workers that run on Linux, is the most bytes that the worker's process had resident while
         the task ran, with all that it holds besides. It is missing for tasks that ran at the same time in one process:
         no figure would be that of one of them. Threads of this process share its memory, so here there is none.
-        ``peak_execution_memory``, here, is the most bytes that the task's operators held at a time by their own account: rows
-        that sorts hold, groups of aggregates, sides that joins hold. It is missing where they held nothing, as filters do,
-        and on a cluster, whose workers do not tell of it.
+        ``peak_execution_memory`` is the most bytes that the task's operators held at a time by their own account: rows
+        that sorts hold, groups of aggregates, sides that joins hold. It is missing where they held nothing, as filters do.
         ``spilled_bytes`` is what the task's operators wrote to temporary files under a ``memory_limit``; it is missing where
         that is nothing.
         """

@@ -81,8 +81,8 @@ def _run(
     rest = iter(values)
     inputs = [[table for source in slot for table in _tables(source, next(rest))] for slot in slots]
     execution.took(inputs)
-    ports, node_rows = _leafhold.run_fragment(fragment, partition, inputs, started_ns, execution.stop)
-    execution.gave(ports, node_rows)
+    ports, node_rows, peak = _leafhold.run_fragment(fragment, partition, inputs, started_ns, execution.stop)
+    execution.gave(ports, node_rows, peak)
     return ports[0] if len(ports) == 1 else tuple(ports)
 
 
