@@ -135,7 +135,7 @@ impl Lowering<'_> {
         let sources = match ports {
             1 => Sources::All(self.stages.cut(piece, FragmentOutput::Whole)?.into()),
             _ => {
-                let output = FragmentOutput::Hashed { columns, ports, function: self.function.map(str::to_owned) };
+                let output = FragmentOutput::Hashed { columns, ports, function: self.function(at) };
                 Sources::Ports(self.stages.cut(piece, output)?.into())
             }
         };

@@ -6,7 +6,7 @@ use tracing::field::Empty;
 use tracing::info_span;
 
 use super::exchange::limits_of_exchanges;
-use super::hash_function::hash_function_of;
+use super::hash_functions::HashFunctions;
 use super::piece::Piece;
 use super::positions::{Positions, positional};
 use super::prune::partitions_to_read;
@@ -34,7 +34,7 @@ pub fn lower(plan: &Plan) -> Result<TaskGraph, LowerError> {
     lower_for(plan, None)
 }
 
-/// The same for kernels whose hash function has this name: tasks that divide rows by a hash run on no others.
+/// The same for kernels whose hash function has this name: tasks run on no others that put rows where the result lies hashed.
 pub(crate) fn lower_for<'a>(plan: &'a Plan, own: Option<&'a str>) -> Result<TaskGraph, LowerError> {
     let span = info_span!("lower", tasks = Empty).entered();
     if plan.output.len() != plan.schema.fields().len() {
@@ -44,8 +44,8 @@ pub(crate) fn lower_for<'a>(plan: &'a Plan, own: Option<&'a str>) -> Result<Task
     let index = order.iter().enumerate().map(|(at, node)| (Arc::as_ptr(node), at)).collect();
     let mut uses = vec![0; order.len()];
     let (pieces, stages, limits) = (Vec::with_capacity(order.len()), Stages::default(), HashMap::new());
-    let function = hash_function_of(plan, &order)?.or(own);
-    let mut lowering = Lowering { plan, function, own, index, pieces, stages, limits, leaves: HashMap::new() };
+    let functions = HashFunctions::of_nodes(plan, &order, &index)?;
+    let mut lowering = Lowering { plan, functions, own, index, pieces, stages, limits, leaves: HashMap::new() };
     order.iter().flat_map(|node| &node.inputs).for_each(|input| uses[lowering.at(input)] += 1);
     lowering.limits = limits_of_exchanges(&order, |node| uses[lowering.at(node)]);
     for (at, node) in order.iter().enumerate() {
@@ -65,9 +65,8 @@ pub(crate) fn lower_for<'a>(plan: &'a Plan, own: Option<&'a str>) -> Result<Task
 
 pub(super) struct Lowering<'a> {
     pub(super) plan: &'a Plan,
-    /// The hash function of rows that lie as an exchange would put them.
-    pub(super) function: Option<&'a str>,
-    /// That of the kernels, if it must be this one: of rows that no leaf's rows are to meet.
+    functions: HashFunctions<'a>,
+    /// The hash function of the kernels, where it must be this one: that of the result.
     pub(super) own: Option<&'a str>,
     /// The place of each node in post-order.
     index: HashMap<*const PlanNode, usize>,
@@ -83,6 +82,13 @@ pub(super) struct Lowering<'a> {
 impl Lowering<'_> {
     fn at(&self, node: &Arc<PlanNode>) -> usize {
         self.index[&Arc::as_ptr(node)]
+    }
+
+    /// The hash function by which the exchange at a node must put its rows.
+    pub(super) fn function(&self, at: usize) -> Option<String> {
+        let declared = || self.plan.hashed_result().is_some() && !self.plan.moves_for_result();
+        let own = || self.own.filter(|_| self.functions.is_of_root(at) && declared());
+        self.functions.of_node(at).or_else(own).map(str::to_owned)
     }
 
     /// Whether a node's rows are the plan's result, but for a projection that keeps them where they are.

@@ -9,7 +9,7 @@ use super::recovery::Recovery;
 use super::{Executor, Run, RunCause, RunError, RunReport, RunWarning};
 use crate::expr::{ExprError, Frame, Outline};
 use crate::leaf::{Fault, FromDelayed, FutureHandle, HashPartitioning, Leaf, Origin, Promise};
-use crate::lower::{LowerError, hash_function, lower_for};
+use crate::lower::{HashFunctions, LowerError, lower_for};
 use crate::optimize::{Plan, PlanError, Planner};
 
 /// How to persist a frame.
@@ -160,9 +160,9 @@ where
 /// How the rows of a plan's result lie, once kernels with this hash function have run it.
 fn hash_partitioning(plan: &Plan, own: Option<&str>) -> Result<Option<HashPartitioning>, LowerError> {
     let Some(result) = plan.hashed_result() else { return Ok(None) };
-    // What moved them last is the exchange for the result, or one that must agree with the leaves that the plan reads
-    // where they lie, or nothing: then they lie as such a leaf does.
-    let function = if plan.moves_for_result() { own } else { hash_function(plan)?.or(own) };
+    // What moved them last is the exchange for the result, or one that must agree with leaves whose rows its own meet, or
+    // nothing: then they lie as such a leaf does.
+    let function = if plan.moves_for_result() { own } else { HashFunctions::of(plan)?.of_root().or(own) };
     Ok(function.map(|function| HashPartitioning { function: function.to_owned(), columns: result.hashed }))
 }
 

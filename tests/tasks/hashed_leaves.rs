@@ -1,6 +1,6 @@
 //! Persisted results that lie hashed are not shuffled again, and never taken to lie as they do not.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow_schema::{DataType, Field, Schema};
 use leafhold::explain::{PlanText, expr_text};
@@ -12,6 +12,7 @@ use leafhold::optimize::{CostModel, DefaultCost, Movement, Partitioning, PlanNod
 use leafhold::rules::RuleSet;
 use leafhold::run::{Executor, KernelError, Kernels, LocalExecutor, Run, SlotData, TaskContext, TaskOutput};
 use leafhold::term::AlternativeOp;
+use leafhold::token::Token;
 use proptest::prelude::*;
 
 use crate::kernels::{Row, RowKernels, batch_of, rows_of};
@@ -43,6 +44,20 @@ impl Executor for Mistaken {
     }
     fn hash_function(&self) -> Option<&str> {
         Some("rows")
+    }
+}
+
+/// An executor that remembers the tasks of its runs.
+#[derive(Clone)]
+struct Remembering(LocalExecutor, Arc<Mutex<Vec<Vec<Token>>>>);
+
+impl Executor for Remembering {
+    fn submit(&self, graph: TaskGraph) -> Run {
+        self.1.lock().unwrap().push(graph.tasks().map(|task| task.token).collect());
+        self.0.submit(graph)
+    }
+    fn hash_function(&self) -> Option<&str> {
+        self.0.hash_function()
     }
 }
 
@@ -116,6 +131,10 @@ fn join(left: &Frame, right: &Frame) -> Frame {
 
 fn sums(frame: &Frame) -> Frame {
     frame.clone().aggregate([("k", col("a"))], [("s", sum(col("b")))]).unwrap()
+}
+
+fn sums_by_b(frame: &Frame) -> Frame {
+    frame.clone().aggregate([("k", col("b"))], [("s", sum(col("a")))]).unwrap()
 }
 
 #[test]
@@ -264,6 +283,46 @@ fn law_g5_kernels_that_have_another_hash_than_is_declared_put_no_rows() {
 }
 
 #[test]
+fn law_g5_rows_that_meet_none_of_a_leafs_may_move_by_any_hash() {
+    let (t, u) = (table("t", ["a", "b"], &numbers(0..40)), table("u", ["x", "y"], &numbers(20..60)));
+    let left = hashed(&t, &["a"], 4, &executor());
+    // The leaf's rows move themselves, or what moves lies beside them in a union.
+    let elsewhere = join(&table("v", ["a", "b"], &numbers(10..50)), &u);
+    let beside = left.clone().union(&elsewhere.select(["a", "b"]).unwrap()).unwrap();
+    for frame in [sums_by_b(&left), beside] {
+        assert!(shuffles(&frame) > 0);
+        for kernels in [None, Some("others")] {
+            let rows = frame.collect(&planner(), &on(kernels)).map(|found| rows_of(&found.batches));
+            let mut rows = rows.unwrap_or_else(|error| panic!("on {kernels:?}: {error}"));
+            rows.sort();
+            assert_eq!(rows, answer(&frame), "on {kernels:?}");
+        }
+    }
+    assert_eq!(answer(&sums_by_b(&left)), answer(&sums_by_b(&t)));
+}
+
+#[test]
+fn law_g5_only_what_puts_the_result_where_it_lies_has_the_hashs_name() {
+    let (t, u) = (table("t", ["a", "b"], &numbers(0..40)), table("u", ["x", "y"], &numbers(20..60)));
+    let runs = Remembering(executor(), Arc::default());
+    let shared = |frame: Frame| {
+        let kept = frame.persist(&planner(), &runs).unwrap();
+        frame.collect(&planner(), &runs).unwrap();
+        let runs = std::mem::take(&mut *runs.1.lock().unwrap());
+        let [persisted, collected] = &runs[..] else { panic!("{} runs", runs.len()) };
+        let shared = persisted.iter().filter(|token| collected.contains(token)).count();
+        (declared(&kept).is_some(), shared, persisted.len())
+    };
+    let joined = join(&t, &u);
+    // What is not hashed runs as any run of its frame does.
+    let (declares, same, all) = shared(joined.clone().select(["b", "y"]).unwrap());
+    assert!(!declares && same == all, "{same} of {all}");
+    // Of a result that lies by its own exchange, all but what puts it there and reads that.
+    let (declares, same, all) = shared(sums_by_b(&joined));
+    assert!(declares && 0 < same && same < all, "{same} of {all}");
+}
+
+#[test]
 fn law_g5_a_column_that_is_named_twice_is_hashed_once() {
     let (t, u) = (table("t", ["a", "b"], &numbers(0..40)), table("u", ["x", "y"], &numbers(20..60)));
     let (left, right) = (hashed(&t, &["a", "a"], 4, &executor()), hashed(&u, &["x"], 4, &executor()));
@@ -317,6 +376,18 @@ fn law_g5_a_plan_that_claims_what_no_leaf_declares_is_refused() {
     let plan = builder.plan(&Arc::new(claims));
     let Leaf::Values(values) = &plan.leaves[0] else { panic!("data at hand") };
     assert_eq!(lower(&plan).unwrap_err(), LowerError::Partitioning { leaf: values.name().to_owned() });
+}
+
+#[test]
+fn law_g5_a_plan_in_which_rows_of_two_hashes_meet_is_refused() {
+    let (t, u) = (table("t", ["a", "b"], &numbers(0..40)), table("u", ["x", "y"], &numbers(20..60)));
+    let (left, right) = (hashed(&t, &["a"], 4, &executor()), hashed(&u, &["x"], 4, &executor()));
+    let mut plan = planner().plan(join(&left, &right).expr()).unwrap();
+    assert!(lower(&plan).is_ok());
+    let other = hashed(&table("w", ["x", "y"], &numbers(20..60)), &["x"], 4, &on(Some("others")));
+    let place = plan.leaves.iter().position(|leaf| leaf.schema().field(0).name() == "x").unwrap();
+    plan.leaves[place] = Leaf::FromDelayed(leaf(&other).clone());
+    assert_eq!(lower(&plan).unwrap_err(), LowerError::Partitioning { leaf: "persisted".to_owned() });
 }
 
 fn rows(keys: std::ops::Range<i64>) -> impl Strategy<Value = Vec<Row>> {

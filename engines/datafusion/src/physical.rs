@@ -14,7 +14,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use leafhold::expr::SortKey;
 use leafhold::leaf::Leaf;
-use leafhold::lower::{LowerError, Positions, hash_function, layout_of, partial_input, positional};
+use leafhold::lower::{HashFunctions, LowerError, Positions, layout_of, partial_input, positional};
 use leafhold::optimize::{Partitioning, PhysicalOp, Plan, PlanNode, PlanOp};
 use leafhold::term::ColumnId;
 
@@ -53,7 +53,8 @@ type Operator = Arc<dyn ExecutionPlan>;
 /// assert_eq!(operators.schema().field(0).name(), "total");
 /// ```
 pub fn to_execution_plan(plan: &Plan) -> Result<Arc<dyn ExecutionPlan>> {
-    if let Some(function) = hash_function(plan).map_err(contradiction)?.filter(|function| *function != *HASH_FUNCTION) {
+    let functions = HashFunctions::of(plan).map_err(contradiction)?.of_exchanges();
+    if let Some(function) = functions.iter().find(|function| **function != *HASH_FUNCTION) {
         return exec_err!(
             "rows lie hashed by `{function}`, and DataFusion has `{}`; plan it with `Planner::with_leaf_partitioning(false)`",
             *HASH_FUNCTION
