@@ -230,8 +230,10 @@ impl Frame {
 
     /// For every row the rows of `right`, whose outer references are the row's columns.
     ///
-    /// The planner turns this into joins where the correlation is a condition that can move up, or
-    /// equalities below an aggregate; what is left is [refused](crate::optimize::PlanError::Unsupported).
+    /// The planner turns this into joins: of conditions that can move up, of groups by what an aggregate's rows are equal to,
+    /// and else of the right side, computed once for each combination of values that it reads. What draws something anew for
+    /// every row, or reads the left row below a full join, an engine's own operator or the list of a `not in`, is
+    /// [refused](crate::optimize::PlanError::Unsupported); so is, under strict errors, what can fail.
     ///
     /// ```
     /// use std::sync::Arc;

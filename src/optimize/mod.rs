@@ -30,6 +30,7 @@ mod plan;
 mod plan_error;
 mod planner;
 mod query;
+mod rename;
 mod resolve;
 mod shape;
 mod simplify;

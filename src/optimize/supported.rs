@@ -32,8 +32,8 @@ pub(super) fn supported(terms: &Terms, root: TermId) -> Result<(), PlanError> {
                 false => "",
             };
             let reason = format!(
-                "the right side of an `apply {}` depends on the left row in another way than by conditions that can \
-                 move up, or equalities below an aggregate over all rows{strict}; write it as a join",
+                "the right side of an `apply {}` reads the left row where no join can give it: beside volatile functions, \
+                 below a full join, an engine's own operator or the list of a `not in`, or too deep{strict}; write it as a join",
                 form.name()
             );
             Err(PlanError::Unsupported { operator: "apply", reason })

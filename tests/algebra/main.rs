@@ -1,6 +1,7 @@
 //! The whole algebra: what constructors check and infer, what plans mean, and how they are planned and run.
 
 mod applies;
+mod domains;
 mod errors;
 #[path = "../common/kernels.rs"]
 mod kernels;

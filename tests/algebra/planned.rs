@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use leafhold::explain::{PlanJson, PlanText, expr_text};
 use leafhold::expr::{
-    ApplyKind, CoreFunctions, ExprError, ExtensionTraits, Frame, FrameBound, GroupingSets, MapPartitions, NullLists,
-    Repartitioning, Window, WindowFrame, col, count_all, grouping, lit, max, rank, row_number, sum,
+    ApplyKind, CoreFunctions, ExprError, ExtensionTraits, Frame, FrameBound, GroupingSets, JoinKind, MapPartitions,
+    NullLists, Repartitioning, Window, WindowFrame, col, count_all, grouping, lit, max, rank, row_number, sum,
 };
 use leafhold::leaf::{ColumnStatistics, FromDelayed, Leaf, TableStatistics, value};
 use leafhold::optimize::{PlanError, Planner, resolve};
@@ -185,17 +185,17 @@ fn applies_become_joins() {
 
 #[test]
 fn what_has_no_plan_is_refused_by_name() {
-    let far = u().filter(col("x").gt(t().outer("a").unwrap())).unwrap().aggregate([], [("n", count_all())]).unwrap();
-    let error = refused(t().with_scalar("v", &far));
+    let full = u().filter(col("x").gt(t().outer("a").unwrap())).unwrap();
+    let full =
+        full.join(&u().rename([("x", "c"), ("y", "d")]).unwrap(), JoinKind::Full, [col("y").eq(col("c"))]).unwrap();
+    let error = refused(t().apply(&full, ApplyKind::Left, []));
     assert!(matches!(error, PlanError::Unsupported { operator: "apply", .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "no plan for `apply`: the right side of an `apply scalar` depends on the left row in another way than by \
-         conditions that can move up, or equalities below an aggregate over all rows; write it as a join"
+        "no plan for `apply`: the right side of an `apply left` reads the left row where no join can give it: beside \
+         volatile functions, below a full join, an engine's own operator or the list of a `not in`, or too deep; write \
+         it as a join"
     );
-    let first = u().filter(col("x").eq(t().outer("a").unwrap())).unwrap().limit(0, 1);
-    let error = refused(t().apply(&first, ApplyKind::Inner, []));
-    assert!(matches!(error, PlanError::Unsupported { operator: "apply", .. }), "{error:?}");
     let error = refused(u().filter(col("x").eq(t().outer("a").unwrap())));
     assert_eq!(error.to_string(), "no plan for `outer`: nothing binds `a`; it belongs on the right side of an `apply`");
 }

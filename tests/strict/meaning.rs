@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use leafhold::expr::{BinaryOp, MapPartitions, Scalar, Semantics};
+use leafhold::expr::{BinaryOp, MapPartitions, Scalar, ScalarOp, Semantics, SortKey};
 use leafhold::optimize::{PhysicalOp, Plan, PlanNode, PlanOp};
 use leafhold::term::{
     AggregatePhase, AggregateSpec, ColumnId, ExtensionSpec, GetSpec, PredicatesId, RelNode, RelOp, TermId, TermSortKey,
-    Terms, UnionSpec,
+    Terms, UnionSpec, WindowSpec,
 };
 
 /// The term, over the plan's columns.
@@ -24,6 +24,11 @@ pub fn of(plan: &Plan, semantics: Semantics) -> (Terms, TermId) {
         done.insert(Arc::as_ptr(&node), term);
     }
     (terms, done[&Arc::as_ptr(&plan.root)])
+}
+
+fn sort_key(terms: &mut Terms, key: &SortKey<ColumnId>) -> TermSortKey {
+    let scalar = terms.intern_scalar(&key.scalar);
+    TermSortKey { scalar, descending: key.descending, nulls_first: key.nulls_first }
 }
 
 fn meaning(terms: &mut Terms, plan: &Plan, node: &PlanNode, inputs: Vec<TermId>) -> TermId {
@@ -73,12 +78,7 @@ fn meaning(terms: &mut Terms, plan: &Plan, node: &PlanNode, inputs: Vec<TermId>)
                 RelOp::Aggregate(terms.intern_aggregate(AggregateSpec { group: group.clone(), aggregates }))
             }
             PhysicalOp::Sort { keys, fetch } => {
-                let keys = keys.iter().map(|key| TermSortKey {
-                    scalar: terms.intern_scalar(&key.scalar),
-                    descending: key.descending,
-                    nulls_first: key.nulls_first,
-                });
-                let keys = keys.collect();
+                let keys = keys.iter().map(|key| sort_key(terms, key)).collect();
                 let keys = terms.intern_sort(keys);
                 match fetch {
                     None => RelOp::Sort(keys),
@@ -96,7 +96,18 @@ fn meaning(terms: &mut Terms, plan: &Plan, node: &PlanNode, inputs: Vec<TermId>)
                 let spec = ExtensionSpec { extension: extension.clone(), output: node.output.clone(), inputs };
                 RelOp::Extension(terms.add_extension(spec))
             }
-            PhysicalOp::Window { .. } | PhysicalOp::Unnest { .. } => panic!("no such term is made"),
+            PhysicalOp::Window { window, calls } => {
+                let keys = window.partition_by.iter().map(|key| match key.op {
+                    ScalarOp::Column(column) => column,
+                    _ => panic!("a partition's keys are columns"),
+                });
+                let partition_by = keys.collect();
+                let order_by = window.order_by.iter().map(|key| sort_key(terms, key)).collect();
+                let made = node.output[node.output.len() - calls.len()..].iter().copied();
+                let calls = made.zip(calls).map(|(column, call)| (column, terms.intern_window_call(call))).collect();
+                RelOp::Window(terms.intern_window(WindowSpec { partition_by, order_by, calls }))
+            }
+            PhysicalOp::Unnest { .. } => panic!("no such term is made"),
         },
     };
     terms.add(RelNode::new(op, inputs))

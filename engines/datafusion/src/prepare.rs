@@ -7,7 +7,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::analyzer::Analyzer;
 
 use crate::engine;
-use crate::subqueries::apply_subqueries;
+use crate::subqueries::{apply_subqueries, single_rows};
 
 static ANALYZER: LazyLock<Analyzer> = LazyLock::new(Analyzer::new);
 
@@ -17,6 +17,8 @@ pub(crate) fn prepare(
     plan: LogicalPlan,
     told: &mut dyn FnMut(&str, &LogicalPlan, &LogicalPlan),
 ) -> Result<LogicalPlan> {
+    // DataFusion's analyzer refuses correlated ones of which it does not know that they have one row.
+    let plan = single_rows(plan)?;
     let before = plan.clone();
     let plan = ANALYZER.execute_and_check(plan, engine::state().config_options(), |_, _| {})?;
     told("analyzer", &before, &plan);

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, NullEquality, Result, TableReference};
+use datafusion::common::{Column, DFSchemaRef, NullEquality, Result, TableReference};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
@@ -88,7 +88,8 @@ fn filtered(filter: Filter, numbers: &mut Numbers) -> Result<LogicalPlan> {
                 input = Applied::new(kind, input, inner(subquery), Vec::new())?.plan();
             }
             Expr::InSubquery(InSubquery { expr, subquery, negated: own })
-                if !holds_subquery(&expr) && (own == negated || subquery.outer_ref_columns.is_empty()) =>
+                if !holds_subquery(&expr)
+                    && (own == negated || !reads_further_out(&subquery.subquery, &mut Vec::new())?) =>
             {
                 let (right, item) = listed(subquery, numbers.predicate())?;
                 input = match own == negated {
@@ -211,9 +212,7 @@ fn replaced(expr: Expr, input: &mut LogicalPlan, numbers: &mut Numbers) -> Resul
                 let mark = add(AppliedKind::Mark(table), right, vec![compared])?;
                 if all { not(mark) } else { mark }
             }
-            Expr::ScalarSubquery(subquery) => {
-                add(AppliedKind::Scalar(numbers.scalar()), single_row(subquery)?, Vec::new())?
-            }
+            Expr::ScalarSubquery(subquery) => add(AppliedKind::Scalar(numbers.scalar()), inner(subquery), Vec::new())?,
             other => return Ok(Transformed::no(other)),
         };
         Ok(Transformed::yes(column))
@@ -232,16 +231,51 @@ fn listed(subquery: Subquery, table: TableReference) -> Result<(LogicalPlan, Exp
     Ok((right, item))
 }
 
-/// A scalar subquery that may have several rows, as far as anybody can tell, raises an error if it has.
-fn single_row(subquery: Subquery) -> Result<LogicalPlan> {
-    let plan = inner(subquery);
-    if !plan.all_out_ref_exprs().is_empty() || plan.max_rows().is_some_and(|rows| rows <= 1) {
-        return Ok(plan);
-    }
+/// Scalar subqueries that may have several rows, as far as anybody can tell, raise an error if they have.
+pub(crate) fn single_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let single = plan.transform_up_with_subqueries(|plan| {
+        plan.map_expressions(|expr| {
+            expr.transform_up(|expr| {
+                Ok(match expr {
+                    Expr::ScalarSubquery(subquery) if subquery.subquery.max_rows().is_none_or(|rows| rows > 1) => {
+                        Transformed::yes(Expr::ScalarSubquery(single_row(subquery)?))
+                    }
+                    expr => Transformed::no(expr),
+                })
+            })
+        })
+    })?;
+    Ok(single.data)
+}
+
+fn single_row(subquery: Subquery) -> Result<Subquery> {
+    let plan = subquery.subquery;
     let column = Expr::from(plan.schema().qualified_field(0));
     let name = plan.schema().field(0).name().clone();
     let value = single_value().call(vec![column]).alias(name);
-    LogicalPlanBuilder::from(plan).aggregate(Vec::<Expr>::new(), [value])?.build()
+    let plan = LogicalPlanBuilder::from(plan).aggregate(Vec::<Expr>::new(), [value])?.build()?;
+    Ok(Subquery { subquery: Arc::new(plan), ..subquery })
+}
+
+/// Whether a plan reads rows that are not in it. `within` has the rows that it may read: of the applies around it.
+#[recursive::recursive]
+fn reads_further_out(plan: &LogicalPlan, within: &mut Vec<DFSchemaRef>) -> Result<bool> {
+    let mut found = false;
+    plan.apply_expressions(|expr| {
+        let outside = |column: &Column| !within.iter().any(|schema| schema.has_column(column));
+        found |= expr.exists(|expr| Ok(matches!(expr, Expr::OuterReferenceColumn(_, column) if outside(column))))?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    for (at, input) in plan.inputs().into_iter().enumerate() {
+        let applied = match plan {
+            LogicalPlan::Extension(extension) if at == 1 => extension.node.as_any().downcast_ref::<Applied>(),
+            _ => None,
+        };
+        within.extend(applied.map(|applied| applied.left.schema().clone()));
+        found |= reads_further_out(input, within)?;
+        within.truncate(within.len() - usize::from(applied.is_some()));
+    }
+    Ok(found)
 }
 
 fn columns(plan: &LogicalPlan) -> Vec<Expr> {

@@ -2,26 +2,28 @@
 //!
 //! The right side of an `apply` reads columns of the left one: they are *free* in it. Conjuncts that read
 //! them are pulled up to the join; an aggregate over all rows that are equal to a free column becomes a
-//! grouped one. What does not fit stays an `apply`, which the reference interpreter knows and the planner
-//! refuses by name.
+//! grouped one. Any other right side is computed for each of the values that it reads. What does not fit stays an
+//! `apply`, which the reference interpreter knows and the planner refuses by name: what is drawn anew for every row,
+//! and, under strict errors, what may fail for values that no row has.
 
 mod aggregate;
+mod domain;
 mod pull;
+mod same;
+mod single;
 
 use std::collections::HashMap;
-use std::sync::Arc;
-
-use arrow_array::{Array, RecordBatch};
-use arrow_schema::{Field, Schema};
 
 use self::aggregate::over_aggregate;
+use self::domain::by_domain;
 use self::pull::{equal_keys, existing, pull};
+use self::single::assert_single;
 use super::observer::Observer;
 use super::trace::NativeStep;
-use crate::expr::{JoinKind, MapPartitions, ScalarOp};
+use crate::expr::{JoinKind, ScalarOp};
 use crate::term::{
-    ApplyForm, ColumnId, ColumnSet, ExtensionSpec, RelNode, RelOp, ScalarId, TermId, Terms, can_fail_within,
-    free_columns, terms_in_order,
+    ApplyForm, ColumnId, ColumnSet, RelNode, RelOp, ScalarId, TermId, Terms, can_fail_within, free_columns,
+    terms_in_order,
 };
 
 /// The term without its applies, as far as they can be joins: a query that has none is itself. Inner ones come
@@ -59,7 +61,10 @@ fn joins(terms: &mut Terms, form: ApplyForm, on: Vec<ScalarId>, left: TermId, ri
     let outer = free_columns(terms, right);
     match outer.is_empty() {
         true => Some(uncorrelated(terms, form, &on, left, right)),
-        false => correlated(terms, form, &on, left, right, &outer),
+        // It reads an apply further out: that one must go first, and takes this one along.
+        false if !outer.is_subset(&terms.facts(left).outputs) => None,
+        false => correlated(terms, form, &on, left, right, &outer)
+            .or_else(|| by_domain(terms, form, &on, left, right, &outer)),
     }
 }
 
@@ -100,10 +105,6 @@ fn correlated(
     right: TermId,
     outer: &ColumnSet,
 ) -> Option<TermId> {
-    if !outer.is_subset(&terms.facts(left).outputs) {
-        // It reads an apply further out: that one must go first, and it does not.
-        return None;
-    }
     let fails = fails_alone(terms, right);
     match form {
         ApplyForm::Semi | ApplyForm::Anti | ApplyForm::Mark(_) => {
@@ -114,21 +115,23 @@ fn correlated(
                 }
                 _ => conjuncts,
             };
-            let (right, conditions) = match on.is_empty() {
-                true => existing(terms, right),
+            let (aggregate, conditions) = match on.is_empty() {
+                true => existing(terms, right, true),
                 false => (right, Vec::new()),
             };
             let mut all = there(terms, conditions);
             all.extend(on);
-            if let Some(joined) = over_aggregate(terms, left, right, outer) {
+            if let Some(joined) = over_aggregate(terms, left, aggregate, outer) {
                 return Some(judged(terms, form, all, left, joined));
             }
             if fails {
                 return None;
             }
+            // Conditions on the right side alone stay there: of a mark, none could move back.
+            let right = if on.is_empty() { existing(terms, right, false).0 } else { right };
             let (right, pulled) = pull(terms, right, outer, true)?;
             let mut pulled = there(terms, pulled);
-            pulled.append(&mut all);
+            pulled.extend(on);
             Some(join(terms, form, pulled, left, right))
         }
         ApplyForm::Inner | ApplyForm::Left => {
@@ -151,8 +154,8 @@ fn correlated(
             if fails {
                 return None;
             }
-            let (right, pulled) = pull(terms, right, outer, false)?;
-            let keys = equal_keys(terms, &pulled, outer)?;
+            let (right, mut pulled) = pull(terms, right, outer, false)?;
+            let (right, keys) = equal_keys(terms, right, &mut pulled, outer)?;
             // Only where no two right rows agree on what is compared, one left row cannot meet two.
             if !terms.facts(right).is_key(&keys.iter().copied().collect()) {
                 return None;
@@ -202,26 +205,4 @@ fn only(terms: &mut Terms, input: TermId, value: ColumnId, output: ColumnId, kep
     }
     let projection = terms.intern_projection(columns);
     terms.add(RelNode::new(RelOp::Project(projection), [input]))
-}
-
-/// The only row of a relation, or none; several are an error of the run.
-fn assert_single(terms: &mut Terms, input: TermId, value: ColumnId, output: ColumnId) -> TermId {
-    let data_type = terms.column(value).data_type.clone();
-    let schema = Arc::new(Schema::new(vec![Field::new("value", data_type, true)]));
-    let made = schema.clone();
-    let function = MapPartitions::new("assert-single", "1", schema, move |batches| {
-        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        if rows > 1 {
-            return Err(format!("a scalar subquery gave {rows} rows; it may give at most one"));
-        }
-        let values = batches.iter().filter(|batch| batch.num_rows() > 0);
-        let values = values.map(|batch| RecordBatch::try_new(made.clone(), vec![batch.column(0).slice(0, 1)]));
-        values.collect::<Result<_, _>>().map_err(|error| error.to_string())
-    });
-    let extension = terms.add_extension(ExtensionSpec {
-        extension: Arc::new(function),
-        output: vec![output],
-        inputs: vec![vec![value]],
-    });
-    terms.add(RelNode::new(RelOp::Extension(extension), [input]))
 }

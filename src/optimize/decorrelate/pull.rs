@@ -3,13 +3,13 @@
 use crate::expr::{BinaryOp, JoinKind, ScalarOp, Volatility};
 use crate::term::{AggregateSpec, ColumnId, ColumnSet, RelNode, RelOp, ScalarId, TermId, Terms, free_columns, reads};
 
-/// A relation that has a row if and only if this one has, and what must hold of that row.
-pub(super) fn existing(terms: &mut Terms, mut term: TermId) -> (TermId, Vec<ScalarId>) {
+/// A relation that has a row if and only if this one has, and what must hold of that row: its `filters`, if they may go.
+pub(super) fn existing(terms: &mut Terms, mut term: TermId, filters: bool) -> (TermId, Vec<ScalarId>) {
     let mut conditions = Vec::new();
     loop {
         let node = terms.term(term).clone();
         match node.op {
-            RelOp::Filter(predicates) => {
+            RelOp::Filter(predicates) if filters => {
                 let predicates = terms.predicates(predicates).to_vec();
                 if predicates.iter().any(|one| terms.scalar_facts(*one).volatility == Volatility::Volatile) {
                     return (term, conditions);
@@ -18,11 +18,7 @@ pub(super) fn existing(terms: &mut Terms, mut term: TermId) -> (TermId, Vec<Scal
             }
             // Conditions may read what is computed there, and choose among the first rows.
             RelOp::Project(_) if conditions.is_empty() => {}
-            RelOp::Limit { offset: 0, fetch } if conditions.is_empty() => {
-                if fetch == Some(0) {
-                    conditions.push(terms.literal(false));
-                }
-            }
+            RelOp::Limit { offset: 0, fetch } if conditions.is_empty() && fetch != Some(0) => {}
             RelOp::Sort(_) | RelOp::Distinct => {}
             _ => return (term, conditions),
         }
@@ -102,14 +98,18 @@ fn pull_within(
         RelOp::Distinct if existence => input(terms, 0),
         // Rows and groups of one left row agree on what is equal to it.
         RelOp::Distinct => {
-            let (below, pulled) = input(terms, 0)?;
-            equal_keys(terms, &pulled, outer)?;
+            let (below, mut pulled) = input(terms, 0)?;
+            let (below, keys) = equal_keys(terms, below, &mut pulled, outer)?;
+            let mut columns = terms.facts(node.inputs[0]).outputs.clone();
+            columns.extend(&keys.into_iter().collect());
+            let below = terms.exactly(below, &columns);
             Some((terms.add(RelNode::new(RelOp::Distinct, [below])), pulled))
         }
         RelOp::Aggregate(spec) if !own_is_free && !terms.aggregate(spec).group.is_empty() => {
             let AggregateSpec { mut group, aggregates } = terms.aggregate(spec).clone();
-            let (below, pulled) = pull_within(terms, node.inputs[0], outer, false, deeper)?;
-            group.extend(equal_keys(terms, &pulled, outer)?);
+            let (below, mut pulled) = pull_within(terms, node.inputs[0], outer, false, deeper)?;
+            let (below, keys) = equal_keys(terms, below, &mut pulled, outer)?;
+            group.extend(keys);
             group.sort();
             group.dedup();
             let spec = terms.intern_aggregate(AggregateSpec { group, aggregates });
@@ -139,21 +139,53 @@ fn split(
     Some(kept)
 }
 
-/// The right columns of conjuncts that all compare one with something of the left side.
-pub(super) fn equal_keys(terms: &Terms, pulled: &[ScalarId], outer: &ColumnSet) -> Option<Vec<ColumnId>> {
-    let mut keys = Vec::with_capacity(pulled.len());
+/// The relation with a column for whatever conjuncts compare with something of the left side, and these columns: rows that
+/// agree on them belong to the same left rows. What is compared without being a column is computed. A conjunct that only
+/// reads the left side has none. `None`, where one reads both sides in another way.
+pub(super) fn equal_keys(
+    terms: &mut Terms,
+    relation: TermId,
+    pulled: &mut [ScalarId],
+    outer: &ColumnSet,
+) -> Option<(TermId, Vec<ColumnId>)> {
+    let (mut keys, mut computed) = (Vec::with_capacity(pulled.len()), Vec::new());
     for conjunct in pulled {
+        if terms.scalar_facts(*conjunct).columns.is_subset(outer) {
+            continue;
+        }
         let node = terms.node(*conjunct);
         if node.op != ScalarOp::Binary(BinaryOp::Eq) {
             return None;
         }
         let (a, b) = (node.args[0], node.args[1]);
         let of_outer = |scalar: ScalarId| terms.scalar_facts(scalar).columns.is_subset(outer);
-        let own = |scalar: ScalarId| terms.as_column(scalar).filter(|column| !outer.contains(*column));
-        let key = if of_outer(b) { own(a) } else { None };
-        keys.push(key.or_else(|| if of_outer(a) { own(b) } else { None })?);
+        let of_relation = |scalar: ScalarId| !terms.scalar_facts(scalar).columns.intersects(outer);
+        let (own, theirs) = match (of_relation(a) && of_outer(b), of_relation(b) && of_outer(a)) {
+            (true, _) => (a, b),
+            (_, true) => (b, a),
+            _ => return None,
+        };
+        let key = match terms.as_column(own) {
+            Some(column) => column,
+            None => {
+                let facts = terms.scalar_facts(own);
+                let (data_type, nullable) = (facts.data_type.clone(), facts.nullable);
+                let key = terms.add_column("key", data_type, nullable);
+                computed.push((key, own));
+                let own = terms.column_scalar(key);
+                *conjunct = terms.scalar(ScalarOp::Binary(BinaryOp::Eq), [own, theirs]);
+                key
+            }
+        };
+        keys.push(key);
     }
     keys.sort();
     keys.dedup();
-    Some(keys)
+    if computed.is_empty() {
+        return Some((relation, keys));
+    }
+    let given = terms.facts(relation).outputs.clone();
+    computed.extend(given.iter().map(|column| (column, terms.column_scalar(column))));
+    let projection = terms.intern_projection(computed);
+    Some((terms.add(RelNode::new(RelOp::Project(projection), [relation])), keys))
 }

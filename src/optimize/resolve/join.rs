@@ -1,8 +1,8 @@
 //! Operators of two relations: joins, and applies, whose right sides mean something for each left row.
 
-use super::reinstantiate::reinstantiate;
 use super::{Resolved, Resolver};
 use crate::expr::{ApplyKind, Expr, JoinKind, Name, Scalar};
+use crate::optimize::rename::reinstantiate;
 use crate::term::{ApplyForm, ColumnId, RelNode, RelOp};
 
 impl Resolver<'_> {

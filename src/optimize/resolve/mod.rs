@@ -8,7 +8,6 @@
 mod aggregate;
 mod join;
 mod projection;
-mod reinstantiate;
 mod scope;
 mod simple;
 mod window;
