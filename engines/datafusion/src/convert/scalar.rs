@@ -71,7 +71,7 @@ pub(super) fn scalar(expr: &Expr, scope: &Scope<'_>) -> Result<Scalar, Stop> {
             let op = ScalarOp::Case { operand: case.expr.is_some(), otherwise: case.else_expr.is_some() };
             fold(Scalar::new(op, args))
         }
-        Expr::ScalarFunction(function) => call(function, expr, scope)?,
+        Expr::ScalarFunction(function) => call(function, scope)?,
         _ => return Err(Stop::Opaque),
     })
 }
@@ -194,7 +194,7 @@ fn narrow(value: &Expr, items: &[Scalar], scope: &Scope<'_>) -> Option<(Scalar, 
     Some((Scalar::column(name), items.collect::<Option<Vec<_>>>()?))
 }
 
-fn call(function: &ScalarFunction, expr: &Expr, scope: &Scope<'_>) -> Result<Scalar, Stop> {
+fn call(function: &ScalarFunction, scope: &Scope<'_>) -> Result<Scalar, Stop> {
     let udf = &function.func;
     let schema = || scope.schema().unwrap_or_else(DFSchema::empty);
     if MACROS.contains(&udf.name()) {
@@ -208,9 +208,17 @@ fn call(function: &ScalarFunction, expr: &Expr, scope: &Scope<'_>) -> Result<Sca
             return scalar(&expanded, scope);
         }
     }
-    let (_, field) = expr.to_field(&schema()).map_err(invalid)?;
-    let info = function_info(udf, field.data_type().clone());
     let args = function.args.iter().map(|arg| scalar(arg, scope)).collect::<Result<Vec<_>, _>>()?;
+    // The type may depend on constants, of which more are known here: `round(d, cast(2 as bigint))` has two places.
+    let known = function.args.iter().zip(&args).map(|(given, arg)| match &arg.op {
+        ScalarOp::Literal(literal) => {
+            ScalarValue::try_from_array(literal.array(), 0).map(|value| Expr::Literal(value, None))
+        }
+        _ => Ok(given.clone()),
+    });
+    let known = known.collect::<Result<Vec<_>, _>>().map_err(invalid)?;
+    let (_, field) = udf.call(known).to_field(&schema()).map_err(invalid)?;
+    let info = function_info(udf, field.data_type().clone());
     Ok(fold(Scalar::new(ScalarOp::Call(Arc::new(info)), args)))
 }
 
