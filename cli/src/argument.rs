@@ -4,10 +4,8 @@ use std::num::NonZeroUsize;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use leafhold::explain::grouped;
+use leafhold::run::MAX_THREADS;
 use leafhold_datafusion::tpch;
-
-/// The most threads or processes of a run: more than any machine has processors for, and fewer than systems refuse to start.
-const MOST_WORKERS: usize = 1_024;
 
 /// An argument in UTF-8. By itself clap would not say which argument is not.
 pub fn utf8<T: Clone + Send + Sync + 'static>(
@@ -26,8 +24,8 @@ pub fn text(text: &str) -> Result<String, String> {
 
 /// How many threads or processes run tasks.
 pub fn workers(text: &str) -> Result<NonZeroUsize, String> {
-    let number = text.parse().ok().filter(|number: &NonZeroUsize| number.get() <= MOST_WORKERS);
-    number.ok_or_else(|| format!("write a number from 1 to {}", grouped(MOST_WORKERS as u64)))
+    let number = text.parse().ok().filter(|number: &NonZeroUsize| number.get() <= MAX_THREADS);
+    number.ok_or_else(|| format!("write a number from 1 to {}", grouped(MAX_THREADS as u64)))
 }
 
 /// A number of what there has to be one of.

@@ -20,9 +20,9 @@ use super::{Kernels, PoolExecutor, Worker, Workers};
 pub type LocalExecutor = PoolExecutor<Threads>;
 
 impl PoolExecutor<Threads> {
-    /// An executor of an engine's kernels on so many threads, at least one.
+    /// An executor of an engine's kernels on so many threads, from one to [`MAX_THREADS`].
     pub fn new(kernels: Arc<dyn Kernels>, threads: usize) -> Self {
-        PoolExecutor::of(Threads { kernels, observers: Arc::default(), threads: threads.max(1) })
+        PoolExecutor::of(Threads { kernels, observers: Arc::default(), threads: threads.clamp(1, MAX_THREADS) })
     }
 
     /// The observers that runs may ask for ([`ExecutorOptions::with_work_observer`](super::ExecutorOptions::with_work_observer)):
@@ -32,6 +32,9 @@ impl PoolExecutor<Threads> {
         PoolExecutor::of(threads).with_options(self.options)
     }
 }
+
+/// The most threads of an executor: more than any machine has processors for, and fewer than systems refuse to start.
+pub const MAX_THREADS: usize = 1_024;
 
 /// What makes workers of threads.
 #[derive(Clone)]

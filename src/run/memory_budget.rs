@@ -56,7 +56,8 @@ impl MemoryBudget {
     /// There is none: whoever asked holds less, writes to disk, or fails.
     pub fn try_grow(&self, bytes: u64) -> Result<(), KernelError> {
         let limit = self.limit.unwrap_or(u64::MAX);
-        let more = |used: u64| used.checked_add(bytes).filter(|more| *more <= limit);
+        // Nothing is always there, also while use is beyond the limit.
+        let more = |used: u64| used.checked_add(bytes).filter(|more| bytes == 0 || *more <= limit);
         match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
             Ok(_) => Ok(()),
             Err(used) => Err(KernelError::Memory { wanted: bytes, used, limit }),

@@ -55,7 +55,7 @@ pub use error::{RunCause, RunError, RunFailure};
 pub use executor::{Canceller, Executor, Outcome, Run, Running};
 pub use fragment::{FragmentError, run_fragment};
 pub use kernels::{KernelError, Kernels, SlotData, TaskContext, TaskOutput};
-pub use local::{LocalExecutor, Threads};
+pub use local::{LocalExecutor, MAX_THREADS, Threads};
 pub use memory_budget::MemoryBudget;
 pub use memory_reservation::MemoryReservation;
 pub use native::{partition_function, run_partition_function};

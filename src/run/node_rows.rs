@@ -19,7 +19,8 @@ impl NodeRows {
         for (at, node) in dag[task].fragment.nodes.iter().enumerate() {
             match count(at) {
                 Some(rows) => {
-                    self.c_out += if is_join(&node.op) { rows } else { 0 };
+                    // A worker's word: a sum must not overflow.
+                    self.c_out = self.c_out.saturating_add(if is_join(&node.op) { rows } else { 0 });
                     node.plan_node.into_iter().for_each(|plan_node| self.add_rows(plan_node, rows));
                 }
                 None => self.uncounted |= is_join(&node.op),
@@ -31,10 +32,11 @@ impl NodeRows {
     }
 
     fn add_rows(&mut self, plan_node: usize, rows: u64) {
-        *self.rows.entry(plan_node).or_default() += rows;
+        let sum = self.rows.entry(plan_node).or_default();
+        *sum = sum.saturating_add(rows);
     }
 
-    /// A task did not run here, so nobody counted.
+    /// A task did not run to its end here, and nobody counted.
     pub(super) fn unknown(&mut self, fragment: &Fragment) {
         self.uncounted |= fragment.nodes.iter().any(|node| is_join(&node.op));
     }

@@ -244,7 +244,7 @@ impl Shared {
                 if self.closing.load(Ordering::SeqCst) || until.is_some_and(ActiveRun::is_closed) {
                     return None;
                 }
-                if let Some(run) = Shared::neediest(&runs) {
+                if let Some(run) = Shared::next_run(&runs, until) {
                     break run;
                 }
                 if !std::mem::replace(&mut rested, true) {
@@ -253,7 +253,7 @@ impl Shared {
                 }
                 // Whoever makes a job looks for sleepers afterwards; we say that we sleep, and look for jobs afterwards.
                 self.idle.fetch_add(1, Ordering::SeqCst);
-                if Shared::neediest(&runs).is_none() {
+                if Shared::next_run(&runs, until).is_none() {
                     self.wake.wait(&mut runs);
                     rested = false;
                 }
@@ -268,6 +268,14 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// The run that is waited for, as long as it has something to do: a task of another one might wait for a run of its own, and
+    /// so on, each with a thread in its place.
+    fn next_run(runs: &[Arc<ActiveRun>], until: Option<&ActiveRun>) -> Option<Arc<ActiveRun>> {
+        let waited_for = |run: &&Arc<ActiveRun>| until.is_some_and(|until| std::ptr::eq(until, &***run));
+        let own = runs.iter().find(waited_for).filter(|run| run.jobs.load(Ordering::SeqCst) > 0);
+        own.cloned().or_else(|| Shared::neediest(runs))
     }
 
     /// Among runs with something to do the one for which threads have worked least; of equal ones the oldest.

@@ -33,7 +33,7 @@ impl<E: Executor + 'static> Origin for Recovery<E> {
         let mut again = self.again.lock();
         if let Some(known) = again.get(partition)
             && known != lost
-            && known.status() != FutureStatus::Lost
+            && matches!(known.status(), FutureStatus::Pending | FutureStatus::Finished { .. })
         {
             return Ok(known.clone());
         }

@@ -7,7 +7,8 @@ use leafhold::expr::{Frame, Op, col, lit};
 use leafhold::leaf::{FutureHandle, FutureStatus, FutureValue, Leaf, NestedFutures};
 use leafhold::lower::TaskGraph;
 use leafhold::run::{
-    Canceller, Executor, Outcome, PersistOptions, Persisted, Run, RunError, Running, TaskState, persist,
+    Canceller, Executor, Outcome, PersistOptions, Persisted, Run, RunCause, RunError, RunReport, Running, TaskState,
+    persist,
 };
 
 use crate::engine::{Source, batch, error, executor, frame, frame_of, leaf, numbers, planner, rows};
@@ -117,6 +118,40 @@ fn law_l1b_lost_results_are_made_again() {
         drop(result);
         assert!(sources.iter().all(|source| source.releases() == 1));
     }
+}
+
+/// Its first run is lost, its second one fails, and others go well.
+#[derive(Clone)]
+struct Unlucky(Dying, Arc<AtomicUsize>);
+
+struct Failing(Run);
+
+impl Executor for Unlucky {
+    fn submit(&self, graph: TaskGraph) -> Run {
+        let run = self.0.submit(graph);
+        if self.1.fetch_add(1, Ordering::SeqCst) == 1 { Run::new(Failing(run)) } else { run }
+    }
+}
+
+impl Running for Failing {
+    fn canceller(&self) -> Canceller {
+        self.0.canceller()
+    }
+    fn wait(&mut self) -> Result<Outcome, Box<RunError>> {
+        let cause = RunCause::Worker("there is no room today".to_owned());
+        Err(Box::new(RunError { cause, report: RunReport::default() }))
+    }
+}
+
+#[test]
+fn law_l1b_what_could_not_be_made_again_once_is_made_again_later() {
+    let frame = frame([&Source::rows("k", &numbers(0..5))]).filter(col("a").gt(lit(0i64))).unwrap();
+    let executor = Unlucky(Dying(executor(), Arc::new(AtomicUsize::new(1))), Arc::default());
+    let result = frame.persist(&planner(&frame), &executor).unwrap();
+    assert!(futures(&result)[0].wait().is_err());
+    assert!(error(&result).to_string().contains("there is no room today"));
+    assert_eq!(rows(&result), numbers(1..5));
+    assert_eq!(executor.1.load(Ordering::SeqCst), 3);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use leafhold::lower::{Fragment, TaskGraph, lower};
+use leafhold::lower::{Fragment, FragmentOutput, TaskGraph, lower};
 use leafhold::optimize::{Partitioning, Plan};
 use leafhold::run::{
     Executor, ExecutorOptions, KernelError, Kernels, LocalExecutor, Observer, RunCause, RunReport, SlotData,
@@ -25,9 +25,9 @@ fn plan(partitions: &[Vec<Row>]) -> Plan {
 }
 
 /// So many tasks that need nothing of each other.
-fn wide(tasks: i64) -> TaskGraph {
+fn wide(tasks: std::ops::Range<i64>) -> TaskGraph {
     let mut builder = Builder::default();
-    let read = builder.values(&(0..tasks).map(|at| numbers(at..at + 1)).collect::<Vec<_>>());
+    let read = builder.values(&tasks.map(|at| numbers(at..at + 1)).collect::<Vec<_>>());
     let project = builder.project(&read, &[1, 0]);
     lower(&builder.plan(&project)).unwrap()
 }
@@ -143,9 +143,13 @@ fn many_runs_from_many_threads_share_the_threads_of_one_executor() {
 }
 
 /// Kernels that run another graph on their own executor, and wait for it.
+#[derive(Default)]
 struct Nested {
     rows: RowKernels,
     executor: Mutex<Option<LocalExecutor>>,
+    /// How many tasks wait, and the most that did.
+    waiting: AtomicUsize,
+    most: AtomicUsize,
 }
 
 impl Kernels for Nested {
@@ -155,9 +159,13 @@ impl Kernels for Nested {
         inputs: Vec<SlotData>,
         context: &TaskContext,
     ) -> Result<TaskOutput, KernelError> {
-        if fragment.label.contains("sort") {
+        if matches!(fragment.output, FragmentOutput::Hashed { .. }) {
             let executor = self.executor.lock().clone().unwrap();
-            let inner = executor.submit(wide(10)).wait().unwrap();
+            self.most.fetch_max(self.waiting.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // Rows of its own: others are not to have them.
+            let first = 10 * context.partition as i64;
+            let inner = executor.submit(wide(first..first + 10)).wait().unwrap();
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
             assert_eq!(inner.report.count(TaskState::Ok), 10);
         }
         self.rows.run(fragment, inputs, context)
@@ -167,11 +175,19 @@ impl Kernels for Nested {
 #[test]
 fn a_task_may_wait_for_a_run_of_its_own_executor() {
     for threads in [1, 2] {
-        let kernels = Arc::new(Nested { rows: RowKernels::default(), executor: Mutex::default() });
+        let kernels = Arc::new(Nested::default());
         let executor = LocalExecutor::new(kernels.clone(), threads);
         *kernels.executor.lock() = Some(executor.clone());
-        let outcome = executor.submit(lower(&plan(&partitions())).unwrap()).wait().unwrap();
-        assert_eq!(rows(&outcome).len(), 24);
+        // Each of these tasks that divide rows waits.
+        let many: Vec<_> = (0..60).map(|at| numbers(2 * at..2 * at + 2)).collect();
+        let outcome = executor.submit(lower(&plan(&many)).unwrap()).wait().unwrap();
+        assert_eq!(rows(&outcome).len(), 120);
+        // A task that waits has a thread in its place, which does what is waited for, and not the next one that waits.
+        assert!(
+            kernels.most.load(Ordering::SeqCst) <= 2 * threads,
+            "{} of 60 waited at once",
+            kernels.most.load(Ordering::SeqCst)
+        );
         // Otherwise executor and kernels hold each other.
         *kernels.executor.lock() = None;
     }

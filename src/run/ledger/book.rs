@@ -243,7 +243,8 @@ impl Ledger {
         let node = &self.dag[task];
         match &given {
             Some(given) => self.node_rows.add(&self.dag, TaskId::new(task), &given.node_rows),
-            None => self.node_rows.unknown(&node.fragment),
+            None if state != TaskState::Skipped => self.node_rows.unknown(&node.fragment),
+            None => {}
         }
         let rows = given.as_ref().map(|given| given.rows);
         let given = given.unwrap_or_default();

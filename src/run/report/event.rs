@@ -93,7 +93,8 @@ impl TaskEvent {
         self.started.map_or(Duration::ZERO, |started| self.ended.saturating_sub(started))
     }
 
-    /// How long it waited for a worker, with everything there that it needs; nothing for what never started.
+    /// How long it waited for a worker, with everything there that it needs, and for its rows to be there: what
+    /// [`transfer`](Self::transfer) of its inputs took is in it. Nothing for what never started.
     pub fn queued(&self) -> Duration {
         match (self.ready, self.started) {
             (Some(ready), Some(started)) => started.saturating_sub(ready),

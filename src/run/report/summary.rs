@@ -55,12 +55,12 @@ impl Summary {
         self.tasks += 1;
         self.states[record.state as usize] += 1;
         self.ran += usize::from(record.started().is_some());
-        self.work += record.duration();
-        self.slowest = self.slowest.max(record.duration());
-        self.queued += record.queued();
-        self.transfer += event.transfer();
-        self.retries += event.attempts().len();
         // Reports also come from elsewhere: a sum must not overflow.
+        self.work = self.work.saturating_add(record.duration());
+        self.slowest = self.slowest.max(record.duration());
+        self.queued = self.queued.saturating_add(record.queued());
+        self.transfer = self.transfer.saturating_add(event.transfer());
+        self.retries += event.attempts().len();
         self.uncounted = self.uncounted.saturating_add(event.uncounted());
         self.rows = self.rows.saturating_add(record.rows);
         self.bytes = self.bytes.saturating_add(record.bytes_out);

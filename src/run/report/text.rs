@@ -134,10 +134,17 @@ impl RunReport {
         if steps.is_empty() {
             return;
         }
-        let work: Duration = steps.iter().map(|event| event.record.duration()).sum();
-        let queued: Duration = steps.iter().map(|event| event.record.queued()).sum();
-        let uncounted = steps.iter().fold(Duration::ZERO, |sum, event| sum.saturating_add(event.uncounted()));
+        let sum = |of: fn(&RecordedEvent<'_>) -> Duration| {
+            steps.iter().fold(Duration::ZERO, |sum, event| sum.saturating_add(of(event)))
+        };
+        let work = sum(|event| event.record.duration());
+        let queued = sum(|event| event.record.queued());
+        let transfer = sum(|event| event.transfer());
+        let uncounted = sum(|event| event.uncounted());
         let _ = write!(text, "critical path: {} of work, {} queued", time(work), time(queued));
+        if transfer > Duration::ZERO {
+            let _ = write!(text, " ({} of it while rows moved)", time(transfer));
+        }
         if uncounted > Duration::ZERO {
             let _ = write!(text, ", {} in tries that did not count", time(uncounted));
         }

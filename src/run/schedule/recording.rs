@@ -86,7 +86,7 @@ impl Schedule {
         ran: Option<&mut Ran>,
         after: &mut Aftermath,
     ) {
-        use TaskState::{Cached, Cancelled, Failed, Lost, Ok};
+        use TaskState::{Cached, Cancelled, Failed, Lost, Ok, Skipped};
         let node = &self.graph[task];
         let mut record = Record::PLANNED;
         record.state = state;
@@ -111,9 +111,11 @@ impl Schedule {
             Some(ran) if state == Cached => {
                 record.rows = ran.rows;
                 record.bytes_out = ran.bytes_out;
-                self.node_rows.unknown(&node.fragment);
             }
             _ => {}
+        }
+        if !matches!(state, Ok | Skipped) {
+            self.node_rows.unknown(&node.fragment);
         }
         if !self.attempts.is_empty()
             && let Some(attempts) = self.attempts.remove(&task)
