@@ -8,6 +8,7 @@
 mod column;
 mod facts;
 pub mod interpret;
+mod null_safe;
 mod order;
 mod payloads;
 mod physical;

@@ -184,6 +184,19 @@ fn applies_become_joins() {
 }
 
 #[test]
+fn nulls_that_are_taken_as_equal_are_found_by_hash() {
+    for kind in [JoinKind::Inner, JoinKind::Semi, JoinKind::Anti, JoinKind::Full] {
+        let both = [col("a").is_not_distinct_from(col("x")), col("b").is_not_distinct_from(col("y"))];
+        let text = plan(t().join(&u(), kind, both));
+        assert!(text.contains("hash-join") && !text.contains("nested-loop-join"), "{kind:?}:\n{text}");
+    }
+    // Rows that agree lie together by the columns.
+    let both = [col("a").is_not_distinct_from(col("x"))];
+    let full = plan(t().join(&u(), JoinKind::Full, both));
+    assert!(full.contains("hashed(a)") && full.contains("hashed(x)"), "{full}");
+}
+
+#[test]
 fn what_has_no_plan_is_refused_by_name() {
     let full = u().filter(col("x").gt(t().outer("a").unwrap())).unwrap();
     let full =

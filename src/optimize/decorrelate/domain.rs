@@ -8,7 +8,6 @@ use arrow_array::UInt64Array;
 use arrow_schema::DataType;
 
 use super::aggregate::over_no_rows;
-use super::same::all_same;
 use super::single::{assert_single_of_each, numbered};
 use super::{fails_alone, join, joins, only};
 use crate::expr::{BinaryOp, JoinKind, Literal, ScalarOp};
@@ -48,12 +47,12 @@ pub(super) fn by_domain(
                 true => (right.term, value, right.domain),
                 false => assert_single_of_each(terms, right.term, value, &right.domain),
             };
-            let all = all_same(terms, &domain.outer, &columns).into_iter().chain(on.iter().copied()).collect();
+            let all = terms.not_distinct(&domain.outer, &columns).into_iter().chain(on.iter().copied()).collect();
             let right = only(terms, term, value, output, &columns.into_iter().collect());
             Some(join(terms, ApplyForm::Left, all, left, right))
         }
         form => {
-            let all = all_same(terms, &domain.outer, &right.domain).into_iter().chain(on.iter().copied()).collect();
+            let all = terms.not_distinct(&domain.outer, &right.domain).into_iter().chain(on.iter().copied()).collect();
             Some(join(terms, form, all, left, right.term))
         }
     }
@@ -221,7 +220,7 @@ impl Domain {
         let spec = terms.intern_aggregate(AggregateSpec { group, aggregates: totals.aggregates });
         let groups = terms.add(RelNode::new(RelOp::Aggregate(spec), [input]));
         let (values, all) = self.values(terms);
-        let on = all_same(terms, &all, domain);
+        let on = terms.not_distinct(&all, domain);
         let mut joined = join(terms, ApplyForm::Left, on, values, groups);
         if let Some(none) = totals.none {
             joined = terms.join_set([joined, none], []);
@@ -285,7 +284,7 @@ impl Domain {
         let mut other = inputs[1 - always];
         if self.is_read(terms, other) {
             let second = self.dependent(terms, other, depth)?;
-            on.extend(all_same(terms, &first.domain, &second.domain));
+            on.extend(terms.not_distinct(&first.domain, &second.domain));
             other = second.term;
         }
         Some((first, on, other))
@@ -331,7 +330,7 @@ impl Domain {
             let dependent = self.dependent(terms, *input, depth)?;
             relations.push(dependent.term);
             match &first {
-                Some(first) => conjuncts.extend(all_same(terms, &first.domain, &dependent.domain)),
+                Some(first) => conjuncts.extend(terms.not_distinct(&first.domain, &dependent.domain)),
                 None => first = Some(dependent),
             }
         }

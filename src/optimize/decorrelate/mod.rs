@@ -9,7 +9,6 @@
 mod aggregate;
 mod domain;
 mod pull;
-mod same;
 mod single;
 
 use std::collections::HashMap;
