@@ -228,7 +228,7 @@ impl World {
 
     /// Every future is released once; every port that was made as well, or it is the result of a run that went well.
     fn check_books(&self) {
-        let well = self.ended.iter().flatten().all(|(state, _)| state.has_rows());
+        let well = self.ended.iter().flatten().all(|(state, _)| state.is_well());
         assert_eq!(well, self.life.is_well());
         for future in 0..self.resolved.len() {
             assert!(self.released.contains(&Resource::Future(future)), "future {future} was never released");
@@ -255,7 +255,7 @@ impl World {
 
     fn is_there(&self, read: Resource) -> bool {
         match read {
-            Resource::Port { task, .. } => self.ended[task].is_some_and(|(state, _)| state.has_rows()),
+            Resource::Port { task, .. } => self.ended[task].is_some_and(|(state, _)| state.is_well()),
             Resource::Future(future) => self.resolved[future],
         }
     }

@@ -106,7 +106,7 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
         reads.sort_unstable();
         reads.dedup();
         let failed = reads.iter().any(|read| tasks[*read].state.is_failure());
-        let stopped = reads.iter().any(|read| !tasks[*read].state.has_rows());
+        let stopped = reads.iter().any(|read| !tasks[*read].state.is_well());
         let state = match (failed, stopped, draw.fate % 16) {
             (true, ..) => TaskState::UpstreamFailed,
             (_, true, _) | (.., 0) => TaskState::Cancelled,

@@ -371,7 +371,7 @@ proptest! {
             prop_assert!(event.state != TaskState::Cached || event.attempt == 0, "{:?}", event);
             if event.state == TaskState::Ok {
                 let read = below(graph, task);
-                prop_assert!(read.iter().all(|read| report.tasks[*read].state.has_rows()), "{:?}", event);
+                prop_assert!(read.iter().all(|read| report.tasks[*read].state.is_well()), "{:?}", event);
             }
             if event.state == TaskState::UpstreamFailed {
                 let read = below(graph, task);

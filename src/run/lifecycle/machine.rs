@@ -380,7 +380,7 @@ impl Lifecycle {
         for at in 0..self.topology.numbers(task).len() {
             self.let_go(self.topology.numbers(task)[at], effects);
         }
-        match state.has_rows() {
+        match state.is_well() {
             true => {
                 for at in self.topology.readers_of_task(task) {
                     self.meet(self.topology.reader(at), effects);

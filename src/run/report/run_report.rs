@@ -85,9 +85,9 @@ impl RunReport {
         self.tasks.states().filter(|of_task| *of_task == state).count()
     }
 
-    /// Whether every task has its rows.
+    /// Whether every task has its rows, or was not needed.
     pub fn is_ok(&self) -> bool {
-        self.tasks.states().all(TaskState::has_rows)
+        self.tasks.states().all(TaskState::is_well)
     }
 
     /// Fills in what follows from the events and from what each task reads: [`flows`](RunReport::flows) and

@@ -89,7 +89,7 @@ impl RunReport {
 fn status(event: &TaskEvent) -> Option<Status> {
     match (&event.error, event.state) {
         (Some(error), _) => Some(Status::error(error.to_string())),
-        (None, state) if state.has_rows() => Some(Status::Ok),
+        (None, state) if state.is_well() => Some(Status::Ok),
         // It is told what happened, and no error is its own.
         (None, TaskState::Cancelled | TaskState::UpstreamFailed) => None,
         (None, state) => Some(Status::error(state.name())),

@@ -45,8 +45,15 @@ impl TaskState {
         }
     }
 
-    /// Whether what needs this task's rows can run.
-    pub fn has_rows(self) -> bool {
+    /// Whether the task has its rows, or was not needed: what stands above it is none the worse.
+    ///
+    /// ```
+    /// use leafhold::run::report::TaskState;
+    ///
+    /// let well = TaskState::ALL.into_iter().filter(|state| state.is_well()).map(TaskState::name);
+    /// assert_eq!(well.collect::<Vec<_>>(), ["ok", "cached", "skipped"]);
+    /// ```
+    pub fn is_well(self) -> bool {
         matches!(self, TaskState::Ok | TaskState::Cached | TaskState::Skipped)
     }
 

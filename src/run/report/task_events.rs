@@ -16,7 +16,7 @@ use super::{TaskEvent, TaskState};
 /// use leafhold::run::report::TaskEvents;
 ///
 /// let events = TaskEvents::from(Vec::new());
-/// assert!(events.iter().all(|event| event.state.has_rows()));
+/// assert!(events.iter().all(|event| event.state.is_well()));
 /// assert_eq!(events, TaskEvents::default());
 /// ```
 #[derive(Clone, Default)]
