@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use leafhold::expr::{Errors, Semantics};
-use leafhold::optimize::DEFAULT_FAN_IN;
+use leafhold::optimize::{DEFAULT_FAN_IN, DEFAULT_PARTITIONS};
 use leafhold::run::work::ObserverRequest;
 
 use crate::argument::{self, utf8};
 use crate::query::TPCH;
 use crate::report::ReportArg;
 
-/// Partitions of hashed exchanges: an input of planning, so never the number of this machine's cores.
-const DEFAULT_PARTITIONS: &str = "4";
+/// The planner's default, as the options have it.
+const PARTITIONS: NonZeroUsize = NonZeroUsize::new(DEFAULT_PARTITIONS).unwrap();
 
 /// Plan and run queries over live data.
 #[derive(Debug, Parser)]
@@ -79,7 +79,7 @@ pub struct DiffArgs {
     #[arg(long, value_name = "SF", default_value_t = crate::data::DEFAULT_SCALE, allow_negative_numbers = true, value_parser = argument::scale)]
     pub tpch: f64,
     /// Partitions into which rows are hashed
-    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS, value_parser = argument::positive)]
+    #[arg(long, value_name = "N", default_value_t = PARTITIONS, value_parser = argument::positive)]
     pub partitions: NonZeroUsize,
     /// For programs
     #[arg(long)]
@@ -165,7 +165,7 @@ pub struct SettingArgs {
     #[arg(long = "table", value_name = "NAME=PATH", value_parser = utf8(table))]
     pub tables: Vec<TableArg>,
     /// Partitions into which rows are hashed
-    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS, value_parser = argument::positive)]
+    #[arg(long, value_name = "N", default_value_t = PARTITIONS, value_parser = argument::positive)]
     pub partitions: NonZeroUsize,
     /// Partitions that one task merges at most; more are merged by a tree of tasks
     #[arg(long, value_name = "N", default_value_t = DEFAULT_FAN_IN, value_parser = argument::fan_in)]
@@ -369,7 +369,7 @@ pub struct TestArgs {
     #[arg(long, value_name = "SF", default_value_t = crate::data::DEFAULT_SCALE, allow_negative_numbers = true, value_parser = argument::scale)]
     pub tpch: f64,
     /// Partitions into which rows of queries in SQL are hashed
-    #[arg(long, value_name = "N", default_value = DEFAULT_PARTITIONS, value_parser = argument::positive)]
+    #[arg(long, value_name = "N", default_value_t = PARTITIONS, value_parser = argument::positive)]
     pub partitions: NonZeroUsize,
 }
 
