@@ -20,14 +20,15 @@
 //! * [`term`]: what rules rewrite: dense column ids, normal forms, proven facts, and the reference
 //!   interpreter, which says what everything means;
 //! * [`rules`]: the language of `planner-rules/*.rules`, and one matcher for terms and e-classes;
+//! * [`verify`]: rules, and what the optimizer does without any, compared with the interpreter on tiny tables;
 //! * [`optimize`]: from an expression to a [`Plan`](optimize::Plan);
 //! * [`lower`]: from a plan to tasks over partitions;
 //! * [`run`]: executors, and reports with one terminal event per task;
 //! * [`explain`] and [`golden`]: texts of all of it, and files that hold them still.
 //!
 //! There is no engine in here. `leafhold-datafusion` brings SQL and kernels; another engine implements
-//! [`Functions`](expr::Functions), [`Kernels`](run::Kernels) and, if its prices differ, a
-//! [`CostModel`](optimize::CostModel).
+//! [`Functions`](expr::Functions), [`Kernels`](run::Kernels), for live data of its own
+//! [`RemoteFuture`](leaf::RemoteFuture) and, if its prices differ, a [`CostModel`](optimize::CostModel).
 //!
 //! # An example
 //!

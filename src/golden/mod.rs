@@ -5,13 +5,15 @@
 //!
 //! ```text
 //! query
-//! select a from t where a = 1
+//! limit 5 offset 1 (limit 4 offset 2 t)
 //! ----
-//! expect: push-filter-into-scan
-//! expect-not: eliminate-empty-filter
-//! fired: push-filter-into-scan
-//! size: 3
-//! read t [a]  ; rows 1  any
+//! expect: merge-limits
+//! expect-not: eliminate-idle-limit
+//! fired: implement-read, merge-limits, implement-limit
+//! size: 2
+//! limit 3 offset 3  ; rows 3  single
+//!   exchange single  ; rows 1,000  single
+//!     read t future#0..1 [a b c]  ; rows 1,000  any
 //! ```
 //!
 //! A case looks at the whole optimizer (`query`), at what a query is after a stage (`stage normalized`), or at one
