@@ -50,6 +50,8 @@ fn scalars_have_their_types() {
         (col("a").cast(DataType::Float64), DataType::Float64, false),
         (col("b").not_in_list([lit(1i64)]), DataType::Boolean, true),
         (col("a").not_between(lit(1i64), lit(2i64)), DataType::Boolean, false),
+        (col("s").like(lit("x%")), DataType::Boolean, true),
+        (col("s").not_like(lit("x%")), DataType::Boolean, true),
         (col("s").ilike(lit("x%")), DataType::Boolean, true),
         (col("s").not_ilike(lit("x%")), DataType::Boolean, true),
         (leafhold::expr::case_of(col("a"), [(lit(1i64), col("b"))], lit(0i64)), DataType::Int64, true),
@@ -57,6 +59,20 @@ fn scalars_have_their_types() {
     for (scalar, data_type, nullable) in table {
         let found = infer(&scalar, everything().schema(), &CoreFunctions).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!((&found.data_type, found.nullable), (&data_type, nullable), "{scalar}");
+    }
+}
+
+#[test]
+fn patterns_say_whether_they_negate_and_know_case() {
+    let (text, pattern) = (|| col("s"), || lit("x%"));
+    let likes = [
+        (text().like(pattern()), "(like s 'x%')"),
+        (text().not_like(pattern()), "(not-like s 'x%')"),
+        (text().ilike(pattern()), "(ilike s 'x%')"),
+        (text().not_ilike(pattern()), "(not-ilike s 'x%')"),
+    ];
+    for (scalar, shown) in likes {
+        assert_eq!(scalar.to_string(), shown);
     }
 }
 
