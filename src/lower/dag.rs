@@ -82,11 +82,6 @@ impl TaskDag {
         (0..self.len()).map(TaskId::new)
     }
 
-    /// The tasks as a graph of petgraph's, for its algorithms.
-    pub fn as_petgraph(&self) -> &DiGraph<Task, PortUse, u32> {
-        &self.graph
-    }
-
     /// The sources of each slot of a task, in order. O(1) to begin, O(1) per source.
     pub fn inputs(&self, task: TaskId) -> impl ExactSizeIterator<Item = SlotInputs<'_>> {
         let (mut edges, mut leaves) = (self.edges_into(task), self.leaf_inputs_of(task));

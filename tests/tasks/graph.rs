@@ -35,7 +35,6 @@ fn law_g1(graph: &TaskGraph) -> Result<(), TestCaseError> {
     given.sort();
     read.sort();
     prop_assert_eq!(given, read);
-    prop_assert!(petgraph::algo::toposort(graph.as_petgraph(), None).is_ok(), "no circle");
     Ok(())
 }
 
