@@ -8,7 +8,7 @@ use super::{SlotData, TaskContext};
 use crate::lower::Fragment;
 use crate::token::Token;
 
-/// One try of a task, as a [`Worker`](super::Worker) gets it.
+/// One attempt at a task, as a [`Worker`](super::Worker) gets it.
 #[derive(Debug)]
 pub struct Attempt<'a> {
     /// Which task of the graph.
@@ -17,7 +17,7 @@ pub struct Attempt<'a> {
     pub token: Token,
     /// The stage of the task.
     pub stage: usize,
-    /// Which try this is, from 1.
+    /// Which attempt this is, from 1.
     pub number: u32,
     /// What to compute: all tasks of a stage share it.
     pub fragment: &'a Arc<Fragment>,

@@ -49,7 +49,7 @@ impl ActiveRun {
             }
         };
         let ended = ran.ended;
-        // Whether or not this try counts: its rows are what the task gives.
+        // Whether or not this attempt counts: its rows are what the task gives.
         if let (Finished::Ok(given), true) = (&finished, reusable) {
             self.pool.reuse.remember(token, in_memory(&given.ports));
         }

@@ -96,7 +96,8 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
     assert_eq!(browser.eval("document.title"), NASTY[1]);
     let outcome = browser.text("#outcome");
     assert!(
-        outcome.contains("of work, 3.0 us in tries that did not count, 7.0 kB to files;") && !outcome.contains("peak"),
+        outcome.contains("of work, 3.0 us in attempts that did not count, 7.0 kB to files;")
+            && !outcome.contains("peak"),
         "{outcome}"
     );
     browser.eval("document.getElementById('gantt').focus()");
@@ -106,9 +107,9 @@ fn keys_and_addresses_select_tasks_and_errors_show_their_traces() {
     let shown = browser.eval("document.querySelector('#details .error').textContent");
     assert_eq!(shown, format!("compute: {}", NASTY[1]));
     assert_eq!(browser.eval("document.querySelector('#details pre').textContent"), trace);
-    assert!(browser.text("#details").contains("Try 1, retried on local-7"));
+    assert!(browser.text("#details").contains("Attempt 1, retried on local-7"));
     assert_eq!(browser.eval("document.querySelectorAll('#details pre')[1].textContent"), "tried in vain");
-    // What was observed of the try that counted, then of the one that did not.
+    // What was observed of the attempt that counted, then of the one that did not.
     assert_eq!(detail(&mut browser, "cpu.time_us"), "13 us");
     assert_eq!(detail(&mut browser, NASTY[3]), NASTY[1]);
     let both = "[...document.querySelectorAll('#details dt')].filter((dt) => dt.textContent === 'cpu.time_us').length";

@@ -37,8 +37,8 @@ proptest! {
             prop_assert_eq!(said, expected);
         }
         let slices: usize = data["lanes"].as_array().unwrap().iter().map(|lane| lane["task"].as_array().unwrap().len()).sum();
-        let tries = report.tasks.iter().map(|event| event.attempts.len() + usize::from(event.started.is_some()));
-        prop_assert_eq!(slices, tries.sum::<usize>());
+        let attempts = report.tasks.iter().map(|event| event.attempts.len() + usize::from(event.started.is_some()));
+        prop_assert_eq!(slices, attempts.sum::<usize>());
     }
 }
 

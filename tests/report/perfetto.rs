@@ -121,7 +121,7 @@ fn a_long_trace_is_half_of_the_other() {
 /// Checks the trace of a report: it is sound, and says of each task what the report does, and nothing else.
 fn check_report(report: &RunReport) -> Checked {
     let checked = check(&report.to_perfetto_trace()).unwrap_or_else(|fault| panic!("{fault}"));
-    let expected = report.tasks.iter().flat_map(|event| tries(report, event)).chain([run(report)]);
+    let expected = report.tasks.iter().flat_map(|event| attempts(report, event)).chain([run(report)]);
     assert_same(&checked.slices, expected.collect());
     let never_ran = report.tasks.iter().filter(|event| event.started.is_none());
     assert_same(&checked.instants, never_ran.map(|event| of_task(report, event, idle_place(event))).collect());
@@ -159,15 +159,15 @@ fn run(report: &RunReport) -> Event {
     Event { track, name, category, started: 0, ended: nanos(report.wall), args }
 }
 
-/// The tries of a task that began.
-fn tries(report: &RunReport, event: &TaskEvent) -> Vec<Event> {
-    let mut tries = Vec::new();
+/// The attempts of a task that began.
+fn attempts(report: &RunReport, event: &TaskEvent) -> Vec<Event> {
+    let mut attempts = Vec::new();
     for attempt in event.attempts.iter().filter(|attempt| attempt.started.is_some()) {
         let mut args = which(event, attempt.number);
         let observed = (!attempt.observed.is_empty()).then(|| plain(&json!(attempt.observed)));
         put(&mut args, [("observed", observed), ("error", Some(attempt.error.to_string().into()))]);
         put(&mut args, [("trace", attempt.error.trace.clone().map(Value::from))]);
-        tries.push(Event {
+        attempts.push(Event {
             track: attempt.worker.as_deref().unwrap_or("unknown").to_owned(),
             name: event.name().to_owned(),
             category: if attempt.number < event.attempt { "retried" } else { "given-up" }.to_owned(),
@@ -178,9 +178,9 @@ fn tries(report: &RunReport, event: &TaskEvent) -> Vec<Event> {
     }
     if let Some(started) = event.started {
         let task = of_task(report, event, event.worker.as_deref().unwrap_or("unknown"));
-        tries.push(Event { started: nanos(started), ended: nanos(event.ended.max(started)), ..task });
+        attempts.push(Event { started: nanos(started), ended: nanos(event.ended.max(started)), ..task });
     }
-    tries
+    attempts
 }
 
 /// A task as an instant at its end.

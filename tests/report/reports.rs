@@ -56,7 +56,7 @@ struct Draw {
     waits: u64,
     runs: u64,
     fate: u8,
-    tries: u32,
+    attempts: u32,
     error: TaskError,
     rows: u64,
     observed: Observed,
@@ -66,14 +66,14 @@ fn draw() -> impl Strategy<Value = Draw> {
     let times = (0..5_000_000u64, 0..50_000_000u64);
     let shape = (0..4usize, prop::collection::vec(0..1_000usize, 0..4), 0..3usize);
     (shape, times, any::<u8>(), 0..3u32, error(), any::<u32>(), observed()).prop_map(
-        |((stage, reads, worker), (waits, runs), fate, tries, error, rows, observed)| Draw {
+        |((stage, reads, worker), (waits, runs), fate, attempts, error, rows, observed)| Draw {
             stage,
             reads,
             worker,
             waits,
             runs,
             fate,
-            tries,
+            attempts,
             error,
             rows: rows.into(),
             observed,
@@ -122,9 +122,9 @@ fn made(draws: &[Draw], labels: &[Arc<str>]) -> RunReport {
         let at = &mut free[draw.worker];
         let mut attempts = Vec::new();
         let runs = matches!(state, TaskState::Ok | TaskState::Failed | TaskState::Lost);
-        // A run is also cancelled between two tries of a task.
+        // A run is also cancelled between two attempts of a task.
         let tried = runs || (state == TaskState::Cancelled && !stopped);
-        for number in 1..=if tried { draw.tries } else { 0 } {
+        for number in 1..=if tried { draw.attempts } else { 0 } {
             let started = (*at).max(ready);
             *at = started + Duration::from_nanos(draw.runs / 3);
             let (worker, host, error) = (Some(worker.clone()), host.clone(), Arc::new(draw.error.clone()));

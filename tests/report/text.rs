@@ -77,15 +77,15 @@ fn a_report_is_a_table_with_path_retries_and_errors() {
     };
     report.link(|task| [None, None, Some(1), Some(2)][task].into_iter());
     let expected = "\
-4 tasks (2 ok, 1 failed, 1 upstream-failed) in 60.0 ms on 2 workers; 9.0 ms of work, 15.0 ms in tries that did not count, peak 3.0 kB in 2 ports, of which 1.0 kB are the result and count towards no limit
+4 tasks (2 ok, 1 failed, 1 upstream-failed) in 60.0 ms on 2 workers; 9.0 ms of work, 15.0 ms in attempts that did not count, peak 3.0 kB in 2 ports, of which 1.0 kB are the result and count towards no limit
 7.0 kB went to files: the memory limit
-stage  tasks  states                         time  slowest  skew  queued  transfer  retries  uncounted  rows   bytes   memory  execution  spilled  what
-    0      2  2 ok                         7.0 ms   5.0 ms   1.4  4.0 ms         -        -          -    14  3.0 kB        -     7.0 MB        -  read > filter
-    1      2  1 failed, 1 upstream-failed  2.0 ms   2.0 ms   1.0  2.0 ms    1.5 ms        1    15.0 ms    14  3.0 kB  12.0 MB          -   5.0 kB  hash-join
-critical path: 7.0 ms of work, 4.0 ms queued, 15.0 ms in tries that did not count
+stage  tasks  states                         time  slowest  skew  queued  transfer  retries  uncounted  rows   bytes   memory  exec mem  spilled  what
+    0      2  2 ok                         7.0 ms   5.0 ms   1.4  4.0 ms         -        -          -    14  3.0 kB        -    7.0 MB        -  read > filter
+    1      2  1 failed, 1 upstream-failed  2.0 ms   2.0 ms   1.0  2.0 ms    1.5 ms        1    15.0 ms    14  3.0 kB  12.0 MB         -   5.0 kB  hash-join
+critical path: 7.0 ms of work, 4.0 ms queued, 15.0 ms in attempts that did not count
   at   12.0 ms     5.0 ms  stage 0 partition 1: read > filter
-  at   22.0 ms     2.0 ms  stage 1 partition 0: hash-join, after 15.0 ms in tries that did not count
-retried (worker-lost): try 1 of stage 1 partition 0 on worker-1\\u{1b}[2J: the worker \\u{1b}[1mis gone
+  at   22.0 ms     2.0 ms  stage 1 partition 0: hash-join, after 15.0 ms in attempts that did not count
+retried (worker-lost): attempt 1 of stage 1 partition 0 on worker-1\\u{1b}[2J: the worker \\u{1b}[1mis gone
     the last words
     of it
 failed (ZeroDivisionError): stage 1 partition 0 on local-0: division by zero
@@ -97,7 +97,7 @@ failed (ZeroDivisionError): stage 1 partition 0 on local-0: division by zero
 }
 
 #[test]
-fn a_try_that_no_other_one_followed_was_given_up() {
+fn an_attempt_that_no_other_one_followed_was_given_up() {
     let mut task = event(0, TaskState::Cancelled);
     for (number, error) in [(1, "compute"), (2, "worker-lost")] {
         task.attempts.push(TaskAttempt {
@@ -113,9 +113,12 @@ fn a_try_that_no_other_one_followed_was_given_up() {
     // The run was cancelled before the third.
     task.attempt = 2;
     let text = RunReport { tasks: vec![task].into(), ..Default::default() }.to_text();
-    assert!(text.contains("0 us of work, 6.00 s in tries that did not count\n"), "{text}");
-    assert!(text.contains("\nretried (compute): try 1 of stage 0 partition 0 on process-0: no luck\n"), "{text}");
-    assert!(text.contains("\ngiven-up (worker-lost): try 2 of stage 0 partition 0 on process-0: no luck\n"), "{text}");
+    assert!(text.contains("0 us of work, 6.00 s in attempts that did not count\n"), "{text}");
+    assert!(text.contains("\nretried (compute): attempt 1 of stage 0 partition 0 on process-0: no luck\n"), "{text}");
+    assert!(
+        text.contains("\ngiven-up (worker-lost): attempt 2 of stage 0 partition 0 on process-0: no luck\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -123,15 +123,15 @@ pub fn check(text: &str) -> Result<Checked, String> {
 pub fn check_report(report: &RunReport) {
     let checked = check(&report.to_chrome_trace()).unwrap_or_else(|fault| panic!("{fault}"));
     let ran = report.tasks.iter().filter(|event| event.started.is_some()).count();
-    let tries =
+    let attempts =
         report.tasks.iter().flat_map(|event| &event.attempts).filter(|attempt| attempt.started.is_some()).count();
-    assert_eq!(checked.slices.len(), 1 + ran + tries, "the run, what ran, and the tries before it that began");
+    assert_eq!(checked.slices.len(), 1 + ran + attempts, "the run, what ran, and the attempts before it that began");
     assert_eq!(checked.instants.len(), report.tasks.len() - ran);
     for instant in &checked.instants {
         let event = &report.tasks[instant["task"].as_u64().unwrap() as usize];
         assert_eq!(instant["place"], idle_place(event));
     }
-    assert_eq!(checked.counters > 0, ran + tries > 0);
+    assert_eq!(checked.counters > 0, ran + attempts > 0);
     let observed = |args: &Value| match args["observed"].clone() {
         Value::Null => Observed::new(),
         said => serde_json::from_value(said).unwrap(),
@@ -174,12 +174,12 @@ pub fn check_report(report: &RunReport) {
     for (id, (producer, consumer)) in flows {
         let (from, to) = &checked.arrows[&(id as u64)];
         assert_eq!((&from["task"], &to["task"]), (&producer.into(), &consumer.into()));
-        // The try that counted, not an earlier one.
+        // The attempt that counted, not an earlier one.
         assert!(from["why"].is_null() && to["why"].is_null());
     }
 }
 
-/// Where a task is shown of which no try counts and ran.
+/// Where a task is shown of which no attempt counts and ran.
 pub fn idle_place(event: &TaskEvent) -> &'static str {
     match event.attempts.iter().any(|attempt| attempt.started.is_some()) {
         true => "tasks that did not run again",

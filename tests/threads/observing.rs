@@ -44,7 +44,7 @@ fn assert_witnessed(report: &RunReport) {
             }
         }
         let before = event.attempts.iter().map(|attempt| testimony(&attempt.observed).unwrap().0.attempt);
-        assert_eq!(before.collect::<Vec<_>>(), (1..event.attempt).collect::<Vec<_>>(), "one for each try");
+        assert_eq!(before.collect::<Vec<_>>(), (1..event.attempt).collect::<Vec<_>>(), "one for each attempt");
     }
 }
 
@@ -78,7 +78,7 @@ fn law_t4_threads_tasks_are_known_to_work_observers_by_their_identity() {
 }
 
 #[test]
-fn law_t4_threads_what_was_observed_of_a_try_that_did_not_count_stays_with_it() {
+fn law_t4_threads_what_was_observed_of_an_attempt_that_did_not_count_stays_with_it() {
     for (times, retries) in [(2, 2), (2, 1)] {
         let mut scene = Scene::shuffle(&partitions());
         let executor = LocalExecutor::new(Arc::new(Unlucky::new(times)), 2).with_work_observers(observers());

@@ -152,7 +152,7 @@ fn a_worker_that_goes_away_loses_its_attempt_and_another_one_follows() {
                     assert_eq!(event.attempts[0].started, None, "nobody heard that it had started");
                 }
                 let text = outcome.report.to_text();
-                assert!(text.contains("\nretried (worker-lost): try 1 of stage 0 partition 1 on moody-"), "{text}");
+                assert!(text.contains("\nretried (worker-lost): attempt 1 of stage 0 partition 1 on moody-"), "{text}");
                 let event = &outcome.report.tasks[0];
                 assert_eq!((event.host.as_deref(), event.peak_memory), (Some("elsewhere"), Some(1 << 20)));
                 assert_eq!(event.transfer, Duration::from_micros(7));

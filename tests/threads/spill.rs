@@ -200,8 +200,8 @@ impl Kernels for Writes {
 }
 
 #[test]
-fn what_kernels_write_to_files_is_in_the_report_tries_that_do_not_count_in_its_sum() {
-    for (limit, of_each_try) in [(Some(1 << 30), 2_000), (None, 0)] {
+fn what_kernels_write_to_files_is_in_the_report_attempts_that_do_not_count_in_its_sum() {
+    for (limit, of_each_attempt) in [(Some(1 << 30), 2_000), (None, 0)] {
         let mut options = ExecutorOptions::default().with_retries(1).with_failures_retried();
         if let Some(limit) = limit {
             options = options.with_memory_limit(limit);
@@ -210,9 +210,9 @@ fn what_kernels_write_to_files_is_in_the_report_tries_that_do_not_count_in_its_s
         let report = executor.submit(Scene::shuffle(&many()).graph()).wait().unwrap().report;
         let ran: Vec<_> = report.tasks.iter().filter(|event| event.started.is_some()).collect();
         assert!(ran.len() > 12);
-        assert!(ran.iter().all(|event| event.spilled_bytes == of_each_try));
+        assert!(ran.iter().all(|event| event.spilled_bytes == of_each_attempt));
         // Nobody has said how much it held.
         assert!(ran.iter().all(|event| event.peak_memory.is_none() && event.peak_execution_memory.is_none()));
-        assert_eq!(report.spilled_bytes, 2 * of_each_try * ran.len() as u64);
+        assert_eq!(report.spilled_bytes, 2 * of_each_attempt * ran.len() as u64);
     }
 }

@@ -48,7 +48,11 @@ fn law_t4_worker_processes_work_observers_see_every_attempt_in_its_process() {
         if let Some(failed) = report.tasks.iter().find(|event| event.state == TaskState::Failed) {
             let outcome = |observed| testimony(observed).unwrap().1["outcome"].as_str().unwrap().to_owned();
             assert!(outcome(&failed.observed).ends_with(&failed.error.as_ref().unwrap().message));
-            assert_eq!(outcome(&failed.attempts[0].observed), outcome(&failed.observed), "of the first try as well");
+            assert_eq!(
+                outcome(&failed.attempts[0].observed),
+                outcome(&failed.observed),
+                "of the first attempt as well"
+            );
             for error in [failed.error.as_ref().unwrap(), &failed.attempts[0].error] {
                 assert!(error.trace.as_ref().unwrap().contains("behaviour.rs"), "{error:?}");
             }

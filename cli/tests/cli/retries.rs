@@ -23,7 +23,7 @@ fn a_task_that_raised_an_error_is_tried_again() {
         let rows = "| region | total |\n+--------+-------+\n| north  |    40 |\n| south  |    20 |\n";
         assert!(out.contains(rows), "{how}: {}", tail(&out));
         // A worker process may see it as soon as it reads the fragment.
-        let first = format!("): try 1 of stage 0 partition 0 on {worker}");
+        let first = format!("): attempt 1 of stage 0 partition 0 on {worker}");
         let is_first = |line: &&str| line.starts_with("retried (") && line.contains(&first);
         let tried = out.lines().find(is_first).unwrap_or_else(|| panic!("{}", tail(&out)));
         assert!(tried.starts_with("retried (read): ") && tried.contains("sales.csv"), "{tried}");
@@ -41,14 +41,14 @@ fn a_task_whose_worker_was_killed_is_tried_again() {
         let parent = begun.child.id();
         let worker = wait_for("a worker", || children(parent).first().copied());
         signal("KILL", &worker.to_string());
-        // The next one reads the file, or has come to the pipe before: then it has a try more.
+        // The next one reads the file, or has come to the pipe before: then it has an attempt more.
         let _pipe = held.give_back();
         begun.end()
     };
     let (code, out, err) = run("2");
     assert_eq!((code, err.as_str()), (Some(0), ""), "{}", tail(&out));
     assert!(out.contains("| north  |    40 |\n"), "{}", tail(&out));
-    let first = "retried (worker-lost): try 1 of stage 0 partition 0 on process-0";
+    let first = "retried (worker-lost): attempt 1 of stage 0 partition 0 on process-0";
     let tried = out.lines().find(|line| line.starts_with(first)).unwrap_or_else(|| panic!("{}", tail(&out)));
     assert!(tried.contains("is gone") && !tried.contains("more retries"), "{tried}");
     let (code, out, err) = run("0");

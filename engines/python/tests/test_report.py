@@ -274,32 +274,32 @@ def test_forms_of_a_report(client: Any, executor: str, tmp_path: Path) -> None:
 
 
 def test_law_f1_a_trace_of_a_failure_a_retry_and_a_killed_worker(tmp_path: Path) -> None:
-    tries = tmp_path / "tries"
-    tries.mkdir()
+    attempts = tmp_path / "attempts"
+    attempts.mkdir()
     with small_cluster(workers=3) as client:
         watch = Watch()
         values = [
             arrow(0),
             Gated(1, str(tmp_path)),
-            Failing("now and then", str(tries), 1),
+            Failing("now and then", str(attempts), 1),
             Waiting(Failing("always"), str(tmp_path), "open"),
         ]
         run = watch.run(totals(lazy_frame(client, "cluster", values)), client, retries=1)
         wait_until(lambda: reads(tmp_path))
         os.kill(reads(tmp_path)[1][0], signal.SIGKILL)
-        wait_until(lambda: len(reads(tmp_path)[1]) == 2 and len(list(tries.iterdir())) == 2)
+        wait_until(lambda: len(reads(tmp_path)[1]) == 2 and len(list(attempts.iterdir())) == 2)
         (tmp_path / "open").touch()
         with pytest.raises(lh.SchemaError, match="always") as caught:
             run.result(timeout=60)
         report = watch.check(run)
         checked = trace_format.check(report.to_chrome())
-        # One slice of each try, what did not count included, and an instant of what never ran.
-        tries_of = {event["task"]: len(event.get("attempts", [])) for event in report}
+        # One slice of each attempt, what did not count included, and an instant of what never ran.
+        attempts_of = {event["task"]: len(event.get("attempts", [])) for event in report}
         ran = [event["task"] for event in report if event.get("started_us") is not None]
         for task in ran:
             slices = [slice for slice in checked.slices if slice.get("task") == task]
-            assert len(slices) == tries_of[task] + 1, (report[task], slices)
-        assert sum(tries_of.values()) >= 3
+            assert len(slices) == attempts_of[task] + 1, (report[task], slices)
+        assert sum(attempts_of.values()) >= 3
         # Whatever read something and ran has an arrow from it, unless it was there before.
         sources = {to["task"] for _, to in checked.arrows}
         assert sources <= set(ran)

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::{TaskError, times};
 use crate::run::work::Observed;
 
-/// A try of a task that did not count. It was *retried*, if another one followed it; else it was *given up*: the run ended
+/// An attempt of a task that did not count. It was *retried*, if another one followed it; else it was *given up*: the run ended
 /// before, or nobody needed the task any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskAttempt {
-    /// Which try, from 1.
+    /// Which attempt, from 1.
     pub number: u32,
     /// Who ran it.
     pub worker: Option<Arc<str>>,
@@ -33,7 +33,7 @@ pub struct TaskAttempt {
 }
 
 impl TaskAttempt {
-    /// What became of it in a word, where `last` is the last try of its task.
+    /// What became of it in a word, where `last` is the last attempt of its task.
     pub(super) fn outcome(&self, last: u32) -> &'static str {
         if self.number < last { "retried" } else { "given-up" }
     }

@@ -78,7 +78,7 @@ impl Counters {
 }
 
 impl RunReport {
-    /// How many tasks ran and waited, over time; and those without a try that counts and ran.
+    /// How many tasks ran and waited, over time; and those without an attempt that counts and ran.
     pub(super) fn count_ran(&self, records: &Records) -> (Vec<Count>, Idle) {
         let mut counters = Counters::until(self.wall);
         let mut idle = Idle::default();

@@ -29,10 +29,10 @@ pub struct TaskEvent {
     /// The machine that the worker ran on, by the name that it has for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Arc<str>>,
-    /// Which try this was, from 1; 0 for what never started. Of what was skipped, or ended between two tries because the
+    /// Which attempt this was, from 1; 0 for what never started. Of what was skipped, or ended between two attempts because the
     /// run was cancelled or what it reads was gone, the last one: none counts.
     pub attempt: u32,
-    /// The tries before this one, which did not count.
+    /// The attempts before this one, which did not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<TaskAttempt>,
     /// When the executor got the task.

@@ -12,13 +12,13 @@ use super::{RunReport, TaskError};
 struct Failure<'a> {
     event: RecordedEvent<'a>,
     worker: Option<&'a str>,
-    /// Which try, of those that did not count.
+    /// Which attempt, of those that did not count.
     attempt: Option<u32>,
     count: usize,
 }
 
 impl RunReport {
-    /// A few lines of each distinct error, with its remote trace: of tries that did not count, then of tasks.
+    /// A few lines of each distinct error, with its remote trace: of attempts that did not count, then of tasks.
     pub(super) fn failures(&self) -> Vec<String> {
         // What went wrong for one reason stands together, under the first of it.
         let mut failures: IndexMap<(&str, &TaskError), Failure<'_>> = IndexMap::new();
@@ -45,7 +45,7 @@ impl Failure<'_> {
     fn to_text(&self, state: &str, error: &TaskError) -> String {
         let mut text = format!("{state} ({}): ", plain(&error.kind));
         if let Some(attempt) = self.attempt {
-            let _ = write!(text, "try {attempt} of ");
+            let _ = write!(text, "attempt {attempt} of ");
         }
         let _ = write!(text, "stage {} partition {}", self.event.stage(), self.event.partition());
         if let Some(worker) = self.worker {

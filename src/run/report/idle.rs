@@ -1,11 +1,11 @@
 use super::recorded_event::RecordedEvent;
 
-/// Tasks without a try that counts and ran.
+/// Tasks without an attempt that counts and ran.
 #[derive(Default)]
 pub(super) struct Idle {
-    /// No try of these ran.
+    /// No attempt of these ran.
     pub(super) never_ran: Vec<u32>,
-    /// Earlier tries of these ran: they have slices.
+    /// Earlier attempts of these ran: they have slices.
     pub(super) not_again: Vec<u32>,
 }
 

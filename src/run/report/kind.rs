@@ -5,7 +5,7 @@ use super::recorded_event::RecordedEvent;
 #[derive(Clone, Copy)]
 pub(super) struct Kind<'a> {
     label: &'a str,
-    /// What traces sort it under: the task's state, if the try counted; else whether another one followed it.
+    /// What traces sort it under: the task's state, if the attempt counted; else whether another one followed it.
     pub(super) category: &'static str,
     pub(super) stage: usize,
     pub(super) attempt: u32,
@@ -20,7 +20,7 @@ impl PartialEq for Kind<'_> {
 }
 
 impl<'a> Kind<'a> {
-    /// Of a task's event, or of one of its earlier tries.
+    /// Of a task's event, or of one of its earlier attempts.
     pub(super) fn of(event: RecordedEvent<'a>, attempt: Option<&TaskAttempt>) -> Self {
         Kind {
             label: event.label,

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::RunReport;
 
-/// A try of a task, as its worker spent time on it.
+/// An attempt of a task, as its worker spent time on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// The task: index into [`RunReport::tasks`].
     pub task: usize,
-    /// Which of its earlier tries this is: index into `attempts`; `None` for the one that counted.
+    /// Which of its earlier attempts this is: index into `attempts`; `None` for the one that counted.
     pub attempt: Option<usize>,
     /// When it started.
     pub started: Duration,
@@ -48,49 +48,49 @@ impl RunReport {
         let records = self.tasks.records();
         let workers = records.workers.all().len();
         // Workers share tasks rather evenly; the first number is nobody.
-        let mut tries: Vec<Tries> = vec![Tries::default(); workers];
-        tries.iter_mut().skip(1).for_each(|tries| tries.slices.reserve(2 * records.len() / workers));
+        let mut attempts: Vec<Attempts> = vec![Attempts::default(); workers];
+        attempts.iter_mut().skip(1).for_each(|attempts| attempts.slices.reserve(2 * records.len() / workers));
         for event in records.all() {
             let (task, record) = (event.task, event.record);
             for (at, attempt) in event.attempts().iter().enumerate() {
                 let worker = records.workers.find(&attempt.worker, &attempt.host);
                 if let (Some(started), Some(worker)) = (attempt.started, worker) {
-                    tries[worker as usize].push(Slice { task, attempt: Some(at), started, ended: attempt.ended });
+                    attempts[worker as usize].push(Slice { task, attempt: Some(at), started, ended: attempt.ended });
                 }
             }
             if let Some(started) = record.started() {
-                tries[record.worker as usize].push(Slice { task, attempt: None, started, ended: record.ended() });
+                attempts[record.worker as usize].push(Slice { task, attempt: None, started, ended: record.ended() });
             }
         }
         // Whoever has no name is one with those who are called so.
-        let mut workers: BTreeMap<(Option<&str>, usize, &str), Tries> = BTreeMap::new();
-        for ((worker, host), tries) in records.workers.all().iter().zip(tries) {
-            if !tries.slices.is_empty() {
+        let mut workers: BTreeMap<(Option<&str>, usize, &str), Attempts> = BTreeMap::new();
+        for ((worker, host), attempts) in records.workers.all().iter().zip(attempts) {
+            if !attempts.slices.is_empty() {
                 // Shorter names first, so that `local-2` comes before `local-10`.
                 let worker = worker.as_deref().unwrap_or("unknown");
                 let its = workers.entry((host.as_deref(), worker.len(), worker)).or_default();
                 if its.slices.is_empty() {
-                    *its = tries
+                    *its = attempts
                 } else {
-                    tries.slices.into_iter().for_each(|slice| its.push(slice))
+                    attempts.slices.into_iter().for_each(|slice| its.push(slice))
                 }
             }
         }
-        workers.into_iter().flat_map(|((host, _, worker), tries)| lanes(host, worker, tries.divide())).collect()
+        workers.into_iter().flat_map(|((host, _, worker), attempts)| lanes(host, worker, attempts.divide())).collect()
     }
 }
 
 /// What one worker did.
 #[derive(Clone, Default)]
-struct Tries {
+struct Attempts {
     slices: Vec<Slice>,
     /// Whether some slice does not come after the one before it.
     overlap: bool,
 }
 
-impl Tries {
+impl Attempts {
     fn push(&mut self, mut slice: Slice) {
-        // A try that ended before it started has no place in time but its start.
+        // An attempt that ended before it started has no place in time but its start.
         slice.ended = slice.ended.max(slice.started);
         let follows = |last: &Slice| last.ended <= slice.started && order(last) <= order(&slice);
         self.overlap |= !self.slices.last().is_none_or(follows);
@@ -149,12 +149,12 @@ mod tests {
     }
 
     fn divided(times: impl IntoIterator<Item = (u64, u64)>) -> Vec<Vec<Slice>> {
-        let mut tries = Tries::default();
+        let mut attempts = Attempts::default();
         times
             .into_iter()
             .enumerate()
-            .for_each(|(task, (started, took))| tries.push(slice(task, started, started + took)));
-        tries.divide()
+            .for_each(|(task, (started, took))| attempts.push(slice(task, started, started + took)));
+        attempts.divide()
     }
 
     proptest! {
@@ -176,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn as_many_lanes_as_tries_are_found_at_once() {
-        // Looking at all lanes for each try would be 45 billion looks.
+    fn as_many_lanes_as_attempts_are_found_at_once() {
+        // Looking at all lanes for each attempt would be 45 billion looks.
         const TRIES: u64 = 300_000;
         assert_eq!(divided((0..TRIES).map(|at| (at, TRIES))).len() as u64, TRIES);
     }

@@ -1,7 +1,7 @@
 //! What happened in a run, task by task: a result, which a run that fails gives as well.
 //!
 //! A [`RunReport`] has one [`TaskEvent`] per planned task, whether it ran or not: how it ended ([`TaskState`]), when,
-//! where and at which try ([`TaskAttempt`] for the earlier ones), and what went wrong ([`TaskError`]). It says what the
+//! where and at which attempt ([`TaskAttempt`] for the earlier ones), and what went wrong ([`TaskError`]). It says what the
 //! run's [`Stage`]s are, which task waited for which ([`Flows`]), and which the end waited for. It is plain data: it
 //! holds no rows and no futures, and reads back from its JSON.
 //!

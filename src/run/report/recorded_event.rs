@@ -37,7 +37,7 @@ impl<'a> RecordedEvent<'a> {
         self.more.map_or(&[], |event| &event.attempts)
     }
 
-    /// How long its earlier tries ran, all together.
+    /// How long its earlier attempts ran, all together.
     pub(super) fn uncounted(&self) -> Duration {
         // Reports also come from elsewhere: a sum must not overflow.
         self.attempts().iter().fold(Duration::ZERO, |sum, attempt| sum.saturating_add(attempt.duration()))

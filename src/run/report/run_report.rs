@@ -38,7 +38,7 @@ pub struct RunReport {
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub peak_result_bytes: u64,
     /// Bytes that found no room in memory, and went to files: rows between tasks, and what the operators of tasks wrote, in
-    /// tries that did not count, too.
+    /// attempts that did not count, too.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub spilled_bytes: u64,
     /// Actual rows that a node of the plan gave, summed over tasks: by index into `Plan::post_order`,

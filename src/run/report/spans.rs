@@ -14,7 +14,7 @@ impl RunReport {
     /// span per planned task, with links to the tasks that it read as far as [`flows`](RunReport::flows) has them.
     ///
     /// Times are those of the run, not of this call; a task that never ran has a span of no length where that was known.
-    /// What work-side observers said stands in attributes such as `leafhold.observed.cpu.time_us`. Earlier tries are events (`attempt retried`, or `attempt given-up` where none followed) and so is an error (`exception`), both with
+    /// What work-side observers said stands in attributes such as `leafhold.observed.cpu.time_us`. Earlier attempts are events (`attempt retried`, or `attempt given-up` where none followed) and so is an error (`exception`), both with
     /// its type, message and remote trace. Spans are
     /// named by what a task does; which one it is stands in its attributes. Needs the API crate alone: which exporter
     /// gets the spans is the tracer's matter. `examples/otel` is a program that does this.
@@ -72,7 +72,7 @@ impl RunReport {
     }
 
     fn events(&self, event: &TaskEvent) -> Vec<Event> {
-        let tries = event.attempts.iter().map(|attempt| {
+        let attempts = event.attempts.iter().map(|attempt| {
             let mut attributes = exception(&attempt.error);
             attributes.push(count("leafhold.attempt", attempt.number as usize));
             attributes.extend(attempt.worker.as_deref().map(|worker| word("leafhold.worker", worker)));
@@ -82,7 +82,7 @@ impl RunReport {
         });
         let error =
             event.error.as_ref().map(|error| Event::new("exception", self.moment(event.ended), exception(error), 0));
-        tries.chain(error).collect()
+        attempts.chain(error).collect()
     }
 }
 

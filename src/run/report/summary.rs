@@ -23,7 +23,7 @@ pub struct Summary {
     pub queued: Duration,
     /// What it took to move their data, all together.
     pub transfer: Duration,
-    /// Tries that did not count.
+    /// Attempts that did not count.
     pub retries: usize,
     /// How long these ran, all together: it is no part of [`work`](Summary::work).
     pub uncounted: Duration,

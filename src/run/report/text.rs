@@ -12,10 +12,10 @@ const LIST: usize = 20;
 
 impl RunReport {
     /// The report for people: totals, a table by stage, what work-side observers said, the critical path, warnings, and
-    /// what went wrong: every distinct error with its remote trace, those of tries that did not count, too. Long lists are cut, and say so. Linear in the tasks.
+    /// what went wrong: every distinct error with its remote trace, those of attempts that did not count, too. Long lists are cut, and say so. Linear in the tasks.
     ///
     /// *Queued* is the time that tasks waited for a worker with everything there, *skew* how much longer the slowest
-    /// task of a stage ran than the mean one, *uncounted* how long tries ran that did not count. Columns that say nothing in this run are left out.
+    /// task of a stage ran than the mean one, *uncounted* how long attempts ran that did not count. Columns that say nothing in this run are left out.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         let total = self.summary();
@@ -29,7 +29,7 @@ impl RunReport {
             time(total.work),
         );
         if total.uncounted > Duration::ZERO {
-            let _ = write!(text, ", {} in tries that did not count", time(total.uncounted));
+            let _ = write!(text, ", {} in attempts that did not count", time(total.uncounted));
         }
         if let (Some(peak), Some(ports)) = (self.peak_bytes, self.peak_ports) {
             let _ = write!(text, ", peak {} in {ports} ports", bytes(peak));
@@ -67,7 +67,7 @@ impl RunReport {
             Column::right("rows"),
             Column::right("bytes"),
             Column::right("memory").optional(),
-            Column::right("execution").optional(),
+            Column::right("exec mem").optional(),
             Column::right("spilled").optional(),
             Column::left("what"),
         ];
@@ -146,7 +146,7 @@ impl RunReport {
             let _ = write!(text, " ({} of it while rows moved)", time(transfer));
         }
         if uncounted > Duration::ZERO {
-            let _ = write!(text, ", {} in tries that did not count", time(uncounted));
+            let _ = write!(text, ", {} in attempts that did not count", time(uncounted));
         }
         text.push('\n');
         let lines = steps.iter().map(|event| {
@@ -156,7 +156,7 @@ impl RunReport {
             let (started, took) = (time(started), time(record.duration()));
             let before = match event.uncounted() {
                 Duration::ZERO => String::new(),
-                uncounted => format!(", after {} in tries that did not count", time(uncounted)),
+                uncounted => format!(", after {} in attempts that did not count", time(uncounted)),
             };
             format!("  at {started:>9}  {took:>9}  stage {stage} partition {partition}: {label}{before}\n")
         });

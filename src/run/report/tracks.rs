@@ -7,7 +7,7 @@ const DRIVER: usize = 1;
 pub(super) const RUN: Thread = Thread { pid: DRIVER, tid: 1 };
 /// The driver's thread with the tasks that never ran.
 pub(super) const NEVER_RAN: Thread = Thread { pid: DRIVER, tid: 2 };
-/// The driver's thread with the tasks of which earlier tries ran, and the last one never did.
+/// The driver's thread with the tasks of which earlier attempts ran, and the last one never did.
 pub(super) const NOT_AGAIN: Thread = Thread { pid: DRIVER, tid: 3 };
 /// The driver's process, without a thread.
 pub(super) const NO_THREAD: Thread = Thread { pid: DRIVER, tid: 0 };

@@ -17,7 +17,7 @@ pub struct WorkContext {
     pub stage: usize,
     /// Its partition in the stage.
     pub partition: usize,
-    /// Which try this is, from 1.
+    /// Which attempt this is, from 1.
     pub attempt: u32,
     /// Who runs it.
     pub worker: Arc<str>,

@@ -130,7 +130,7 @@ class RunReport:
     @property
     def spilled_bytes(self) -> int:
         """Bytes that found no room under a ``memory_limit`` and went to files: rows between tasks, and what the operators of
-        tasks wrote, in tries that did not count, too. What the workers of a cluster do with theirs is not counted."""
+        tasks wrote, in attempts that did not count, too. What the workers of a cluster do with theirs is not counted."""
         return self._native.spilled_bytes
 
     @property

@@ -37,7 +37,7 @@ impl<'a> Heads<'a> {
         Heads { phase, thread, kind: None, begin: String::new(), args: String::new() }
     }
 
-    /// Makes them those of an event, or of one of its earlier tries.
+    /// Makes them those of an event, or of one of its earlier attempts.
     fn set(&mut self, event: RecordedEvent<'a>, attempt: Option<&TaskAttempt>) {
         let kind = Kind::of(event, attempt);
         if self.kind == Some(kind) {
@@ -77,7 +77,7 @@ impl JsonText<'_> {
         self.put("}}");
     }
 
-    /// A try of a task.
+    /// An attempt of a task.
     pub(super) fn slice<'a>(&mut self, heads: &mut Heads<'a>, event: RecordedEvent<'a>, slice: &Slice, critical: bool) {
         let attempt = slice.attempt.map(|at| &event.attempts()[at]);
         heads.set(event, attempt);
@@ -147,7 +147,7 @@ impl JsonText<'_> {
         self.put("}}");
     }
 
-    /// What is known of an earlier try.
+    /// What is known of an earlier attempt.
     fn tried(&mut self, event: RecordedEvent<'_>, attempt: &TaskAttempt) {
         self.which(event);
         self.observed(&attempt.observed);

@@ -10,7 +10,7 @@ pub(super) struct Mark {
 
 #[derive(Clone, Copy)]
 pub(super) enum What {
-    /// A try of a task: a slice of a lane.
+    /// An attempt of a task: a slice of a lane.
     Slice { lane: u32, slice: u32 },
     /// A task that never ran, or did not run again.
     Idle { again: bool },

@@ -12,13 +12,13 @@ use crate::run::report::tracks::{NEVER_RAN, NO_THREAD, NOT_AGAIN, RUN, Thread, T
 impl RunReport {
     /// Writes the report in the trace-event format, for [Perfetto](https://ui.perfetto.dev) and `chrome://tracing`.
     ///
-    /// Hosts are processes and workers are threads, each with its tasks as slices (`X`), earlier tries included; one
-    /// that did several at a time has several threads. A slice's category is the task's state; that of an earlier try
+    /// Hosts are processes and workers are threads, each with its tasks as slices (`X`), earlier attempts included; one
+    /// that did several at a time has several threads. A slice's category is the task's state; that of an earlier attempt
     /// is `retried`, if another one followed it, else `given-up`. Arrows (`s`, `f`) lead from
     /// producers to consumers, as far as [`flows`](RunReport::flows) has them: of more than
     /// [10,000](crate::run::report::Flows::COMPLETE_UP_TO) one for each task, and `flows_left_out` of the slice `run` says how many
     /// there are besides. Tasks that never ran are instants (`i`) at
-    /// the driver, and so are those of which earlier tries ran alone, whose counters (`C`) say how many tasks ran and how many waited for a worker, at most 2,000 times. Times
+    /// the driver, and so are those of which earlier attempts ran alone, whose counters (`C`) say how many tasks ran and how many waited for a worker, at most 2,000 times. Times
     /// are in microseconds from the start of the run. An arrow that would lead back in time, as estimated clocks of several
     /// machines may have it, is left out.
     ///
@@ -100,7 +100,7 @@ impl RunReport {
         if self.flows.pairs.is_empty() {
             return;
         }
-        // Where the tries that counted are: lane, and slice in it.
+        // Where the attempts that counted are: lane, and slice in it.
         let mut places: Vec<Option<(u32, u32)>> = vec![None; self.tasks.len()];
         for (at, lane) in lanes.iter().enumerate() {
             for (slice, of) in lane.slices.iter().enumerate().filter(|(_, slice)| slice.attempt.is_none()) {
@@ -134,7 +134,7 @@ fn begin_trace(report: &RunReport, tracks: &[Track], text: &mut JsonText<'_>) {
     text.run(RUN, report);
 }
 
-/// Where the tries of tasks stand.
+/// Where the attempts of tasks stand.
 fn slices(lanes: &[Lane]) -> impl Iterator<Item = Mark> {
     (0..).zip(lanes).flat_map(|(at, lane)| {
         let slices = (0..).zip(&lane.slices);

@@ -19,7 +19,7 @@ pub(super) struct Data<'a> {
     wall: Duration,
     #[serde(with = "times")]
     work: Duration,
-    /// How long tries ran that did not count.
+    /// How long attempts ran that did not count.
     #[serde(with = "times")]
     uncounted: Duration,
     workers: usize,
@@ -87,7 +87,7 @@ struct Columns {
     error: Vec<Option<usize>>,
 }
 
-/// What a lane's worker did; `attempt` is -1 for the try that counted.
+/// What a lane's worker did; `attempt` is -1 for the attempt that counted.
 #[derive(Serialize)]
 struct LaneColumns {
     title: String,

@@ -97,7 +97,7 @@ impl Proto<'_> {
         }
     }
 
-    /// What is known of an earlier try.
+    /// What is known of an earlier attempt.
     pub(super) fn tried(&mut self, event: RecordedEvent<'_>, attempt: &TaskAttempt) {
         self.which(event);
         self.observed(&attempt.observed);

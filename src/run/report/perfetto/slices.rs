@@ -53,7 +53,7 @@ impl Piece {
 }
 
 impl<'a> Slices<'a> {
-    /// Tries of tasks, which begin and end.
+    /// Attempts of tasks, which begin and end.
     pub(super) fn new(track: u64, interned: &'a Interned<'a>) -> Self {
         let mut end = Vec::new();
         Proto(&mut end).end(track);
@@ -73,7 +73,7 @@ impl<'a> Slices<'a> {
         Slices { event_type: event_type::INSTANT, ..Slices::new(track, interned) }
     }
 
-    /// The packet that begins a try of a task, or is its instant; `write` says the rest of it.
+    /// The packet that begins an attempt of a task, or is its instant; `write` says the rest of it.
     #[inline]
     pub(super) fn begin(
         &mut self,

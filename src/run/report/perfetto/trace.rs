@@ -18,11 +18,11 @@ impl RunReport {
     /// Writes the report as a trace of [Perfetto](https://ui.perfetto.dev)'s own, in its binary format: for large runs,
     /// less than half of what [`write_chrome_trace`](RunReport::write_chrome_trace) writes, in less time.
     ///
-    /// It says the same: hosts are processes and workers are threads, each with its tasks as slices, earlier tries
-    /// included; a slice's category is the task's state, or `retried` or `given-up` for an earlier try, and what is known of it are its arguments, with times in
+    /// It says the same: hosts are processes and workers are threads, each with its tasks as slices, earlier attempts
+    /// included; a slice's category is the task's state, or `retried` or `given-up` for an earlier attempt, and what is known of it are its arguments, with times in
     /// nanoseconds and without what is nothing. Flows lead from producers to consumers, as far as
     /// [`flows`](RunReport::flows) has them and the consumer started after its producer did. Tasks that never ran are
-    /// instants at the driver, and so are those of which earlier tries ran alone, whose counters say how many tasks ran and how many waited for a worker. Times are from the
+    /// instants at the driver, and so are those of which earlier attempts ran alone, whose counters say how many tasks ran and how many waited for a worker. Times are from the
     /// start of the run.
     ///
     /// Perfetto puts events in order, so here they stand lane by lane. It is written in chunks: `out` needs no buffer.

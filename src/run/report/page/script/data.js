@@ -10,7 +10,7 @@ const critical = new Set(run.critical_path);
 const failures = new Set(["failed", "lost"].map((name) => run.states.indexOf(name)));
 const isBad = (task) => failures.has(tasks.state[task]);
 
-// Where the try of a task that counted is: lane and place in it.
+// Where the attempt of a task that counted is: lane and place in it.
 const laneOf = new Int32Array(count).fill(-1);
 const placeOf = new Int32Array(count).fill(-1);
 lanes.forEach((lane, at) => lane.task.forEach((task, place) => {

@@ -48,7 +48,7 @@ function details() {
   row("stage", `${tasks.stage[task]}, partition ${tasks.partition[task]}`);
   const lane = lanes[laneOf[task]];
   if (lane) row("worker", lane.host ? `${lane.name} on ${lane.host}` : lane.name);
-  if (tasks.attempt[task] > 0) row("try", tasks.attempt[task]);
+  if (tasks.attempt[task] > 0) row("attempt", tasks.attempt[task]);
   row("submitted", time(tasks.submitted[task]));
   if (tasks.ready[task] !== null) row("ready", time(tasks.ready[task]));
   if (tasks.started[task] !== null) {
@@ -74,7 +74,7 @@ function details() {
     const tried = attempt.number < tasks.attempt[task] ? "retried" : "given-up";
     const where = attempt.worker ? ` on ${attempt.worker}` : "";
     const when = attempt.started_us === null ? "" : `, ${time(attempt.ended_us - attempt.started_us)}`;
-    parts.push(make("h2", {}, `Try ${attempt.number}, ${tried}${where}${when}`), ...wrong(attempt.error));
+    parts.push(make("h2", {}, `Attempt ${attempt.number}, ${tried}${where}${when}`), ...wrong(attempt.error));
     const said = observed(attempt.observed).flatMap(([path, value]) => [make("dt", {}, path), make("dd", {}, value)]);
     if (said.length > 0) parts.push(make("dl", {}, ...said));
   }

@@ -4,7 +4,7 @@ function page() {
   const states = run.states.map((name, state) => [name, tasks.state.reduce((sum, is) => sum + (is === state), 0)]).filter(([, is]) => is);
   const result = run.peak_result_bytes > 0 ? `, of which ${bytes(run.peak_result_bytes)} are the result` : "";
   const peak = run.peak_bytes === null ? "" : `, peak ${bytes(run.peak_bytes)}${result}`;
-  const uncounted = run.uncounted > 0 ? `, ${time(run.uncounted)} in tries that did not count` : "";
+  const uncounted = run.uncounted > 0 ? `, ${time(run.uncounted)} in attempts that did not count` : "";
   const spilled = run.spilled_bytes > 0 ? `, ${bytes(run.spilled_bytes)} to files` : "";
   $("outcome").textContent = `${whole(count)} tasks (${states.map(([name, is]) => `${whole(is)} ${name}`).join(", ")}) in ${time(run.wall)}`
     + ` on ${run.workers} workers; ${time(run.work)} of work${uncounted}${peak}${spilled}; ${new Date(run.started / 1e3).toISOString().replace("T", " ").slice(0, 19)} UTC`;
