@@ -58,17 +58,23 @@ pub fn run(root: &Path, names: &[&str]) -> ExitCode {
     }
 }
 
-fn try_run(root: &Path, names: &[&str]) -> Result<bool, String> {
+/// All mutants, as they stand in `tests/mutants.toml`.
+fn all(root: &Path) -> Result<Vec<Mutant>, String> {
     let path = root.join("tests/mutants.toml");
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let all: Mutants = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(all.mutant)
+}
+
+fn try_run(root: &Path, names: &[&str]) -> Result<bool, String> {
+    let all = all(root)?;
     for name in names {
-        if !all.mutant.iter().any(|mutant| mutant.name == *name) {
+        if !all.iter().any(|mutant| mutant.name == *name) {
             return Err(format!("there is no mutant `{name}`; tests/mutants.toml lists them"));
         }
     }
     let chosen: Vec<_> =
-        all.mutant.iter().filter(|mutant| names.is_empty() || names.contains(&mutant.name.as_str())).collect();
+        all.iter().filter(|mutant| names.is_empty() || names.contains(&mutant.name.as_str())).collect();
     let workshop = Workshop::new(root)?;
     let start = Instant::now();
 
@@ -245,4 +251,77 @@ fn copy_changed(from: &Path, to: &Path, top: bool) -> Result<(), String> {
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The Rust sources of a test program: `tests/NAME.rs`, or all in `tests/NAME`.
+    fn sources(package: &Path, test: &str) -> Vec<String> {
+        let program = package.join("tests").join(format!("{test}.rs"));
+        let (mut paths, mut sources) =
+            (vec![package.join("tests").join(test)], Vec::from_iter(fs::read_to_string(program)));
+        while let Some(path) = paths.pop() {
+            if let Ok(entries) = fs::read_dir(&path) {
+                paths.extend(entries.map(|entry| entry.unwrap().path()));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push(fs::read_to_string(&path).unwrap());
+            }
+        }
+        sources
+    }
+
+    #[test]
+    fn every_mutant_changes_one_place_and_names_a_test_that_there_is() {
+        let root = crate::root();
+        let mutants = all(&root).unwrap();
+        let mut wrong = Vec::new();
+        let names: BTreeSet<_> = mutants.iter().map(|mutant| &mutant.name).collect();
+        assert_eq!(names.len(), mutants.len(), "a name is given once");
+        for mutant in &mutants {
+            let mut say = |problem: String| wrong.push(format!("{}: {problem}", mutant.name));
+            match fs::read_to_string(root.join(&mutant.file)) {
+                Ok(text) => match text.matches(&mutant.find).count() {
+                    1 => {}
+                    found => say(format!("what it looks for is {found} times in {}", mutant.file)),
+                },
+                Err(error) => say(format!("{}: {error}", mutant.file)),
+            }
+            if mutant.find == mutant.replace {
+                say("it changes nothing".to_owned());
+            }
+            let package = match mutant.package.as_str() {
+                "leafhold" => root.clone(),
+                package => root.join("engines").join(package.trim_start_matches("leafhold-")),
+            };
+            let test = format!("fn {}(", mutant.filter.rsplit("::").next().unwrap_or_default());
+            if !sources(&package, &mutant.test).iter().any(|source| source.contains(&test)) {
+                say(format!("the test program `{}` has no `{}`", mutant.test, mutant.filter));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn the_laws_of_the_architecture_name_all_mutants() {
+        let root = crate::root();
+        let mut by_law: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for mutant in all(&root).unwrap() {
+            by_law.entry(mutant.law).or_default().insert(mutant.name);
+        }
+        let architecture = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+        let (_, table) = architecture.split_once("\n| law | says | tests | mutants |\n|---|---|---|---|\n").unwrap();
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let told: BTreeMap<String, BTreeSet<String>> = rows
+            .map(|row| {
+                let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+                assert_eq!(cells.len(), 4, "{row}");
+                (cells[0].to_owned(), cells[3].split(", ").map(|name| name.trim_matches('`').to_owned()).collect())
+            })
+            .collect();
+        assert_eq!(told, by_law);
+    }
 }
