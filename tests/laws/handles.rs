@@ -264,7 +264,9 @@ fn law_l2_the_counts_of_the_process_return() {
             .env(CHILD, "1")
             .output()
             .unwrap();
-        assert!(test.status.success(), "{}", String::from_utf8_lossy(&test.stdout));
+        let said = String::from_utf8_lossy(&test.stdout);
+        // A name that no test has is no failure.
+        assert!(test.status.success() && said.contains("1 passed"), "{said}");
         return;
     }
     release::drain();
