@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Weak};
 
 use leafhold::lower::{Fragment, FragmentOp, TaskGraph, lower};
 use leafhold::optimize::Partitioning;
+use leafhold::run::report::TaskState;
 use leafhold::run::{
     Executor, ExecutorOptions, KernelError, Kernels, LocalExecutor, SlotData, StageState, TaskContext, TaskOutput,
 };
 use parking_lot::Mutex;
 
-use crate::behaviour::{Behaving, FAILS, PANICS};
+use crate::behaviour::{Behaving, FAILS, PANICS, WAITS};
 use crate::kernels::{Row, rows_of};
 use crate::plans::{Builder, numbers};
 
@@ -56,6 +58,8 @@ struct Asking {
     /// For each label, the labels whose values were there when its last task ran.
     beside: Mutex<BTreeMap<String, Vec<String>>>,
     made: AtomicUsize,
+    /// Hears of each value that is asked for.
+    bell: Option<Sender<()>>,
 }
 
 impl Asking {
@@ -75,6 +79,9 @@ impl Asking {
         let there = seen.iter().filter(|(_, seen)| seen.live() > 0);
         let there = there.map(|(label, _)| label.clone()).collect();
         self.beside.lock().insert(fragment.label.clone(), there);
+        if let Some(bell) = &self.bell {
+            let _ = bell.send(());
+        }
     }
 
     fn live(&self) -> usize {
@@ -153,10 +160,17 @@ fn law_l2_threads_what_a_stage_shares_goes_with_a_run_that_fails_or_is_cancelled
         }
     }
     for threads in [1, 2, 4] {
-        let kernels = Arc::new(Asking::default());
-        let run = LocalExecutor::new(kernels.clone(), threads).submit(broadcast(&partitions()));
-        run.canceller().cancel();
-        let _ = run.wait();
+        // Without the end of the run, one of its tasks has none.
+        let mut rows = partitions();
+        rows[2].push(vec![WAITS, 0]);
+        let (bell, rings) = channel();
+        let kernels = Arc::new(Asking { bell: Some(bell), ..Asking::default() });
+        let run = LocalExecutor::new(kernels.clone(), threads).submit(broadcast(&rows));
+        rings.recv().unwrap();
+        run.cancel();
+        let error = run.wait().unwrap_err();
+        assert!(error.report.count(TaskState::Cancelled) > 0, "{}", error.report.to_text());
+        assert!(kernels.made.load(Ordering::SeqCst) > 0);
         assert_eq!(kernels.live(), 0, "{threads} threads");
     }
 }
