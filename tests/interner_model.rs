@@ -15,12 +15,13 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
-use shuttle::{Config, Runner, thread};
+use exploring::{Work, exhaustively, threads, widely};
 use smallvec::{SmallVec, smallvec};
 use sync::{Arc, Token};
 use weak_table::{Entry, Pending, WeakTable};
 
+#[path = "common/exploring.rs"]
+mod exploring;
 #[path = "common/model_sync.rs"]
 mod model_sync;
 #[path = "../src/expr/weak_table.rs"]
@@ -109,48 +110,12 @@ fn token(number: u8) -> Token {
     Token::from_bytes(bytes)
 }
 
-/// What one thread does.
-type Work<T> = Box<dyn FnOnce(World) -> T + Send>;
-
-/// Runs threads over one world, and gives what they gave.
-fn threads<T: Send + 'static>(world: &World, work: Vec<Work<T>>) -> Vec<T> {
-    let handles: Vec<_> = work
-        .into_iter()
-        .map(|work| {
-            let world = world.clone();
-            thread::spawn(move || work(world))
-        })
-        .collect();
-    handles.into_iter().map(|handle| handle.join().unwrap()).collect()
-}
-
-fn explore(scheduler: impl Scheduler + 'static, scenario: fn()) -> usize {
-    let mut config = Config::new();
-    config.stack_size = 1 << 17;
-    config.failure_persistence = shuttle::FailurePersistence::None;
-    Runner::new(scheduler, config).run(scenario)
-}
-
-/// Every schedule of a small scenario; `floor` says how many there are at least.
-fn exhaustively(law: &str, floor: usize, scenario: fn()) {
-    let schedules = explore(DfsScheduler::new(None, false), scenario);
-    println!("{law}: {schedules} schedules, all there are");
-    assert!(schedules >= floor, "{law}: the scenario has shrunk to {schedules} schedules");
-}
-
-/// Ten thousand schedules of a larger scenario: half at random, half with few, well-placed switches.
-fn widely(law: &str, scenario: fn()) {
-    let random = explore(RandomScheduler::new_from_seed(1, 5_000), scenario);
-    let pct = explore(PctScheduler::new_from_seed(2, 3, 5_000), scenario);
-    println!("{law}: {random} random and {pct} PCT schedules");
-    assert_eq!((random, pct), (5_000, 5_000));
-}
-
 #[test]
 fn law_i1_live_nodes_of_equal_tokens_are_one_node() {
     fn race(count: usize) {
         let world = World::new();
-        let work: Vec<Work<Arc<Node>>> = (0..count).map(|_| Box::new(|world: World| world.leaf(1)) as _).collect();
+        let work: Vec<Work<World, Arc<Node>>> =
+            (0..count).map(|_| Box::new(|world: World| world.leaf(1)) as _).collect();
         let nodes = threads(&world, work);
         assert!(nodes.iter().all(|node| Arc::ptr_eq(node, &nodes[0])), "two live nodes of one token (I1)");
         assert_eq!(world.live(), 1);
@@ -163,7 +128,7 @@ fn law_i1_live_nodes_of_equal_tokens_are_one_node() {
 fn law_i1_holds_while_others_come_and_go() {
     fn race(count: usize) {
         let world = World::new();
-        let work: Vec<Work<Arc<Node>>> = (0..count)
+        let work: Vec<Work<World, Arc<Node>>> = (0..count)
             .map(|_| {
                 let work = |world: World| {
                     drop(world.leaf(1));
@@ -185,7 +150,7 @@ fn law_i2_the_table_keeps_nothing_alive() {
     fn race(count: usize) {
         let world = World::new();
         let parent = world.parent(1);
-        let work: Vec<Work<()>> = (0..count)
+        let work: Vec<Work<World, ()>> = (0..count)
             .map(|_| {
                 let parent = parent.clone();
                 Box::new(move |_: World| drop(parent)) as _
@@ -205,7 +170,7 @@ fn law_i2_holds_when_makers_race_with_droppers() {
     fn race() {
         let world = World::new();
         let (parent, other) = (world.parent(1), world.leaf(1));
-        threads::<()>(
+        threads::<_, ()>(
             &world,
             vec![
                 Box::new(|_| drop(parent)),
@@ -225,7 +190,7 @@ fn law_i2_no_entry_is_dropped_under_a_lock() {
     fn race() {
         let world = World::new();
         let stranger = world.leaf(1);
-        threads::<()>(&world, vec![Box::new(|_| drop(stranger)), Box::new(|world| drop(world.leaf(2)))]);
+        threads::<_, ()>(&world, vec![Box::new(|_| drop(stranger)), Box::new(|world| drop(world.leaf(2)))]);
         assert_eq!((world.live(), world.slots()), (0, 0));
     }
     exhaustively("I2", 50, race);
@@ -237,7 +202,7 @@ fn law_i3_a_lookup_beside_the_last_drop_gets_a_fresh_node() {
     fn race(count: usize, again: fn(&World) -> Arc<Node>) {
         let world = World::new();
         let dying = again(&world);
-        let mut work: Vec<Work<Option<Arc<Node>>>> = vec![Box::new(|_| {
+        let mut work: Vec<Work<World, Option<Arc<Node>>>> = vec![Box::new(|_| {
             drop(dying);
             None
         })];
@@ -265,7 +230,7 @@ fn law_i4_a_chain_that_two_threads_let_go_is_taken_apart_once() {
             chain = world.intern(token(number), smallvec![chain]);
         }
         let middle = chain.inputs[0].clone();
-        threads::<()>(&world, vec![Box::new(|_| drop(chain)), Box::new(|_| drop(middle))]);
+        threads::<_, ()>(&world, vec![Box::new(|_| drop(chain)), Box::new(|_| drop(middle))]);
         assert_eq!((world.live(), world.slots()), (0, 0));
     }
     exhaustively("I4", 100, race);

@@ -8,11 +8,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use exploring::{Work, exhaustively, threads, widely};
 use instance_table::{Entry, InstanceTable};
-use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
-use shuttle::{Config, Runner, thread};
 use sync::Arc;
 
+#[path = "common/exploring.rs"]
+mod exploring;
 #[path = "../src/leaf/instance_table.rs"]
 mod instance_table;
 /// What the table under test is made of.
@@ -86,44 +87,12 @@ impl World {
     }
 }
 
-type Work<T> = Box<dyn FnOnce(World) -> T + Send>;
-
-/// Runs threads over one world, and gives what they gave.
-fn threads<T: Send + 'static>(world: &World, work: Vec<Work<T>>) -> Vec<T> {
-    let start = |work: Work<T>| {
-        let world = world.clone();
-        thread::spawn(move || work(world))
-    };
-    let handles: Vec<_> = work.into_iter().map(start).collect();
-    handles.into_iter().map(|handle| handle.join().unwrap()).collect()
-}
-
-fn explore(scheduler: impl Scheduler + 'static, scenario: fn()) -> usize {
-    let mut config = Config::new();
-    config.failure_persistence = shuttle::FailurePersistence::None;
-    Runner::new(scheduler, config).run(scenario)
-}
-
-/// Every schedule of a small scenario; `floor` says how many there are at least.
-fn exhaustively(law: &str, floor: usize, scenario: fn()) {
-    let schedules = explore(DfsScheduler::new(None, false), scenario);
-    println!("{law}: {schedules} schedules, all there are");
-    assert!(schedules >= floor, "{law}: the scenario has shrunk to {schedules} schedules");
-}
-
-/// Ten thousand schedules of a larger scenario: half at random, half with few, well-placed switches.
-fn widely(law: &str, scenario: fn()) {
-    let random = explore(RandomScheduler::new_from_seed(1, 5_000), scenario);
-    let pct = explore(PctScheduler::new_from_seed(2, 3, 5_000), scenario);
-    println!("{law}: {random} random and {pct} PCT schedules");
-    assert_eq!((random, pct), (5_000, 5_000));
-}
-
 #[test]
 fn law_l3_live_references_to_one_instance_are_one() {
     fn race(count: usize) {
         let world = World::new();
-        let work = (0..count).map(|_| Box::new(|world: World| world.adopt(Some(1))) as Work<Arc<Instance>>).collect();
+        let work =
+            (0..count).map(|_| Box::new(|world: World| world.adopt(Some(1))) as Work<World, Arc<Instance>>).collect();
         let handles = threads(&world, work);
         assert!(handles.iter().all(|handle| Arc::ptr_eq(handle, &handles[0])), "two live ones of one instance (L3)");
         assert_eq!(world.0.adopted.load(Ordering::SeqCst), 1);
@@ -144,11 +113,11 @@ fn law_l3_an_adoption_beside_the_last_drop_is_the_old_one_alive_or_a_new_one() {
         let world = World::new();
         let dying = world.adopt(Some(1));
         let before = dying.counter;
-        let mut work: Vec<Work<Option<Arc<Instance>>>> = vec![Box::new(|_| {
+        let mut work: Vec<Work<World, Option<Arc<Instance>>>> = vec![Box::new(|_| {
             drop(dying);
             None
         })];
-        work.extend((1..count).map(|_| Box::new(|world: World| Some(world.adopt(Some(1)))) as Work<_>));
+        work.extend((1..count).map(|_| Box::new(|world: World| Some(world.adopt(Some(1)))) as Work<World, _>));
         let handles: Vec<_> = threads(&world, work).into_iter().flatten().collect();
         assert!(handles.iter().all(|handle| Arc::ptr_eq(handle, &handles[0])), "two live ones of one instance (L3)");
         // The old one's end has taken nothing of what is alive.
@@ -171,12 +140,12 @@ fn law_l2_whoever_looks_takes_and_lets_go_the_last_one_releases_once() {
         let world = World::new();
         let handle = world.adopt(Some(1));
         let counter = handle.counter;
-        let mut work: Vec<Work<()>> = vec![Box::new(move |_| drop(handle))];
+        let mut work: Vec<Work<World, ()>> = vec![Box::new(move |_| drop(handle))];
         work.extend((1..count).map(|at| {
             Box::new(move |world: World| match at % 2 {
                 0 => drop(world.0.table.find(&1)),
                 _ => drop(world.0.table.counted(counter)),
-            }) as Work<_>
+            }) as Work<World, _>
         }));
         threads(&world, work);
         world.is_empty(&[counter]);
@@ -197,7 +166,7 @@ fn law_l2_l3_holds_while_others_come_and_go() {
                 assert!(Arc::ptr_eq(&one, &world.adopt(Some(1))), "two live ones of one instance (L3)");
                 assert!(!Arc::ptr_eq(&one, &other) && one.counter != other.counter);
                 one.counter
-            }) as Work<_>
+            }) as Work<World, _>
         });
         let counters = threads(&world, work.collect());
         world.is_empty(&counters);

@@ -5,13 +5,15 @@
 //! What is kept stands in a list, as in the store of a run: whoever has made rows reserves room for them, sends something of
 //! the list to a file while there is none, and hands the reservation over with the rows.
 
+use exploring::{exhaustively, threads, widely};
 use leafhold::run::KernelError;
 use memory_budget::MemoryBudget;
 use memory_reservation::MemoryReservation;
-use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
 use shuttle::sync::{Arc, Mutex};
-use shuttle::{Config, Runner, thread};
+use shuttle::thread;
 
+#[path = "common/exploring.rs"]
+mod exploring;
 #[allow(dead_code)]
 #[path = "../src/run/memory_budget.rs"]
 mod memory_budget;
@@ -94,36 +96,12 @@ type Work = fn(&World);
 
 fn race(kept: &[u64], work: &[Work]) {
     let world = World::new(kept);
-    let threads: Vec<_> = work
-        .iter()
-        .map(|work| {
-            let (world, work) = (world.clone(), *work);
-            thread::spawn(move || work(&world))
-        })
-        .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let work = work.iter().map(|work| {
+        let work = *work;
+        Box::new(move |world: World| work(&world)) as _
+    });
+    threads::<World, ()>(&world, work.collect());
     world.assert_nothing_forgotten();
-}
-
-fn explore(scheduler: impl Scheduler + 'static, scenario: impl Fn() + Send + Sync + 'static) -> usize {
-    let mut config = Config::new();
-    config.stack_size = 1 << 17;
-    config.failure_persistence = shuttle::FailurePersistence::None;
-    Runner::new(scheduler, config).run(scenario)
-}
-
-/// Every schedule of a small scenario; `floor` says how many there are at least.
-fn exhaustively(floor: usize, scenario: impl Fn() + Send + Sync + 'static) {
-    let schedules = explore(DfsScheduler::new(None, false), scenario);
-    println!("M2: {schedules} schedules, all there are");
-    assert!(schedules >= floor, "M2: the scenario has shrunk to {schedules} schedules");
-}
-
-/// Ten thousand schedules of a larger scenario: half at random, half with few, well-placed switches.
-fn widely(scenario: impl Fn() + Clone + Send + Sync + 'static) {
-    let random = explore(RandomScheduler::new_from_seed(1, 5_000), scenario.clone());
-    let pct = explore(PctScheduler::new_from_seed(2, 3, 5_000), scenario);
-    assert_eq!((random, pct), (5_000, 5_000));
 }
 
 #[test]
@@ -133,10 +111,10 @@ fn law_m2_tasks_that_end_at_one_moment_keep_no_more_than_there_is_room_for() {
         world.assert_within(0);
         drop(room);
     };
-    exhaustively(50, move || race(&[], &[half, half]));
-    widely(|| race(&[4, 3], &[|world| world.finish(6), |world| world.finish(5), |world| world.finish(4)]));
+    exhaustively("M2", 50, move || race(&[], &[half, half]));
+    widely("M2", || race(&[4, 3], &[|world| world.finish(6), |world| world.finish(5), |world| world.finish(4)]));
     // One of them finds no room, and nothing that could go.
-    widely(|| race(&[9], &[|world| world.finish(10), |world| world.finish(11), |world| world.finish(1)]));
+    widely("M2", || race(&[9], &[|world| world.finish(10), |world| world.finish(11), |world| world.finish(1)]));
 }
 
 #[test]
@@ -147,5 +125,5 @@ fn law_m2_only_what_is_read_back_goes_beyond_and_nobody_waits_for_ever() {
         world.assert_within(8);
         drop(room);
     };
-    widely(move || race(&[3, 3], &[|world| world.read_back(8), reserves, reserves]));
+    widely("M2", move || race(&[3, 3], &[|world| world.read_back(8), reserves, reserves]));
 }
