@@ -1,11 +1,11 @@
 //! How large task graphs are in memory: counted, in a program of its own, since the allocator counts for all.
 
-#[path = "../bench/src/allocations.rs"]
+#[path = "common/allocations.rs"]
 #[allow(dead_code)]
 mod allocations;
 #[path = "common/kernels.rs"]
 mod kernels;
-#[path = "tasks/plans.rs"]
+#[path = "common/plans.rs"]
 #[allow(dead_code)]
 mod plans;
 

@@ -1,5 +1,6 @@
 //! Side-by-side measurements: the same work by Leafhold and by a peer, in one process, as ratios.
 
+#[path = "../../tests/common/allocations.rs"]
 mod allocations;
 mod cancellation;
 mod execution;

@@ -12,10 +12,11 @@ mod page;
 mod perfetto;
 mod perfetto_format;
 mod perfetto_schema;
-#[path = "../tasks/plans.rs"]
+#[path = "../common/plans.rs"]
 #[allow(dead_code, reason = "shared with tests that use more of it")]
 mod plans;
 mod reports;
 mod runs;
 mod text;
+#[path = "../common/trace_format.rs"]
 mod trace_format;

@@ -8,6 +8,7 @@ mod kernels;
 mod ledger;
 mod liveness;
 mod lowering;
+#[path = "../common/plans.rs"]
 mod plans;
 mod properties;
 mod pruning;

@@ -1,6 +1,6 @@
 //! Runs on threads of this process: what becomes of them when something goes wrong, and what they share.
 
-#[path = "../workers/behaviour.rs"]
+#[path = "../common/behaviour.rs"]
 #[allow(dead_code)]
 mod behaviour;
 mod faults;
@@ -12,7 +12,7 @@ mod on_threads;
 mod panics;
 #[path = "../common/planning.rs"]
 mod planning;
-#[path = "../tasks/plans.rs"]
+#[path = "../common/plans.rs"]
 #[allow(dead_code)]
 mod plans;
 mod pressure;
@@ -24,7 +24,7 @@ mod spill;
 #[path = "../common/spilling.rs"]
 mod spilling;
 mod stages;
-#[path = "../report/trace_format.rs"]
+#[path = "../common/trace_format.rs"]
 mod trace_format;
 #[path = "../common/upstream.rs"]
 mod upstream;

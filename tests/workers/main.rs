@@ -2,6 +2,7 @@
 //! this test program itself, so no engine is needed.
 
 mod attempts;
+#[path = "../common/behaviour.rs"]
 mod behaviour;
 mod crowds;
 mod families;
@@ -15,7 +16,7 @@ mod observing;
 mod panics;
 #[path = "../common/planning.rs"]
 mod planning;
-#[path = "../tasks/plans.rs"]
+#[path = "../common/plans.rs"]
 #[allow(dead_code)]
 mod plans;
 mod program;
@@ -29,7 +30,7 @@ mod spill;
 mod spilling;
 mod stages;
 mod tamper;
-#[path = "../report/trace_format.rs"]
+#[path = "../common/trace_format.rs"]
 mod trace_format;
 #[path = "../common/upstream.rs"]
 mod upstream;

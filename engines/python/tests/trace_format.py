@@ -1,4 +1,4 @@
-"""A checker of traces in the trace-event format, as ``tests/report/trace_format.rs``: it reads them as Perfetto does, events
+"""A checker of traces in the trace-event format, as ``tests/common/trace_format.rs``: it reads them as Perfetto does, events
 by time, slices of a thread on a stack, and each end of an arrow bound to the slice on top."""
 
 from __future__ import annotations
