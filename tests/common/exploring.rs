@@ -33,7 +33,7 @@ pub fn widely(law: &str, scenario: impl Fn() + Clone + Send + Sync + 'static) {
 
 fn explore(scheduler: impl Scheduler + 'static, scenario: impl Fn() + Send + Sync + 'static) -> usize {
     let mut config = Config::new();
-    // Shuttle's own 32 KiB are soon used up in a build for tests.
+    // Shuttle's own 60 KiB are soon used up in a build for tests.
     config.stack_size = 1 << 17;
     config.failure_persistence = shuttle::FailurePersistence::None;
     Runner::new(scheduler, config).run(scenario)
