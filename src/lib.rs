@@ -59,6 +59,8 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod explain;
 pub mod expr;
 pub mod golden;

@@ -74,6 +74,9 @@ impl<C> AggregateCall<C> {
     }
 
     /// The same call with every column replaced.
+    ///
+    /// # Errors
+    /// The first that replacing a column gives.
     pub fn try_map<D, E>(&self, column: &mut impl FnMut(&C) -> Result<D, E>) -> Result<AggregateCall<D>, E> {
         Ok(AggregateCall {
             function: self.function.clone(),

@@ -249,6 +249,10 @@ impl Frame {
     /// assert_eq!(frame.schema().field(2).name(), "largest");
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// Unknown columns, two of one name, a condition that is no boolean, an outer reference of another
+    /// type than the left column, a scalar of several columns, and applies nested too deeply.
     pub fn apply(
         self,
         right: &Frame,
@@ -274,11 +278,17 @@ impl Frame {
     /// assert_eq!(customers.schema().fields().len(), 1);
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// An outer reference to a column that this frame lacks or has with another type, and applies nested too deeply.
     pub fn exists(self, right: &Frame) -> Result<Frame, ExprError> {
         self.apply(right, ApplyKind::Semi, [])
     }
 
     /// The rows for which `right` gives no row: `WHERE NOT EXISTS (..)`. See [`Frame::exists`].
+    ///
+    /// # Errors
+    /// As for [`Frame::exists`].
     pub fn not_exists(self, right: &Frame) -> Result<Frame, ExprError> {
         self.apply(right, ApplyKind::Anti, [])
     }
@@ -298,6 +308,9 @@ impl Frame {
     /// assert_eq!(frame.schema().field(1).data_type(), &DataType::Float64);
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// As for [`Frame::exists`]; a name that there is already, and a right side of another number of columns than one.
     pub fn with_scalar(self, name: &str, right: &Frame) -> Result<Frame, ExprError> {
         self.apply(right, ApplyKind::Scalar(name.into()), [])
     }
@@ -348,6 +361,9 @@ impl Frame {
     /// assert_eq!(marked.schema().field(1).data_type(), &DataType::Boolean);
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// Unknown columns, two of one name, and a condition that is no boolean.
     pub fn mark_join(
         self,
         right: &Frame,

@@ -11,6 +11,9 @@ use crate::leaf::Leaf;
 
 impl Expr {
     /// A leaf.
+    ///
+    /// # Errors
+    /// Two columns of one name.
     pub fn leaf(leaf: Leaf) -> Result<Expr, ExprError> {
         let schema = leaf.schema().clone();
         check_unique(schema.fields().iter().map(|field| field.name().as_str()))?;
@@ -18,6 +21,9 @@ impl Expr {
     }
 
     /// Exactly these columns, in this order.
+    ///
+    /// # Errors
+    /// Unknown columns, operands of types that an operator or function does not take, and two columns of one name.
     pub fn project(
         self,
         columns: impl IntoIterator<Item = (Name, Scalar)>,
@@ -29,6 +35,9 @@ impl Expr {
     }
 
     /// The rows for which `predicate` is true.
+    ///
+    /// # Errors
+    /// A predicate that is no boolean, unknown columns, and operands of types that it does not take.
     pub fn filter(self, predicate: Scalar, functions: &dyn Functions) -> Result<Expr, ExprError> {
         check_boolean("a filter", &predicate, &self.schema, functions)?;
         let schema = self.schema.clone();
@@ -36,6 +45,9 @@ impl Expr {
     }
 
     /// A join with `right`; the conjuncts of `on` may read both sides. No conjunct: a cross product.
+    ///
+    /// # Errors
+    /// A condition that is no boolean or reads unknown columns, and a column of one name on both sides.
     pub fn join(
         self,
         right: Expr,
@@ -56,12 +68,18 @@ impl Expr {
     }
 
     /// Every row of this expression beside every row of `right`: an inner join without a condition.
+    ///
+    /// # Errors
+    /// A column of one name on both sides.
     pub fn cross_join(self, right: Expr) -> Result<Expr, ExprError> {
         let schema = join_schema(&self.schema, &right.schema, JoinKind::Inner)?;
         Ok(Expr::intern(Op::Join { kind: JoinKind::Inner, on: Vec::new() }, [self, right], schema))
     }
 
     /// One row per group of equal keys; without keys, exactly one row.
+    ///
+    /// # Errors
+    /// Unknown columns, arguments that an aggregate does not take, and two columns of one name.
     pub fn aggregate(
         self,
         group: impl IntoIterator<Item = (Name, Scalar)>,
@@ -76,6 +94,9 @@ impl Expr {
     }
 
     /// The rows in an order.
+    ///
+    /// # Errors
+    /// No key at all, unknown columns, and operands of types that a key does not take.
     pub fn sort(self, keys: Vec<SortKey>, functions: &dyn Functions) -> Result<Expr, ExprError> {
         if keys.is_empty() {
             return Err(ExprError::Inputs { operator: "sort", expected: "at least one key" });

@@ -46,6 +46,9 @@ impl Frame {
     }
 
     /// A frame over live futures, one per partition.
+    ///
+    /// # Errors
+    /// No future at all, futures of several engines, and two columns of one name.
     pub fn from_delayed(
         name: &str,
         schema: SchemaRef,
@@ -55,11 +58,17 @@ impl Frame {
     }
 
     /// A frame over batches at hand, as one partition.
+    ///
+    /// # Errors
+    /// Two columns of one name.
     pub fn from_batches(name: &str, schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Self, ExprError> {
         Frame::from_leaf(Leaf::Values(Values::new(name, schema, vec![batches])))
     }
 
     /// A frame over any leaf.
+    ///
+    /// # Errors
+    /// Two columns of one name.
     pub fn from_leaf(leaf: Leaf) -> Result<Self, ExprError> {
         Ok(Frame::new(Expr::leaf(leaf)?, Arc::new(CoreFunctions)))
     }
@@ -85,17 +94,26 @@ impl Frame {
     }
 
     /// Some of the columns, by name.
+    ///
+    /// # Errors
+    /// Unknown columns, and one that is named twice.
     pub fn select<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Result<Self, ExprError> {
         let columns: Vec<_> = names.into_iter().map(|name| (name, col(name))).collect();
         self.project(columns)
     }
 
     /// Exactly these computed columns.
+    ///
+    /// # Errors
+    /// Unknown columns, operands of types that an operator or function does not take, and two columns of one name.
     pub fn project<'a>(self, columns: impl IntoIterator<Item = (&'a str, Scalar)>) -> Result<Self, ExprError> {
         self.map(|expr, functions| expr.project(named(columns), functions))
     }
 
     /// The columns there are, and one more (or another of that name).
+    ///
+    /// # Errors
+    /// Unknown columns, and operands of types that an operator or function does not take.
     pub fn with_column(self, name: &str, scalar: Scalar) -> Result<Self, ExprError> {
         self.with_columns([(name, scalar)])
     }
@@ -113,6 +131,9 @@ impl Frame {
     /// assert_eq!(frame.schema().field(1).name(), "before");
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// As for [`Frame::with_column`], and a name that is given twice.
     pub fn with_columns<'a>(self, columns: impl IntoIterator<Item = (&'a str, Scalar)>) -> Result<Self, ExprError> {
         let mut all: Vec<(Name, Scalar)> = match self.expr.op() {
             // The names are shared with the projection below.
@@ -140,11 +161,18 @@ impl Frame {
     }
 
     /// The rows for which the predicate is true.
+    ///
+    /// # Errors
+    /// A predicate that is no boolean, unknown columns, and operands of types that it does not take.
     pub fn filter(self, predicate: Scalar) -> Result<Self, ExprError> {
         self.map(|expr, functions| expr.filter(predicate, functions))
     }
 
     /// A join; the conjuncts of `on` may read the columns of both.
+    ///
+    /// # Errors
+    /// A condition that is no boolean or reads unknown columns, and a column of one name on both sides:
+    /// [`Frame::rename`] one of them.
     pub fn join(self, right: &Frame, kind: JoinKind, on: impl IntoIterator<Item = Scalar>) -> Result<Self, ExprError> {
         let on = on.into_iter().flat_map(Scalar::conjuncts).collect();
         self.map(|expr, functions| expr.join(right.expr.clone(), kind, on, functions))
@@ -165,6 +193,9 @@ impl Frame {
     /// assert_eq!(pairs.schema().fields().len(), 2);
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// A column of one name on both sides: [`Frame::rename`] one of them.
     pub fn cross_join(self, right: &Frame) -> Result<Self, ExprError> {
         self.map(|expr, _| expr.cross_join(right.expr.clone()))
     }
@@ -259,6 +290,9 @@ impl Frame {
     }
 
     /// One row per group of computed keys.
+    ///
+    /// # Errors
+    /// Unknown columns, arguments that an aggregate does not take, and two columns of one name.
     pub fn aggregate<'a>(
         self,
         group: impl IntoIterator<Item = (&'a str, Scalar)>,
@@ -268,6 +302,9 @@ impl Frame {
     }
 
     /// The rows in an order.
+    ///
+    /// # Errors
+    /// No key at all, unknown columns, and operands of types that a key does not take.
     pub fn sort(self, keys: impl IntoIterator<Item = SortKey>) -> Result<Self, ExprError> {
         self.map(|expr, functions| expr.sort(keys.into_iter().collect(), functions))
     }
@@ -294,6 +331,9 @@ impl Frame {
 
 impl GroupedFrame {
     /// One row per group with these aggregates.
+    ///
+    /// # Errors
+    /// As for [`Frame::aggregate`]; unknown are the columns of [`Frame::group_by`], too.
     pub fn aggregate<'a>(
         self,
         aggregates: impl IntoIterator<Item = (&'a str, AggregateCall)>,

@@ -118,6 +118,10 @@ impl Frame {
     /// assert_eq!(frame.schema().field(3).data_type(), &DataType::Int32);
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// As for [`Frame::aggregate`]; no set at all, a set that names a key that is not there or one twice,
+    /// `grouping` of what is no key, and keys that are drawn anew at every call.
     pub fn aggregate_sets<'a>(
         self,
         group: impl IntoIterator<Item = (&'a str, Scalar)>,
@@ -140,6 +144,9 @@ impl Frame {
     /// assert_eq!(frame.schema().fields().len(), 2);
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// As for [`Frame::aggregate_sets`].
     pub fn rollup<'a>(
         self,
         columns: impl IntoIterator<Item = &'a str>,

@@ -32,6 +32,10 @@ impl ScalarType {
 /// let error = infer(&col("pirce"), &schema, &CoreFunctions).unwrap_err();
 /// assert_eq!(error.to_string(), "no column `pirce`; did you mean `price`?");
 /// ```
+///
+/// # Errors
+/// Unknown columns, a wrong number of operands, operands of types that an operator does not take, and functions that
+/// the engine does not have for them.
 pub fn infer(scalar: &Scalar, schema: &Schema, functions: &dyn Functions) -> Result<ScalarType, ExprError> {
     infer_at(scalar, 0, schema, &places::columns(schema), functions)
 }
@@ -58,6 +62,10 @@ pub(super) fn infer_at<'s>(
 }
 
 /// The type of one operator (not a column) over operands of known types.
+///
+/// # Errors
+/// A wrong number of operands, types that the operator does not take, and a function that the engine does not have for
+/// them.
 pub fn infer_op<C: std::fmt::Display>(
     op: &ScalarOp<C>,
     args: &[ScalarType],

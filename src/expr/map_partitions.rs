@@ -202,6 +202,9 @@ impl Frame {
     /// assert_eq!(frame.expr().op().name(), "map-partitions");
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// Two columns of one name among those that the function promises, and traits that contradict each other.
     pub fn map_partitions(self, function: MapPartitions) -> Result<Frame, ExprError> {
         self.map(|expr, _| expr.map_partitions(function))
     }

@@ -91,6 +91,9 @@ pub struct SortKey<C = Name> {
 
 impl<C> SortKey<C> {
     /// The same key with every column replaced.
+    ///
+    /// # Errors
+    /// The first that replacing a column gives.
     pub fn try_map<D, E>(&self, column: &mut impl FnMut(&C) -> Result<D, E>) -> Result<SortKey<D>, E> {
         let (descending, nulls_first) = (self.descending, self.nulls_first);
         Ok(SortKey { scalar: self.scalar.try_map(column)?, descending, nulls_first })

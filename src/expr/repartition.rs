@@ -80,6 +80,9 @@ impl Frame {
     /// assert_eq!(spread.schema(), frame.schema());
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// Unknown columns, a hash of no column, and no partition at all.
     pub fn repartition(self, to: Repartitioning) -> Result<Frame, ExprError> {
         self.map(|expr, _| expr.repartition(to))
     }

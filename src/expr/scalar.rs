@@ -243,6 +243,9 @@ impl<C> Scalar<C> {
     }
 
     /// The same scalar with every column replaced, or the first error that replacing one gives.
+    ///
+    /// # Errors
+    /// The first that replacing a column gives.
     pub fn try_map<D, E>(&self, column: &mut impl FnMut(&C) -> Result<D, E>) -> Result<Scalar<D>, E> {
         let op = self.op.try_map(column)?;
         let args = self.args.iter().map(|arg| arg.try_map(column)).collect::<Result<_, _>>()?;
@@ -276,6 +279,9 @@ impl<C> Scalar<C> {
 
 impl<C> ScalarOp<C> {
     /// The same operator; a column is replaced, or the error is that of replacing it.
+    ///
+    /// # Errors
+    /// That of replacing the column.
     pub fn try_map<D, E>(&self, column: &mut impl FnMut(&C) -> Result<D, E>) -> Result<ScalarOp<D>, E> {
         Ok(match self {
             ScalarOp::Column(name) => ScalarOp::Column(column(name)?),

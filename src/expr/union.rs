@@ -125,6 +125,9 @@ impl Frame {
     /// assert_eq!(both.schema().field(0).data_type(), &DataType::Int64);
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// Another number of columns, and columns without a common type.
     pub fn union(self, other: &Frame) -> Result<Frame, ExprError> {
         self.map(|expr, functions| Expr::union_coerced(vec![expr, other.expr().clone()], functions))
     }
@@ -146,6 +149,9 @@ impl Frame {
     /// assert_eq!(error.to_string(), "union by name: input 1 has no column `price`; did you mean `prize`?");
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// A column that the other frame lacks, or has beyond these, and columns without a common type.
     pub fn union_by_name(self, other: &Frame) -> Result<Frame, ExprError> {
         self.map(|expr, functions| Expr::union_by_name(vec![expr, other.expr().clone()], functions))
     }

@@ -71,6 +71,9 @@ impl Frame {
     /// assert_eq!(frame.schema().field(1).data_type(), &DataType::Utf8);
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// An unknown column, and one that is no list.
     pub fn unnest(self, column: &str, nulls: NullLists) -> Result<Frame, ExprError> {
         self.map(|expr, _| expr.unnest(column, nulls))
     }

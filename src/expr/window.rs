@@ -190,6 +190,9 @@ impl<C> WindowCall<C> {
     }
 
     /// The same call with every column replaced.
+    ///
+    /// # Errors
+    /// The first that replacing a column gives.
     pub fn try_map<D, E>(&self, column: &mut impl FnMut(&C) -> Result<D, E>) -> Result<WindowCall<D>, E> {
         Ok(WindowCall {
             function: self.function.clone(),
@@ -228,6 +231,9 @@ impl<C> Window<C> {
     }
 
     /// The same window with every column replaced.
+    ///
+    /// # Errors
+    /// The first that replacing a column gives.
     pub fn try_map<D, E>(&self, column: &mut impl FnMut(&C) -> Result<D, E>) -> Result<Window<D>, E> {
         Ok(Window {
             partition_by: self.partition_by.iter().map(|key| key.try_map(column)).collect::<Result<_, _>>()?,
@@ -495,6 +501,10 @@ impl Frame {
     /// assert_eq!(frame.schema().field(4).name(), "two");
     /// # Ok::<_, leafhold::expr::ExprError>(())
     /// ```
+    ///
+    /// # Errors
+    /// Unknown columns, arguments that do not fit, two columns of one name, no call at all, a frame that
+    /// makes no sense, and a frame or filter for a function that has none.
     pub fn window<'a>(
         self,
         window: Window,

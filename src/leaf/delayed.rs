@@ -58,6 +58,9 @@ pub enum DelayedError {
 
 impl FromDelayed {
     /// A leaf over `handles`, which promise data of `schema`.
+    ///
+    /// # Errors
+    /// No future at all, and futures of several engines.
     pub fn new(
         name: impl Into<Arc<str>>,
         schema: SchemaRef,

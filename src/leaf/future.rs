@@ -74,9 +74,15 @@ pub trait RemoteFuture: Send + Sync + 'static {
 
     /// The rows of a finished future, or why there are none. An error while it is pending, and when its
     /// value is no table.
+    ///
+    /// # Errors
+    /// It failed, was cancelled or lost; it is pending; its value is no table.
     fn data(&self) -> Result<PartitionData, FutureError>;
 
     /// What the computation gave. To be implemented where that may be, or hold, further futures.
+    ///
+    /// # Errors
+    /// It failed, was cancelled or lost; it is pending.
     fn value(&self) -> Result<FutureValue, FutureError> {
         self.data().map(FutureValue::Table)
     }

@@ -93,6 +93,9 @@ impl FutureValue {
 /// `Result<Result<_, E>, JoinError>`).
 pub trait FutureOutput {
     /// The value, or why there is none.
+    ///
+    /// # Errors
+    /// What the computation gave instead of a value.
     fn into_value(self) -> Result<FutureValue, Fault>;
 }
 

@@ -76,16 +76,25 @@ impl FutureHandle {
 
     /// The rows of a finished future, or why there are none. For a future whose value is no table, see
     /// [`value`](FutureHandle::value).
+    ///
+    /// # Errors
+    /// The future failed, was cancelled or lost; it is pending; its value is no table.
     pub fn data(&self) -> Result<PartitionData, FutureError> {
         self.future().data()
     }
 
     /// What the computation gave, perhaps further futures, or why there is nothing.
+    ///
+    /// # Errors
+    /// The future failed, was cancelled or lost; it is pending.
     pub fn value(&self) -> Result<FutureValue, FutureError> {
         self.future().value()
     }
 
     /// Waits until the future is done, on this thread, and gives its data.
+    ///
+    /// # Errors
+    /// The future failed, was cancelled or lost; its value is no table.
     pub fn wait(&self) -> Result<PartitionData, FutureError> {
         self.wait_done();
         self.data()

@@ -24,17 +24,26 @@ impl Positions {
     }
 
     /// Where a column lies.
+    ///
+    /// # Errors
+    /// A column that the layout lacks.
     pub fn column(&self, column: ColumnId) -> Result<usize, LowerError> {
         let missing = || LowerError::MissingColumn { operator: self.operator, node: self.node, column };
         self.of.get(&column).copied().ok_or_else(missing)
     }
 
     /// Where columns lie.
+    ///
+    /// # Errors
+    /// As for [`Positions::column`].
     pub fn columns(&self, columns: &[ColumnId]) -> Result<Vec<usize>, LowerError> {
         columns.iter().map(|column| self.column(*column)).collect()
     }
 
     /// A scalar over positions.
+    ///
+    /// # Errors
+    /// As for [`Positions::column`].
     pub fn scalar(&self, scalar: &Scalar<ColumnId>) -> Result<Scalar<usize>, LowerError> {
         scalar.try_map(&mut |column| self.column(*column))
     }
@@ -44,11 +53,17 @@ impl Positions {
     }
 
     /// Sort keys over positions.
+    ///
+    /// # Errors
+    /// As for [`Positions::column`].
     pub fn sort_keys(&self, keys: &[SortKey<ColumnId>]) -> Result<Vec<SortKey<usize>>, LowerError> {
         keys.iter().map(|key| key.try_map(&mut |column| self.column(*column))).collect()
     }
 
     /// Aggregate calls over positions.
+    ///
+    /// # Errors
+    /// As for [`Positions::column`].
     pub fn calls(&self, calls: &[AggregateCall<ColumnId>]) -> Result<Vec<AggregateCall<usize>>, LowerError> {
         calls.iter().map(|call| call.try_map(&mut |column| self.column(*column))).collect()
     }

@@ -47,6 +47,9 @@ pub trait Running: Send {
     fn canceller(&self) -> Canceller;
 
     /// Waits for the end. Called once.
+    ///
+    /// # Errors
+    /// The first cause of failure, with the report inside.
     fn wait(&mut self) -> Result<Outcome, Box<RunError>>;
 }
 

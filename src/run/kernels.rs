@@ -170,6 +170,9 @@ impl TaskContext {
 pub trait Kernels: Send + Sync + 'static {
     /// Computes the fragment over the data of its slots. It gives as many ports as
     /// [`kernel_ports`](crate::lower::FragmentOutput::kernel_ports): samples and ranges are taken beside it.
+    ///
+    /// # Errors
+    /// Whatever keeps the rows from being computed; [`KernelError::Cancelled`], if the task was asked to stop.
     fn run(&self, fragment: &Fragment, inputs: Vec<SlotData>, context: &TaskContext)
     -> Result<TaskOutput, KernelError>;
 

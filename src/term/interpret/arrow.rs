@@ -57,6 +57,9 @@ fn value_at(array: &ArrayRef, row: usize) -> Value {
 }
 
 /// The constant of a value in a column of a type; an error where the value is of another type.
+///
+/// # Errors
+/// A value of another type.
 pub fn literal_of(value: &Value, data_type: &DataType) -> Result<Literal, EvalError> {
     let mismatch = || EvalError::Type { expected: data_type.to_string(), found: value.to_string() };
     macro_rules! int {
@@ -104,6 +107,9 @@ pub fn literal_of(value: &Value, data_type: &DataType) -> Result<Literal, EvalEr
 }
 
 /// The array of some values in a column of a type.
+///
+/// # Errors
+/// A value of another type.
 pub fn array_of<'a>(values: impl IntoIterator<Item = &'a Value>, data_type: &DataType) -> Result<ArrayRef, EvalError> {
     let literals = values.into_iter().map(|value| literal_of(value, data_type)).collect::<Result<Vec<_>, _>>()?;
     let arrays: Vec<&dyn Array> = literals.iter().map(|literal| &**literal.array()).collect();

@@ -10,6 +10,9 @@ use crate::expr::FloatEquality;
 
 /// How SQL compares two values that are not null: `None` where no comparison holds (NaN under
 /// [`FloatEquality::Ieee`]).
+///
+/// # Errors
+/// Values of two types that no comparison takes.
 pub fn compare(left: &Value, right: &Value, semantics: &Semantics) -> Result<Option<Ordering>, EvalError> {
     use Value::*;
     Ok(Some(match (left, right) {
@@ -27,6 +30,9 @@ pub fn compare(left: &Value, right: &Value, semantics: &Semantics) -> Result<Opt
 
 /// The order of a sort, of `min` and of `max`: total, and finer than [`compare`], since `-0.0` comes
 /// before `0.0`. Nulls are the caller's.
+///
+/// # Errors
+/// Values of two types that no comparison takes.
 pub fn order(left: &Value, right: &Value) -> Result<Ordering, EvalError> {
     match (left, right) {
         (Value::Float(_, a), Value::Float(_, b)) => Ok(a.total_cmp(b)),

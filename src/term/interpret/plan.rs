@@ -87,6 +87,9 @@ fn inputs_at_once(node: &RelNode<TermId>) -> &[TermId] {
 
 /// Whether the rows stand in an order: what an engine's result below a sort must satisfy, however it
 /// breaks ties.
+///
+/// # Errors
+/// A key that cannot be computed of some row, or whose values no comparison takes.
 pub fn is_sorted(
     terms: &Terms,
     relation: &Relation,

@@ -24,6 +24,9 @@ pub struct Relation {
 
 impl Relation {
     /// Rows of columns; an error when a row has another number of values.
+    ///
+    /// # Errors
+    /// A row of another number of values than there are columns.
     pub fn new(columns: Vec<ColumnId>, rows: Vec<Row>) -> Result<Self, EvalError> {
         if let Some(row) = rows.iter().find(|row| row.len() != columns.len()) {
             let expected = format!("a row of {} values", columns.len());
@@ -33,6 +36,9 @@ impl Relation {
     }
 
     /// The rows of batches, whose columns by position are `columns`.
+    ///
+    /// # Errors
+    /// Batches of another number of columns.
     pub fn from_batches<'a>(
         columns: Vec<ColumnId>,
         batches: impl IntoIterator<Item = &'a RecordBatch>,
@@ -51,6 +57,9 @@ impl Relation {
     }
 
     /// The rows as one batch, with the names and types that the query gives to the columns.
+    ///
+    /// # Errors
+    /// A value of another type than its column has in the query.
     pub fn to_batch(&self, terms: &Terms) -> Result<RecordBatch, EvalError> {
         let mut fields = Vec::new();
         let mut arrays = Vec::new();
@@ -65,6 +74,9 @@ impl Relation {
     }
 
     /// The same rows with the columns in another order, or fewer of them.
+    ///
+    /// # Errors
+    /// A column that there is not.
     pub fn select(&self, columns: &[ColumnId]) -> Result<Relation, EvalError> {
         let at = columns.iter().map(|column| {
             let at = self.columns.iter().position(|known| known == column);
@@ -104,6 +116,9 @@ impl fmt::Display for Relation {
 /// assert_eq!(relation.rows.len(), 2);
 /// # Ok::<_, leafhold::term::interpret::EvalError>(())
 /// ```
+///
+/// # Errors
+/// A row of another number of values than there are columns, and a value of another type than its column has.
 pub fn table(
     terms: &mut Terms,
     name: &str,
