@@ -90,7 +90,7 @@ impl<W> CallWire<W> {
     ) -> Result<Self, WireError> {
         let AggregateCall { function, args, distinct, filter } = call;
         let function = AggregateWire::of(function);
-        let args = args.iter().map(|arg| Steps::of(arg, place, column)).collect::<Result<_, _>>()?;
+        let args = Steps::of_args(args, place, column)?;
         let filter = filter.as_ref().map(|filter| Steps::of(filter, place, column)).transpose()?;
         Ok(CallWire { function, args, distinct: *distinct, filter })
     }
@@ -100,12 +100,7 @@ impl<W> CallWire<W> {
         reader: &ScalarReader<'_>,
         column: &mut impl FnMut(W) -> Result<(C, ScalarType), WireError>,
     ) -> Result<AggregateCall<C>, WireError> {
-        let (mut args, mut types) = (Vec::new(), Vec::<DataType>::new());
-        for arg in self.args {
-            let (arg, kind) = reader.read(arg, column)?;
-            args.push(arg);
-            types.push(kind.data_type);
-        }
+        let (args, types) = reader.read_args(self.args, column)?;
         let filter = self.filter.map(|filter| reader.read(filter, column).map(|(filter, _)| filter)).transpose()?;
         let function = self.function.read(reader, &types)?;
         Ok(AggregateCall { function, args, distinct: self.distinct, filter })

@@ -116,6 +116,15 @@ impl<W> Steps<W> {
         }
         Ok(Steps(steps))
     }
+
+    /// The steps of each argument of a call.
+    pub(crate) fn of_args<C>(
+        args: &[Scalar<C>],
+        place: &str,
+        column: &mut impl FnMut(&C) -> W,
+    ) -> Result<Vec<Steps<W>>, WireError> {
+        args.iter().map(|arg| Steps::of(arg, place, column)).collect()
+    }
 }
 
 impl<W> Step<W> {
@@ -209,6 +218,16 @@ impl ScalarReader<'_> {
             (Some((scalar, kind, _)), true) => Ok((scalar, kind)),
             _ => Err(invalid("the steps of a scalar make none, or several")),
         }
+    }
+
+    /// The arguments of a call, and their types, by which its function is looked up.
+    pub(crate) fn read_args<W, C: fmt::Display>(
+        &self,
+        args: Vec<Steps<W>>,
+        column: &mut impl FnMut(W) -> Result<(C, ScalarType), WireError>,
+    ) -> Result<(Vec<Scalar<C>>, Vec<DataType>), WireError> {
+        let read = args.into_iter().map(|arg| self.read(arg, column).map(|(arg, kind)| (arg, kind.data_type)));
+        read.collect()
     }
 
     fn op<W, C>(&self, step: Step<W>, args: &[Scalar<C>], types: &[ScalarType]) -> Result<ScalarOp<C>, WireError> {

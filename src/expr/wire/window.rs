@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::super::{ScalarType, Window, WindowCall, WindowFrame, WindowFunction};
@@ -85,7 +84,7 @@ impl<W> WindowCallWire<W> {
             WindowFunction::NthValue(row) => WindowFunctionWire::NthValue(*row),
             WindowFunction::Aggregate(function) => WindowFunctionWire::Aggregate(AggregateWire::of(function)),
         };
-        let args = args.iter().map(|arg| Steps::of(arg, place, column)).collect::<Result<_, _>>()?;
+        let args = Steps::of_args(args, place, column)?;
         let filter = filter.as_ref().map(|filter| Steps::of(filter, place, column)).transpose()?;
         Ok(WindowCallWire { function, args, frame: *frame, filter })
     }
@@ -95,12 +94,7 @@ impl<W> WindowCallWire<W> {
         reader: &ScalarReader<'_>,
         column: &mut impl FnMut(W) -> Result<(C, ScalarType), WireError>,
     ) -> Result<WindowCall<C>, WireError> {
-        let (mut args, mut types) = (Vec::new(), Vec::<DataType>::new());
-        for arg in self.args {
-            let (arg, kind) = reader.read(arg, column)?;
-            args.push(arg);
-            types.push(kind.data_type);
-        }
+        let (args, types) = reader.read_args(self.args, column)?;
         let filter = self.filter.map(|filter| reader.read(filter, column).map(|(filter, _)| filter)).transpose()?;
         let function = match self.function {
             WindowFunctionWire::RowNumber => WindowFunction::RowNumber,
