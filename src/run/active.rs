@@ -153,19 +153,19 @@ impl ActiveRun {
 
     /// The run fails for a reason that lies outside of its tasks.
     pub(super) fn fail(&self, cause: RunCause) {
-        let mut schedule = self.schedule.lock();
-        schedule.fail(0, cause);
-        schedule.cancel_asked = true;
-        self.publish(&schedule);
-        drop(schedule);
-        self.cancelled.set();
-        self.wake();
-        self.end.notify_all();
+        self.stop(|schedule| schedule.fail(0, cause));
     }
 
     /// Asks everything to stop.
     pub(super) fn cancel(&self) {
+        self.stop(|_| ());
+    }
+
+    /// Asks everything to stop, once the schedule is told why. Workers are woken, and whoever waits for the end, when the
+    /// lock is free again: they find what was told.
+    fn stop(&self, tell: impl FnOnce(&mut Schedule)) {
         let mut schedule = self.schedule.lock();
+        tell(&mut schedule);
         schedule.cancel_asked = true;
         self.publish(&schedule);
         drop(schedule);
