@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
-use leafhold::expr::{AggregateCall, AggregateFunction, BinaryOp, CoreFunctions, JoinKind, Literal, Scalar, ScalarOp};
+use leafhold::expr::{
+    AggregateCall, AggregateFunction, BinaryOp, CoreFunctions, JoinKind, Literal, Scalar, ScalarOp, Semantics,
+};
 use leafhold::leaf::{Leaf, Values};
-use leafhold::term::interpret::{EvalError, Semantics, Tables, Value, interpret, table};
+use leafhold::term::interpret::{EvalError, Tables, Value, interpret, table};
 use leafhold::term::{
     AggregateSpec, ColumnId, ColumnSet, GetId, GetSpec, RelNode, RelOp, ScalarId, TermId, Terms, UnionSpec,
 };

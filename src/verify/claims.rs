@@ -2,7 +2,7 @@
 
 use arrow_schema::DataType;
 
-use crate::term::interpret::{Errors, FloatEquality, Overflow, Semantics};
+use crate::expr::{Errors, FloatEquality, Overflow, Semantics};
 use crate::term::{TermId, Terms, can_fail_within};
 
 /// What rules are verified under. Normal forms follow from the semantics, and guards read them, so a term is made under

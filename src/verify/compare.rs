@@ -1,10 +1,9 @@
 use super::counterexample::rows;
 use super::draws::{distribution, with_functions};
 use super::fill::Filling;
+use crate::expr::Semantics;
 use crate::rules::{Keeps, Phase, Rule};
-use crate::term::interpret::{
-    Equivalence, EvalError, Relation, Row, Semantics, Tables, Verdict, interpret, is_sorted, preserves,
-};
+use crate::term::interpret::{Equivalence, EvalError, Relation, Row, Tables, Verdict, interpret, is_sorted, preserves};
 use crate::term::{RelOp, SortId, TermId, Terms, is_volatile, reads};
 
 /// A term and what is said to mean the same.

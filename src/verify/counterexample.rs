@@ -2,7 +2,8 @@ use std::fmt;
 
 use super::compare::Pair;
 use super::fill::Filling;
-use crate::term::interpret::{EvalError, Relation, Semantics};
+use crate::expr::Semantics;
+use crate::term::interpret::{EvalError, Relation};
 use crate::term::text::{NotationError, print_line};
 use crate::term::{Terms, interpret};
 

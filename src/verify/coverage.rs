@@ -1,4 +1,4 @@
-use crate::term::interpret::{Errors, FloatEquality, Overflow, Semantics};
+use crate::expr::{Errors, FloatEquality, Overflow, Semantics};
 
 /// What was compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

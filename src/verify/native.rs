@@ -9,11 +9,11 @@ use super::counterexample::VerifyError;
 use super::coverage::Coverage;
 use super::same_results;
 use super::soundness::Verification;
+use crate::expr::Semantics;
 use crate::optimize::Planner;
 use crate::optimize::trace::By;
 use crate::rules::{ExampleFunctions, Keeps, RuleSet};
 use crate::term::Terms;
-use crate::term::interpret::Semantics;
 use crate::term::text::{Tables, parse_into};
 
 /// Fillings of each step's tables.

@@ -3,8 +3,8 @@
 
 use smallvec::SmallVec;
 
-use crate::expr::{BinaryOp, JoinKind, ScalarOp};
-use crate::term::interpret::{EvalError, Relation, Row, Semantics, Tables, Value, interpret, run_operator};
+use crate::expr::{BinaryOp, JoinKind, ScalarOp, Semantics};
+use crate::term::interpret::{EvalError, Relation, Row, Tables, Value, interpret, run_operator};
 use crate::term::{
     AggregatePhase, Alternative, AlternativeInput, AlternativeOp, ColumnsId, JoinKey, RelOp, Required, ScalarId,
     SortId, TermId, TermSortKey, Terms,

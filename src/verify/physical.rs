@@ -12,10 +12,9 @@ use super::draws::with_functions;
 use super::fill::{Domain, Filling};
 use super::partitions::{Machine, Operator};
 use super::shape::Shapes;
+use crate::expr::Semantics;
 use crate::rules::{ExampleFunctions, Rule, print_alternative};
-use crate::term::interpret::{
-    Equivalence, EvalError, Relation, Row, Semantics, Tables, Verdict, interpret, is_sorted, preserves,
-};
+use crate::term::interpret::{Equivalence, EvalError, Relation, Row, Tables, Verdict, interpret, is_sorted, preserves};
 use crate::term::text::{parse_into, print_line};
 use crate::term::{Alternative, RelOp, SortId, TermId, Terms, is_volatile};
 

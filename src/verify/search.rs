@@ -12,8 +12,8 @@ use super::fill::{Domain, Filling};
 use super::physical;
 use super::shape::Shapes;
 use super::shrink::{shrink, simpler};
+use crate::expr::Semantics;
 use crate::rules::{ExampleFunctions, Phase, Replaced, Rule};
-use crate::term::interpret::Semantics;
 use crate::term::text::{parse_into, print_line};
 use crate::term::{TermId, Terms};
 

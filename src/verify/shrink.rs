@@ -4,8 +4,9 @@ use arrow_schema::DataType;
 
 use super::compare::Pair;
 use super::fill::{Filling, small};
+use crate::expr::Semantics;
 use crate::rules::{Plant, replace};
-use crate::term::interpret::{Semantics, Value};
+use crate::term::interpret::Value;
 use crate::term::{AggregateSpec, RelNode, RelOp, TermId, Terms};
 
 /// The smallest filling that is found by leaving out rows and taking simpler values, one at a time, as long

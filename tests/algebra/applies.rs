@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use leafhold::explain::expr_text;
 use leafhold::expr::{
-    AggregateCall, ApplyKind, CoreFunctions, ExprError, Frame, Op, Scalar, col, count, count_all, lit, max, sum,
+    AggregateCall, ApplyKind, CoreFunctions, ExprError, Frame, Op, Scalar, Semantics, col, count, count_all, lit, max,
+    sum,
 };
 use leafhold::optimize::{PlanError, Planner, resolve};
 use leafhold::rules::RuleSet;
 use leafhold::term::Terms;
-use leafhold::term::interpret::{Semantics, Value, interpret};
+use leafhold::term::interpret::{Value, interpret};
 use leafhold::term::text::{self, parse};
 use proptest::prelude::*;
 

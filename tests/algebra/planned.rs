@@ -5,12 +5,13 @@ use std::sync::Arc;
 use leafhold::explain::{PlanJson, PlanText, expr_text};
 use leafhold::expr::{
     ApplyKind, CoreFunctions, ExprError, ExtensionTraits, Frame, FrameBound, GroupingSets, JoinKind, MapPartitions,
-    NullLists, Repartitioning, Window, WindowFrame, col, count_all, grouping, lit, max, rank, row_number, sum,
+    NullLists, Repartitioning, Semantics, Window, WindowFrame, col, count_all, grouping, lit, max, rank, row_number,
+    sum,
 };
 use leafhold::leaf::{ColumnStatistics, FromDelayed, Leaf, TableStatistics, value};
 use leafhold::optimize::{PlanError, Planner, resolve};
 use leafhold::term::Terms;
-use leafhold::term::interpret::{Equivalence, Semantics, Tables, Verdict, interpret, preserves};
+use leafhold::term::interpret::{Equivalence, Tables, Verdict, interpret, preserves};
 use proptest::prelude::*;
 
 use super::tables::{integers, lists, small, table};

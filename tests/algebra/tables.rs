@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, ListArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use leafhold::expr::{CoreFunctions, Expr, Frame};
+use leafhold::expr::{CoreFunctions, Expr, Frame, Semantics};
 use leafhold::optimize::resolve;
 use leafhold::term::Terms;
-use leafhold::term::interpret::{EvalError, Relation, Semantics, Tables, Value, interpret};
+use leafhold::term::interpret::{EvalError, Relation, Tables, Value, interpret};
 use proptest::prelude::*;
 
 /// Columns of nullable integers.

@@ -1,8 +1,8 @@
 //! Aggregates over nulls, nothing, decimals and floats.
 
 use arrow_schema::DataType;
-use leafhold::expr::{AggregateCall, AggregateFunction, BinaryOp, Scalar};
-use leafhold::term::interpret::{FloatEquality, Value};
+use leafhold::expr::{AggregateCall, AggregateFunction, BinaryOp, FloatEquality, Scalar};
+use leafhold::term::interpret::Value;
 use leafhold::term::{RelNode, RelOp};
 
 use crate::query::*;

@@ -1,7 +1,8 @@
 //! What counts as the same result.
 
+use leafhold::expr::{RowOrder, Semantics};
 use leafhold::term::ColumnId;
-use leafhold::term::interpret::{Equivalence, EvalError, Relation, RowOrder, Semantics, Verdict, preserves};
+use leafhold::term::interpret::{Equivalence, EvalError, Relation, Verdict, preserves};
 
 use crate::query::*;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow_schema::DataType;
-use leafhold::expr::Functions;
 use leafhold::expr::{AggregateCall, AggregateFunction, BinaryOp, CoreFunctions, JoinKind, Literal, Scalar};
-use leafhold::term::interpret::{EvalError, Relation, Row, Semantics, Tables, Value, interpret, table};
+use leafhold::expr::{Functions, Semantics};
+use leafhold::term::interpret::{EvalError, Relation, Row, Tables, Value, interpret, table};
 use leafhold::term::{AggregateSpec, ColumnId, RelNode, RelOp, ScalarId, TermId, TermSortKey, Terms};
 
 pub type Tree = Scalar<ColumnId>;

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use arrow_schema::DataType;
-use leafhold::expr::{BinaryOp, CoreFunctions, DataTypeKey, FunctionInfo, Literal, Scalar, ScalarOp, Volatility};
-use leafhold::term::interpret::{EvalError, FloatEquality, Overflow, Semantics, Tables, Value, table};
+use leafhold::expr::{
+    BinaryOp, CoreFunctions, DataTypeKey, FloatEquality, FunctionInfo, Literal, Overflow, Scalar, ScalarOp, Semantics,
+    Volatility,
+};
+use leafhold::term::interpret::{EvalError, Tables, Value, table};
 use leafhold::term::{RelNode, RelOp, Terms};
 
 use crate::query::*;

@@ -9,13 +9,13 @@ use arrow_array::{ArrayRef, Int64Array, ListArray, RecordBatch, RecordBatchOptio
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use leafhold::expr::{
     ApplyKind, ExprError, ExtensionTraits, Frame, FrameBound, FrameUnits, GroupingSets, MapPartitions, NullLists,
-    Window, WindowCall, WindowFrame, avg, col, count, count_all, cume_dist, dense_rank, first_value, grouping, lag,
-    last_value, lead, lit, max, min, nth_value, ntile, percent_rank, rank, row_number, sum,
+    Semantics, Window, WindowCall, WindowFrame, avg, col, count, count_all, cume_dist, dense_rank, first_value,
+    grouping, lag, last_value, lead, lit, max, min, nth_value, ntile, percent_rank, rank, row_number, sum,
 };
 use leafhold::leaf::{ColumnStatistics, FromDelayed, Leaf, TableStatistics, Values, value};
 use leafhold::optimize::{Planner, resolve};
 use leafhold::run::{LocalExecutor, RunCause, collect};
-use leafhold::term::interpret::{EvalError, Relation, Semantics, Tables, Value, interpret};
+use leafhold::term::interpret::{EvalError, Relation, Tables, Value, interpret};
 use leafhold::term::{ColumnId, Terms};
 use leafhold_datafusion::{DataFusionKernels, EngineFunctions, to_execution_plan};
 

@@ -2,10 +2,10 @@
 
 use arrow_schema::DataType;
 
+use super::Value;
 use super::compare::as_float;
-use super::{Semantics, Value};
-use crate::expr::BinaryOp;
 use crate::expr::Overflow;
+use crate::expr::{BinaryOp, Semantics};
 
 /// Why an operation has no result; the caller knows its text.
 pub(super) enum Fault {

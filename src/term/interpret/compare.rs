@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 
 use arrow_schema::TimeUnit;
 
-use super::{EvalError, Semantics, Value};
-use crate::expr::FloatEquality;
+use super::{EvalError, Value};
+use crate::expr::{FloatEquality, Semantics};
 
 /// How SQL compares two values that are not null: `None` where no comparison holds (NaN under
 /// [`FloatEquality::Ieee`]).

@@ -1,7 +1,7 @@
 //! When two results are the same result.
 
-use super::{EvalError, Relation, Row, Semantics, Value};
-use crate::expr::{Errors, FloatSums, RowOrder};
+use super::{EvalError, Relation, Row, Value};
+use crate::expr::{Errors, FloatSums, RowOrder, Semantics};
 use crate::term::ColumnId;
 
 /// What stays equal between two results.

@@ -4,7 +4,7 @@
 //! compared with it, and where a text and this code disagree, one of them is a bug. It is written to
 //! be read, not to be fast: joins try every pair of rows.
 //!
-//! * [`Semantics`] says what differs between engines: float equality, overflow, errors, order.
+//! * [`Semantics`](crate::expr::Semantics) says what differs between engines: float equality, overflow, errors, order.
 //! * [`Value`] is one value; its `==` is identity. [`compare`] is SQL's comparison, in three values:
 //!   what compares with null is null, and [`order`] is the total order of sorts.
 //! * Grouping, `distinct` and `is not distinct from` take nulls as equal; joins and `=` do not.
@@ -36,7 +36,6 @@ mod unnest;
 mod value;
 mod window;
 
-pub use crate::expr::{Errors, FloatEquality, FloatSums, Overflow, RowOrder, Semantics};
 pub use arrow::{array_of, literal_of, values_of};
 pub use compare::{compare, order};
 pub use equivalence::{Equivalence, Verdict, preserves};

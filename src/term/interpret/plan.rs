@@ -11,8 +11,8 @@ use super::join::{join, join_set, mark_join};
 use super::scalar::{Context, positions};
 use super::unnest::unnest;
 use super::window::window;
-use super::{EvalError, Relation, Row, Semantics, Tables, Value};
-use crate::expr::MapPartitions;
+use super::{EvalError, Relation, Row, Tables, Value};
+use crate::expr::{MapPartitions, Semantics};
 use crate::leaf::Leaf;
 use crate::term::{ExtensionId, GetId, RelNode, RelOp, SortId, TermId, TermSortKey, Terms};
 

@@ -105,8 +105,8 @@ impl fmt::Display for Relation {
 /// ```
 /// use std::sync::Arc;
 /// use arrow_schema::DataType;
-/// use leafhold::expr::CoreFunctions;
-/// use leafhold::term::{interpret::{interpret, table, Semantics, Tables, Value}, Terms};
+/// use leafhold::expr::{CoreFunctions, Semantics};
+/// use leafhold::term::{interpret::{interpret, table, Tables, Value}, Terms};
 ///
 /// let mut terms = Terms::new(Arc::new(CoreFunctions));
 /// let rows = vec![vec![Value::from(1i64)], vec![Value::Null]];

@@ -9,8 +9,8 @@ use super::arithmetic::{self, Fault};
 use super::arrow::{cast, literal_of, values_of};
 use super::compare::compare;
 use super::like::like;
-use super::{EvalError, Semantics, Tables, Value};
-use crate::expr::{BinaryOp, FunctionInfo, ScalarOp};
+use super::{EvalError, Tables, Value};
+use crate::expr::{BinaryOp, FunctionInfo, ScalarOp, Semantics};
 use crate::term::{ColumnId, ScalarId, Terms};
 
 /// Where each column of a relation stands in its rows.

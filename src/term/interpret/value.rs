@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, TimeUnit};
 
-use super::Semantics;
-use crate::expr::FloatEquality;
 use crate::expr::Literal;
+use crate::expr::{FloatEquality, Semantics};
 
 /// One value of one row.
 ///

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use super::claims::{CHECKED, IEEE, RELAXED, STRICT};
 use super::dice::Dice;
+use crate::expr::Semantics;
 use crate::rules::{ExampleFunctions, Rule, ScalarOperator, Value};
-use crate::term::interpret::Semantics;
 use crate::term::text::{Datum, DatumKind, lex, read};
 use crate::term::{ColumnId, TermId, Terms};
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use leafhold::expr::{Expr, Op};
+use leafhold::expr::{Expr, Op, Semantics};
 use leafhold::rules::RuleSet;
 use leafhold::term::ColumnId;
-use leafhold::term::interpret::{Equivalence, Relation, Row, Semantics, Value};
+use leafhold::term::interpret::{Equivalence, Relation, Row, Value};
 
 use crate::answers::{Peer, SETTINGS, Setting, explained, interpreted, planned, planned_by};
 use crate::plans::{Case, is_determined, is_totally_sorted, remake, simpler};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
-use leafhold::expr::Frame;
+use leafhold::expr::{Frame, Semantics};
 use leafhold::leaf::{Leaf, Values};
 use leafhold::optimize::{PlanError, Planner, resolve};
 use leafhold::run::{LocalExecutor, collect};
-use leafhold::term::interpret::{Relation, Semantics, Tables, Value, interpret};
+use leafhold::term::interpret::{Relation, Tables, Value, interpret};
 use leafhold::term::{ColumnId, Terms};
 use leafhold_datafusion::{Catalog, DataFusionKernels, EngineFunctions, Session, SqlError};
 
