@@ -46,6 +46,7 @@ mod search;
 mod shape;
 mod shrink;
 mod soundness;
+mod trials;
 
 pub use bounds::Bounds;
 pub use counterexample::{Counterexample, VerifyError};

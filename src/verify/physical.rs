@@ -1,21 +1,19 @@
 //! The search for a counterexample to a rule of `implement`: what it proposes must give the rows of the term, also
 //! when rows lie in any partitions that it does not forbid.
 
-use std::sync::Arc;
-
 use super::bounds::Bounds;
-use super::claims::{CLAIMED, matters};
+use super::claims::matters;
 use super::counterexample::{Counterexample, VerifyError, rows, shown_tables, under};
 use super::coverage::Coverage;
 use super::dice::Dice;
 use super::draws::with_functions;
 use super::fill::{Domain, Filling};
 use super::partitions::{Machine, Operator};
-use super::shape::Shapes;
+use super::trials::{shaped, written};
 use crate::expr::Semantics;
-use crate::rules::{ExampleFunctions, Rule, print_alternative};
+use crate::rules::{Rule, print_alternative};
 use crate::term::interpret::{Equivalence, EvalError, Relation, Row, Tables, Verdict, interpret, is_sorted, preserves};
-use crate::term::text::{parse_into, print_line};
+use crate::term::text::print_line;
 use crate::term::{Alternative, RelOp, SortId, TermId, Terms, is_volatile};
 
 /// Ways in which the rows of one filling are divided among partitions.
@@ -35,28 +33,14 @@ pub(super) fn search(
     bounds: &Bounds,
     coverage: &mut Coverage,
 ) -> Result<(), VerifyError> {
-    let tables = rule.tables();
     let mut dice = Dice::of(&("partitions", rule.name(), bounds.seed));
-    let befores = rule.examples().iter().map(|example| &example.before).chain(rule.nots());
-    for text in befores {
-        for semantics in CLAIMED {
-            let mut terms = Terms::new(Arc::new(ExampleFunctions)).with_semantics(semantics);
-            let notation = |error| VerifyError::Notation { rule: rule.name().to_owned(), text: text.clone(), error };
-            let root = parse_into(&mut terms, text, &tables).map_err(notation)?;
-            if matters(&terms, [root, root]) {
-                attempt(rule, known, &mut terms, root, &mut dice, coverage)?;
-            }
-        }
-    }
-    let mut shapes = Shapes::of(rule, bounds.seed);
-    for _ in 0..bounds.cases / 4 {
-        if coverage.cases() >= bounds.cases {
-            break;
-        }
-        let Some(mut shape) = shapes.next() else { continue };
-        attempt(rule, known, &mut shape.terms, shape.root, &mut dice, coverage)?;
-    }
-    Ok(())
+    written(rule, |terms, root| match matters(terms, [root, root]) {
+        true => attempt(rule, known, terms, root, &mut dice, coverage),
+        false => Ok(()),
+    })?;
+    shaped(rule, bounds, coverage, |mut shape, coverage| {
+        attempt(rule, known, &mut shape.terms, shape.root, &mut dice, coverage)
+    })
 }
 
 /// Compares a term and all operators that the rule proposes for it.

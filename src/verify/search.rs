@@ -1,20 +1,18 @@
 //! The search for a counterexample to one rule.
 
-use std::sync::Arc;
-
 use super::bounds::Bounds;
-use super::claims::{CLAIMED, RELAXED, matters};
+use super::claims::{RELAXED, matters};
 use super::compare::{Outcome, Pair};
 use super::counterexample::{Counterexample, VerifyError};
 use super::coverage::Coverage;
 use super::dice::Dice;
 use super::fill::{Domain, Filling};
 use super::physical;
-use super::shape::Shapes;
 use super::shrink::{shrink, simpler};
+use super::trials::{shaped, written};
 use crate::expr::Semantics;
-use crate::rules::{ExampleFunctions, Phase, Replaced, Rule};
-use crate::term::text::{parse_into, print_line};
+use crate::rules::{Phase, Replaced, Rule};
+use crate::term::text::print_line;
 use crate::term::{TermId, Terms};
 
 /// Exhaustive fillings of one generated shape: those of more are sampled.
@@ -43,31 +41,19 @@ pub(super) fn search(
     if rule.phase() == Phase::Implement {
         return physical::search(rule, known, bounds, coverage);
     }
-    let tables = rule.tables();
     let mut dice = Dice::of(&("fillings", rule.name(), bounds.seed));
-    // A `not` is left alone as a whole, but not without the guard that it is there for.
-    let befores = rule.examples().iter().map(|example| &example.before).chain(rule.nots());
-    for text in befores {
-        for semantics in CLAIMED {
-            let mut terms = Terms::new(Arc::new(ExampleFunctions)).with_semantics(semantics);
-            let notation = |error| VerifyError::Notation { rule: rule.name().to_owned(), text: text.clone(), error };
-            let root = parse_into(&mut terms, text, &tables).map_err(notation)?;
-            let most = if semantics == RELAXED { bounds.cases / 8 } else { bounds.cases / 16 };
-            for replaced in news(rule, known, &mut terms, root) {
-                let roots = [replaced.before, replaced.after];
-                if matters(&terms, roots) {
-                    coverage.shapes += 1;
-                    attempt(rule, &mut terms, roots, (most, 4 * SAMPLES_PER_SHAPE), &mut dice, coverage)?;
-                }
+    written(rule, |terms, root| {
+        let most = if *terms.semantics() == RELAXED { bounds.cases / 8 } else { bounds.cases / 16 };
+        for replaced in news(rule, known, terms, root) {
+            let roots = [replaced.before, replaced.after];
+            if matters(terms, roots) {
+                coverage.shapes += 1;
+                attempt(rule, terms, roots, (most, 4 * SAMPLES_PER_SHAPE), &mut dice, coverage)?;
             }
         }
-    }
-    let mut shapes = Shapes::of(rule, bounds.seed);
-    for _ in 0..bounds.cases / 4 {
-        if coverage.cases() >= bounds.cases {
-            break;
-        }
-        let Some(mut shape) = shapes.next() else { continue };
+        Ok(())
+    })?;
+    shaped(rule, bounds, coverage, |mut shape, coverage| {
         let found = news(rule, known, &mut shape.terms, shape.root);
         // Below the root the pattern fits by chance: that place is the root of another shape.
         for replaced in found.into_iter().filter(|replaced| replaced.path.is_empty()).take(2) {
@@ -75,8 +61,8 @@ pub(super) fn search(
             let effort = (CASES_PER_SHAPE, SAMPLES_PER_SHAPE);
             attempt(rule, &mut shape.terms, [replaced.before, replaced.after], effort, &mut dice, coverage)?;
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// What a rule makes of a term, and the known one does not.
