@@ -317,13 +317,12 @@ impl Builder<'_> {
             }
             AlternativeOp::HashJoin { kind, keys, residual, build } => {
                 let partitioning = match (&inputs[0].partitioning, &inputs[1].partitioning) {
-                    (Partitioning::Replicated, other) => other.clone(),
-                    (other, Partitioning::Replicated) => other.clone(),
-                    (left, right) => match kind {
+                    (left @ Partitioning::Hashed(_), right @ Partitioning::Hashed(_)) => match kind {
                         crate::expr::JoinKind::Right => right.clone(),
-                        crate::expr::JoinKind::Full if *left != Partitioning::Single => Partitioning::Any,
+                        crate::expr::JoinKind::Full => Partitioning::Any,
                         _ => left.clone(),
                     },
+                    (left, right) => beside(left, right),
                 };
                 let residual = terms.predicates(residual);
                 let op = PhysicalOp::HashJoin {
@@ -340,9 +339,7 @@ impl Builder<'_> {
                 self.pruned(node(PlanOp::Compute(op), output, partitioning, inputs))
             }
             AlternativeOp::NestedLoopJoin { kind, on } => {
-                let partitioning = match (&inputs[0].partitioning, &inputs[1].partitioning) {
-                    (Partitioning::Replicated, other) | (other, _) => other.clone(),
-                };
+                let partitioning = beside(&inputs[0].partitioning, &inputs[1].partitioning);
                 let on = terms.predicates(on);
                 let condition = (!on.is_empty()).then(|| match kind {
                     crate::expr::JoinKind::NullAwareAnti => condition::decides(terms, on),
@@ -361,9 +358,7 @@ impl Builder<'_> {
                 };
                 let mut output = first();
                 output.push(mark);
-                let partitioning = match (&inputs[0].partitioning, &inputs[1].partitioning) {
-                    (Partitioning::Replicated, other) | (other, _) => other.clone(),
-                };
+                let partitioning = beside(&inputs[0].partitioning, &inputs[1].partitioning);
                 self.pruned(node(PlanOp::Compute(op), output, partitioning, inputs))
             }
             AlternativeOp::Window(window) => {
@@ -464,6 +459,16 @@ fn join_output(kind: crate::expr::JoinKind, inputs: &[Arc<PlanNode>]) -> Vec<Col
         output.extend(&inputs[1].output);
     }
     output
+}
+
+/// How the rows of a join with a replicated side lie, or of one with both sides in one partition: what extraction counted
+/// with (`Delivered::of_join`).
+fn beside(left: &Partitioning<ColumnId>, right: &Partitioning<ColumnId>) -> Partitioning<ColumnId> {
+    match (left, right) {
+        (Partitioning::Replicated, other) | (other, Partitioning::Replicated) => other.clone(),
+        (Partitioning::Single, Partitioning::Single) => Partitioning::Single,
+        _ => Partitioning::Any,
+    }
 }
 
 /// A projection to these columns in this order, unless they are that already.
