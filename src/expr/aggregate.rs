@@ -111,3 +111,33 @@ impl<C: fmt::Display> fmt::Display for AggregateCall<C> {
         f.write_str(")")
     }
 }
+
+/// The sum of the values that are not null; null for none.
+pub fn sum(of: Scalar) -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Sum, [of])
+}
+
+/// The mean of the values that are not null; null for none.
+pub fn avg(of: Scalar) -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Avg, [of])
+}
+
+/// The smallest value that is not null; null for none.
+pub fn min(of: Scalar) -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Min, [of])
+}
+
+/// The largest value that is not null; null for none.
+pub fn max(of: Scalar) -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Max, [of])
+}
+
+/// How many values are not null.
+pub fn count(of: Scalar) -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Count, [of])
+}
+
+/// How many rows there are.
+pub fn count_all() -> AggregateCall {
+    AggregateCall::new(AggregateFunction::Count, [])
+}

@@ -36,7 +36,7 @@ mod weak_table;
 mod window;
 pub mod wire;
 
-pub use aggregate::{AggregateCall, AggregateFunction};
+pub use aggregate::{AggregateCall, AggregateFunction, avg, count, count_all, max, min, sum};
 pub use apply::{ApplyKind, OuterColumn};
 pub use deterministic::ensure_deterministic;
 pub use error::ExprError;
@@ -56,7 +56,7 @@ pub use op::{JoinKind, Op, SortKey};
 pub use outline::{Difference, Outline};
 pub(crate) use places::Places;
 pub use repartition::Repartitioning;
-pub use scalar::{BinaryOp, DataTypeKey, Name, Scalar, ScalarOp, avg, case, col, count, count_all, lit, max, min, sum};
+pub use scalar::{BinaryOp, DataTypeKey, Name, Scalar, ScalarOp, case, col, lit};
 pub use scalar_methods::case_of;
 pub use semantics::{Errors, FloatEquality, FloatSums, Overflow, RowOrder, Semantics};
 pub use unnest::NullLists;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use arrow_schema::DataType;
 
-use super::{AggregateCall, AggregateFunction, FunctionRef, Literal, OuterColumn};
+use super::{FunctionRef, Literal, OuterColumn};
 use crate::token::{Tokenize, Tokenizer};
 
 /// A column's name.
@@ -459,34 +459,4 @@ pub fn case(arms: impl IntoIterator<Item = (Scalar, Scalar)>, otherwise: Scalar)
     let mut args: Vec<_> = arms.into_iter().flat_map(|(when, then)| [when, then]).collect();
     args.push(otherwise);
     Scalar::new(ScalarOp::Case { operand: false, otherwise: true }, args)
-}
-
-/// The sum of the values that are not null; null for none.
-pub fn sum(of: Scalar) -> AggregateCall {
-    AggregateCall::new(AggregateFunction::Sum, [of])
-}
-
-/// The mean of the values that are not null; null for none.
-pub fn avg(of: Scalar) -> AggregateCall {
-    AggregateCall::new(AggregateFunction::Avg, [of])
-}
-
-/// The smallest value that is not null; null for none.
-pub fn min(of: Scalar) -> AggregateCall {
-    AggregateCall::new(AggregateFunction::Min, [of])
-}
-
-/// The largest value that is not null; null for none.
-pub fn max(of: Scalar) -> AggregateCall {
-    AggregateCall::new(AggregateFunction::Max, [of])
-}
-
-/// How many values are not null.
-pub fn count(of: Scalar) -> AggregateCall {
-    AggregateCall::new(AggregateFunction::Count, [of])
-}
-
-/// How many rows there are.
-pub fn count_all() -> AggregateCall {
-    AggregateCall::new(AggregateFunction::Count, [])
 }
