@@ -36,8 +36,8 @@ mod refusals;
 mod registry;
 mod rule;
 mod rule_set;
+mod scalar_match;
 mod scalar_operator;
-mod scalar_test;
 mod template;
 mod value;
 

@@ -3,7 +3,7 @@ use smallvec::{SmallVec, smallvec};
 use super::super::error::{Named, RuleErrorKind};
 use super::super::operator::Operator;
 use super::super::pattern::{InputTests, NodeTest, Root, Slot, Source, Step, Test};
-use super::super::scalar_test::Segment;
+use super::super::scalar_match::Segment;
 use super::super::value::{Sort, Value};
 use super::scalar_patterns::Choice;
 use super::scope::{Compiler, Labelled, ListOf, MatchedList, between_dots};

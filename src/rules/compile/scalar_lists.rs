@@ -1,5 +1,5 @@
 use super::super::pattern::Slot;
-use super::super::scalar_test::{Between, ScalarTest, Segment};
+use super::super::scalar_match::{Between, ScalarTest, Segment};
 use super::super::value::Sort;
 use super::labelled;
 use super::scalar_patterns::Choice;
