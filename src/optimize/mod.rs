@@ -21,6 +21,7 @@ mod extract;
 mod finish;
 mod graph;
 mod hashed_leaves;
+mod implement;
 mod join_order;
 mod key_columns;
 mod leaves;
@@ -32,6 +33,7 @@ mod planner;
 mod query;
 mod rename;
 mod resolve;
+mod rule_index;
 mod shape;
 mod simplify;
 mod supported;
@@ -40,7 +42,8 @@ pub mod trace;
 pub mod wire;
 
 pub(crate) use counts::Fired;
-pub(crate) use normalize::{Cycle, RuleIndex, normalize};
+pub(crate) use normalize::{Cycle, normalize};
+pub(crate) use rule_index::RuleIndex;
 
 pub use cost::{CostModel, DefaultCost, Movement, Sizes};
 pub use counts::Budgets;

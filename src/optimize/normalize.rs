@@ -12,71 +12,12 @@ use rustc_hash::FxBuildHasher;
 
 use super::counts::Fired;
 use super::observer::Observer;
+use super::rule_index::RuleIndex;
 use super::simplify::{implied, simplify};
 use super::trace::NativeStep;
-use crate::expr::{JoinKind, ScalarOp};
-use crate::rules::{Bindings, Operator, Phase, Rule, RuleSet, ScalarOperator};
-use crate::term::{ColumnId, RelNode, RelOp, ScalarId, TermId, Terms};
-
-/// Rules of one phase by the operator at their root, in canonical order.
-#[derive(Clone)]
-pub struct RuleIndex {
-    by_operator: HashMap<Operator, Vec<Arc<Rule>>, FxBuildHasher>,
-    /// Those rooted at a scalar, by its operator.
-    by_scalar: HashMap<ScalarOperator, Vec<Arc<Rule>>, FxBuildHasher>,
-    /// The place of each rule in canonical order.
-    places: HashMap<Arc<str>, usize, FxBuildHasher>,
-}
-
-impl RuleIndex {
-    /// The rules of a phase: higher priorities first, then canonical order.
-    pub fn new(rules: &RuleSet, phase: Phase) -> Self {
-        let places = rules.rules().iter().enumerate().map(|(at, rule)| (rule.shared_name().clone(), at)).collect();
-        RuleIndex { places, ..RuleIndex::of_rules(rules.by_phase(phase)) }
-    }
-
-    /// These rules, in this order.
-    pub fn of_rules(rules: impl IntoIterator<Item = Arc<Rule>>) -> Self {
-        let mut index =
-            RuleIndex { by_operator: HashMap::default(), by_scalar: HashMap::default(), places: HashMap::default() };
-        for rule in rules {
-            match rule.scalar_operators() {
-                Some(operators) => operators
-                    .iter()
-                    .for_each(|operator| index.by_scalar.entry(*operator).or_default().push(rule.clone())),
-                None => rule
-                    .root_operators()
-                    .iter()
-                    .for_each(|operator| index.by_operator.entry(*operator).or_default().push(rule.clone())),
-            }
-        }
-        index
-    }
-
-    /// The rules that may match a scalar of this operator.
-    pub fn of_scalar(&self, op: &ScalarOp<ColumnId>) -> &[Arc<Rule>] {
-        let rules = ScalarOperator::of(op).and_then(|operator| self.by_scalar.get(&operator));
-        rules.map_or(&[], Vec::as_slice)
-    }
-
-    /// All rules that may match a node or a scalar that it is given, in the order in which they are tried.
-    pub fn in_order(&self, op: RelOp) -> Vec<Arc<Rule>> {
-        let mut rules: Vec<Arc<Rule>> = Vec::new();
-        for rule in self.by_scalar.values().flatten() {
-            if !rules.iter().any(|known| known.name() == rule.name()) {
-                rules.push(rule.clone());
-            }
-        }
-        rules.sort_by_key(|rule| (std::cmp::Reverse(rule.priority()), self.places.get(rule.name()).copied()));
-        rules.extend(self.of(op).iter().cloned());
-        rules
-    }
-
-    /// The rules that may match a node.
-    pub fn of(&self, op: RelOp) -> &[Arc<Rule>] {
-        self.by_operator.get(&Operator::of(op)).map_or(&[], Vec::as_slice)
-    }
-}
+use crate::expr::JoinKind;
+use crate::rules::{Bindings, Rule};
+use crate::term::{RelNode, RelOp, ScalarId, TermId, Terms};
 
 /// Rules that make a term of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,7 +159,7 @@ impl<O: Observer> Normalizer<'_, O> {
                 rules.push(rule.shared_name().clone());
             }
         }
-        match rules.iter().max_by_key(|rule| self.rules.places.get(*rule)) {
+        match rules.iter().max_by_key(|rule| self.rules.place(rule)) {
             Some(last) => {
                 self.retired.push(last.clone());
                 self.cycles.push(Cycle { rules, term: id });
@@ -245,7 +186,7 @@ impl<O: Observer> Normalizer<'_, O> {
         if self.steps >= self.budget {
             return None;
         }
-        if !self.rules.by_scalar.is_empty()
+        if self.rules.has_scalar_rules()
             && let Some(rewrite) = self.rewrite_scalars(id, &node)
         {
             self.steps += 1;
