@@ -8,8 +8,7 @@ use arrow_schema::{Field, Schema};
 use indexmap::IndexMap;
 
 use super::build::{check_boolean, join_schema, schema_of};
-use super::scalar::DataTypeKey;
-use super::{Expr, ExprError, Frame, Functions, JoinKind, Name, Node, Op, Scalar, ScalarOp, ScalarType};
+use super::{DataTypeKey, Expr, ExprError, Frame, Functions, JoinKind, Name, Node, Op, Scalar, ScalarOp, ScalarType};
 use crate::token::{Tokenize, Tokenizer};
 
 /// A column of the left side of an `apply`, as its right side reads it.

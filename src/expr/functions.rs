@@ -28,7 +28,7 @@ pub struct FunctionInfo {
     /// How often it may be called.
     pub volatility: Volatility,
     /// The type of the result at these argument types.
-    pub return_type: super::scalar::DataTypeKey,
+    pub return_type: super::DataTypeKey,
     /// Whether the result can be null although no argument is.
     pub nullable: bool,
     /// Whether a null argument makes the result null.

@@ -9,7 +9,9 @@
 
 mod aggregate;
 mod apply;
+mod binary_op;
 mod build;
+mod data_type_key;
 mod deterministic;
 mod error;
 mod extension;
@@ -28,16 +30,22 @@ mod places;
 mod repartition;
 mod scalar;
 mod scalar_methods;
+mod scalar_op;
 mod semantics;
 mod sync;
 mod union;
 mod unnest;
 mod weak_table;
 mod window;
+mod window_calls;
+mod window_frame;
+mod window_function;
 pub mod wire;
 
 pub use aggregate::{AggregateCall, AggregateFunction, avg, count, count_all, max, min, sum};
 pub use apply::{ApplyKind, OuterColumn};
+pub use binary_op::BinaryOp;
+pub use data_type_key::DataTypeKey;
 pub use deterministic::ensure_deterministic;
 pub use error::ExprError;
 pub(crate) use error::nearest;
@@ -56,13 +64,16 @@ pub use op::{JoinKind, Op, SortKey};
 pub use outline::{Difference, Outline};
 pub(crate) use places::Places;
 pub use repartition::Repartitioning;
-pub use scalar::{BinaryOp, DataTypeKey, Name, Scalar, ScalarOp, case, col, lit};
+pub use scalar::{Name, Scalar, case, col, lit};
 pub use scalar_methods::case_of;
+pub use scalar_op::ScalarOp;
 pub use semantics::{Errors, FloatEquality, FloatSums, Overflow, RowOrder, Semantics};
 pub use unnest::NullLists;
 pub(crate) use unnest::element;
 pub(crate) use window::window_type;
-pub use window::{
-    FrameBound, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction, cume_dist, dense_rank, first_value, lag,
-    last_value, lead, nth_value, ntile, percent_rank, rank, row_number,
+pub use window::{Window, WindowCall};
+pub use window_calls::{
+    cume_dist, dense_rank, first_value, lag, last_value, lead, nth_value, ntile, percent_rank, rank, row_number,
 };
+pub use window_frame::{FrameBound, FrameUnits, WindowFrame};
+pub use window_function::WindowFunction;

@@ -3,160 +3,11 @@ use std::fmt;
 use arrow_schema::{DataType, Field};
 
 use super::build::{check_boolean, schema_of};
-use super::{AggregateFunction, Expr, ExprError, Frame, Functions, Name, Op, Scalar, ScalarOp, SortKey, infer};
+use super::{
+    AggregateFunction, Expr, ExprError, Frame, Functions, Name, Op, Scalar, ScalarOp, SortKey, WindowFrame,
+    WindowFunction, infer,
+};
 use crate::token::{Tokenize, Tokenizer};
-
-/// What a window call computes for each row.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum WindowFunction {
-    /// The row's number in its partition, from 1.
-    RowNumber,
-    /// One more than the rows before the row's peers.
-    Rank,
-    /// One more than the groups of peers before the row's own.
-    DenseRank,
-    /// The rows before the row's peers, as a fraction of all other rows; 0 where there is no other.
-    PercentRank,
-    /// The rows up to the row's peers, as a fraction of all.
-    CumeDist,
-    /// Which of so many buckets the row is in, from 1: all have as many rows, or the first ones have one more.
-    Ntile(u64),
-    /// The value so many rows before; the default (or null) where there is none.
-    Lag(u64),
-    /// The value so many rows after; the default (or null) where there is none.
-    Lead(u64),
-    /// The value in the first row of the frame.
-    FirstValue,
-    /// The value in the last row of the frame.
-    LastValue,
-    /// The value in the `n`th row of the frame, from 1.
-    NthValue(u64),
-    /// An aggregate over the rows of the frame.
-    Aggregate(AggregateFunction),
-}
-
-impl WindowFunction {
-    /// The name in plans.
-    pub fn name(&self) -> &str {
-        match self {
-            WindowFunction::RowNumber => "row-number",
-            WindowFunction::Rank => "rank",
-            WindowFunction::DenseRank => "dense-rank",
-            WindowFunction::PercentRank => "percent-rank",
-            WindowFunction::CumeDist => "cume-dist",
-            WindowFunction::Ntile(_) => "ntile",
-            WindowFunction::Lag(_) => "lag",
-            WindowFunction::Lead(_) => "lead",
-            WindowFunction::FirstValue => "first-value",
-            WindowFunction::LastValue => "last-value",
-            WindowFunction::NthValue(_) => "nth-value",
-            WindowFunction::Aggregate(function) => function.name(),
-        }
-    }
-
-    /// The number that is a part of the function.
-    pub fn number(&self) -> Option<u64> {
-        use WindowFunction::*;
-        match self {
-            Ntile(number) | Lag(number) | Lead(number) | NthValue(number) => Some(*number),
-            _ => None,
-        }
-    }
-
-    /// Whether the result depends on the frame.
-    pub fn reads_frame(&self) -> bool {
-        use WindowFunction::*;
-        matches!(self, FirstValue | LastValue | NthValue(_) | Aggregate(_))
-    }
-}
-
-/// What the bounds of a frame count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FrameUnits {
-    /// Rows.
-    Rows,
-    /// Rows with their peers: rows that agree on the order.
-    Range,
-    /// Groups of peers.
-    Groups,
-}
-
-/// Where a frame begins or ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FrameBound {
-    /// At the start of the partition.
-    UnboundedPreceding,
-    /// So many before the current row.
-    Preceding(u64),
-    /// At the current row.
-    CurrentRow,
-    /// So many after the current row.
-    Following(u64),
-    /// At the end of the partition.
-    UnboundedFollowing,
-}
-
-impl FrameBound {
-    /// Where it lies relative to the current row.
-    fn position(self) -> i128 {
-        match self {
-            FrameBound::UnboundedPreceding => i128::MIN,
-            FrameBound::Preceding(rows) => -i128::from(rows),
-            FrameBound::CurrentRow => 0,
-            FrameBound::Following(rows) => i128::from(rows),
-            FrameBound::UnboundedFollowing => i128::MAX,
-        }
-    }
-}
-
-/// Which rows of its partition a call sees from each row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WindowFrame {
-    /// What the bounds count.
-    pub units: FrameUnits,
-    /// The first of the rows.
-    pub start: FrameBound,
-    /// The last of the rows.
-    pub end: FrameBound,
-}
-
-impl WindowFrame {
-    /// Everything up to the current row and its peers: what SQL means when it says nothing of an ordered
-    /// window. Without an order, all rows are peers.
-    pub const UP_TO_PEERS: WindowFrame =
-        WindowFrame { units: FrameUnits::Range, start: FrameBound::UnboundedPreceding, end: FrameBound::CurrentRow };
-    /// All rows of the partition.
-    pub const ALL: WindowFrame = WindowFrame {
-        units: FrameUnits::Rows,
-        start: FrameBound::UnboundedPreceding,
-        end: FrameBound::UnboundedFollowing,
-    };
-
-    /// A frame that counts rows.
-    pub fn rows(start: FrameBound, end: FrameBound) -> Self {
-        WindowFrame { units: FrameUnits::Rows, start, end }
-    }
-
-    /// Why the frame makes no sense over a window, if it makes none.
-    pub(crate) fn fault(&self, ordered: bool) -> Option<&'static str> {
-        let offset = |bound| matches!(bound, FrameBound::Preceding(_) | FrameBound::Following(_));
-        match self {
-            WindowFrame { start: FrameBound::UnboundedFollowing, .. } => Some("no frame starts at the partition's end"),
-            WindowFrame { end: FrameBound::UnboundedPreceding, .. } => Some("no frame ends at the partition's start"),
-            frame if frame.start.position() > frame.end.position() => Some("it ends before it starts; swap the bounds"),
-            WindowFrame { units: FrameUnits::Range, start, end } if offset(*start) || offset(*end) => {
-                Some("a range by distance of values is not supported; count rows or groups")
-            }
-            WindowFrame { units: FrameUnits::Groups, .. } if !ordered => {
-                Some("without an order all rows are one group; order the window or count rows")
-            }
-            _ => None,
-        }
-    }
-}
 
 /// One call of a `window` node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -242,13 +93,6 @@ impl<C> Window<C> {
     }
 }
 
-impl Tokenize for WindowFrame {
-    fn tokenize(&self, tokenizer: &mut Tokenizer) {
-        tokenizer.put_record("window-frame");
-        tokenizer.put_str(&self.to_string());
-    }
-}
-
 impl<C: Tokenize> Tokenize for WindowCall<C> {
     fn tokenize(&self, tokenizer: &mut Tokenizer) {
         tokenizer.put_record("window-call");
@@ -271,30 +115,6 @@ impl<C: Tokenize> Tokenize for Window<C> {
     }
 }
 
-impl fmt::Display for FrameBound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FrameBound::UnboundedPreceding => f.write_str("unbounded-preceding"),
-            FrameBound::Preceding(rows) => write!(f, "{rows}-preceding"),
-            FrameBound::CurrentRow => f.write_str("current-row"),
-            FrameBound::Following(rows) => write!(f, "{rows}-following"),
-            FrameBound::UnboundedFollowing => f.write_str("unbounded-following"),
-        }
-    }
-}
-
-impl fmt::Display for WindowFrame {
-    /// The notation of plans: `(rows 1-preceding current-row)`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = match self.units {
-            FrameUnits::Rows => "rows",
-            FrameUnits::Range => "range",
-            FrameUnits::Groups => "groups",
-        };
-        write!(f, "({units} {} {})", self.start, self.end)
-    }
-}
-
 impl<C: fmt::Display> fmt::Display for WindowCall<C> {
     /// The notation of plans: `(row-number)`, `(lag 1 a)`, `(sum a over (rows 1-preceding current-row))`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -311,61 +131,6 @@ impl<C: fmt::Display> fmt::Display for WindowCall<C> {
         }
         f.write_str(")")
     }
-}
-
-/// The row's number in its partition, from 1.
-pub fn row_number() -> WindowCall {
-    WindowCall::new(WindowFunction::RowNumber, [])
-}
-
-/// One more than the rows before the row's peers.
-pub fn rank() -> WindowCall {
-    WindowCall::new(WindowFunction::Rank, [])
-}
-
-/// One more than the groups of peers before the row's own.
-pub fn dense_rank() -> WindowCall {
-    WindowCall::new(WindowFunction::DenseRank, [])
-}
-
-/// The rows before the row's peers, as a fraction of all other rows: 0 for the first, 1 for a last one without a peer.
-pub fn percent_rank() -> WindowCall {
-    WindowCall::new(WindowFunction::PercentRank, [])
-}
-
-/// The rows up to the row's peers, as a fraction of all.
-pub fn cume_dist() -> WindowCall {
-    WindowCall::new(WindowFunction::CumeDist, [])
-}
-
-/// Which of `buckets` the row is in, from 1: all have as many rows, or the first ones have one more.
-pub fn ntile(buckets: u64) -> WindowCall {
-    WindowCall::new(WindowFunction::Ntile(buckets), [])
-}
-
-/// The value `offset` rows before, or null.
-pub fn lag(of: Scalar, offset: u64) -> WindowCall {
-    WindowCall::new(WindowFunction::Lag(offset), [of])
-}
-
-/// The value `offset` rows after, or null.
-pub fn lead(of: Scalar, offset: u64) -> WindowCall {
-    WindowCall::new(WindowFunction::Lead(offset), [of])
-}
-
-/// The value in the first row of the frame.
-pub fn first_value(of: Scalar) -> WindowCall {
-    WindowCall::new(WindowFunction::FirstValue, [of])
-}
-
-/// The value in the last row of the frame.
-pub fn last_value(of: Scalar) -> WindowCall {
-    WindowCall::new(WindowFunction::LastValue, [of])
-}
-
-/// The value in the `n`th row of the frame, from 1; null where the frame has fewer.
-pub fn nth_value(of: Scalar, n: u64) -> WindowCall {
-    WindowCall::new(WindowFunction::NthValue(n), [of])
 }
 
 impl<C> super::AggregateCall<C> {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
-use super::super::scalar::DataTypeKey;
 use super::super::{
-    BinaryOp, ExprError, FunctionInfo, FunctionRef, Literal, OuterColumn, Scalar, ScalarOp, ScalarType, infer_op,
+    BinaryOp, DataTypeKey, ExprError, FunctionInfo, FunctionRef, Literal, OuterColumn, Scalar, ScalarOp, ScalarType,
+    infer_op,
 };
 use super::literal::LiteralWire;
 use super::{Reading, TypeWire, WireError};
