@@ -1,7 +1,8 @@
 use super::forest::Plant;
 use super::observer::Refusal;
 use super::pattern::Bindings;
-use super::rule::{Clause, Phase, Rule};
+use super::phase::Phase;
+use super::rule::{Clause, Rule};
 
 /// What became of one match of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

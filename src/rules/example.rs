@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use super::example_functions::ExampleFunctions;
-use super::rule::{Phase, Rule};
+use super::phase::Phase;
+use super::rule::Rule;
 use crate::term::text::{
     NotationError, Tables, parse_into, print_aggregate, print_columns, print_conjunction, print_line, print_projection,
     print_scalar, print_sort, print_unnest, print_window, quoted,

@@ -1,5 +1,6 @@
 use super::observer::Refusal;
-use super::rule::{Phase, Rule};
+use super::phase::Phase;
+use super::rule::Rule;
 use crate::term::{TermId, Terms};
 
 impl Rule {

@@ -5,91 +5,17 @@ use arrow_schema::DataType;
 
 use super::expression::Expression;
 use super::forest::{Forest, Plant};
+use super::keeps::Keeps;
 use super::observer::{Refusal, RuleObserver};
 use super::operator::Operator;
 use super::pattern::{Bindings, Pattern, ROOT, Root, Slot};
+use super::phase::Phase;
 use super::scalar_match::converted;
 use super::scalar_operator::ScalarOperator;
 use super::template::{PhysicalTemplate, Template};
 use super::value::Value;
 use crate::term::{Alternative, RelNode, ScalarId, Terms};
 use crate::token::Token;
-
-/// When a rule is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Phase {
-    /// Never worse: applied to terms until nothing changes.
-    Normalize,
-    /// An alternative whose merit depends on cost: added to the e-graph.
-    Explore,
-    /// A physical operator.
-    Implement,
-}
-
-impl Phase {
-    /// All of them, in their order.
-    pub const ALL: [Phase; 3] = [Phase::Normalize, Phase::Explore, Phase::Implement];
-
-    /// The phase's name in rules.
-    pub fn name(self) -> &'static str {
-        match self {
-            Phase::Normalize => "normalize",
-            Phase::Explore => "explore",
-            Phase::Implement => "implement",
-        }
-    }
-
-    /// The verbs that begin the names of its rules.
-    pub fn verbs(self) -> &'static [&'static str] {
-        match self {
-            Phase::Implement => &["implement"],
-            _ => &["push", "pull", "merge", "split", "eliminate", "fold", "prune", "infer", "convert", "generate"],
-        }
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What stays equal when a rule is applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Keeps {
-    /// The rows, each as often as before.
-    Bag,
-    /// The rows and their order.
-    Ordered,
-    /// The distinct rows.
-    Set,
-    /// One of the results that a `limit` without an order allows.
-    OneOf,
-    /// The value of a scalar in every row: what rules rooted at scalars keep, and only they.
-    Value,
-}
-
-impl Keeps {
-    /// All of them.
-    pub const ALL: [Keeps; 5] = [Keeps::Bag, Keeps::Ordered, Keeps::Set, Keeps::OneOf, Keeps::Value];
-
-    /// The name in rules.
-    pub fn name(self) -> &'static str {
-        match self {
-            Keeps::Bag => "bag",
-            Keeps::Ordered => "ordered",
-            Keeps::Set => "set",
-            Keeps::OneOf => "one-of",
-            Keeps::Value => "value",
-        }
-    }
-}
-
-impl fmt::Display for Keeps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// A term and what the rule makes of it, as texts.
 #[derive(Clone, Debug, PartialEq, Eq)]

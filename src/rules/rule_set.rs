@@ -4,8 +4,9 @@ use std::sync::{Arc, LazyLock};
 use super::compile::compile;
 use super::diagnostic::{RuleError, RuleErrors};
 use super::error::{RuleErrorKind, UnknownRule};
+use super::phase::Phase;
 use super::registry::Registry;
-use super::rule::{Phase, Rule};
+use super::rule::Rule;
 use crate::expr::nearest;
 use crate::token::{Token, Tokenizer, tokenize};
 

@@ -1,7 +1,9 @@
 use super::super::error::{Named, RuleErrorKind};
+use super::super::keeps::Keeps;
 use super::super::operator::Operator;
 use super::super::pattern::{NodeTest, Root, Step};
-use super::super::rule::{Keeps, Phase, Replacement, Rule};
+use super::super::phase::Phase;
+use super::super::rule::{Replacement, Rule};
 use super::super::value::Sort;
 use super::clauses::{clauses, example, table};
 use super::forms::Form;
