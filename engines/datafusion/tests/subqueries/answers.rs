@@ -136,7 +136,7 @@ fn several_rows_of_a_scalar_are_an_error_of_the_row_that_has_them() {
     let executor = LocalExecutor::new(Arc::new(DataFusionKernels), 2);
     let planner = Planner::new(Arc::new(EngineFunctions));
     let error = frame(&session, &sql(3)).unwrap().collect(&planner, &executor).unwrap_err().to_string();
-    assert!(error.contains("rows"), "{error}");
+    assert!(error.contains("more than one row"), "{error}");
     gives(&sql(1), &["1 null"]);
 }
 
