@@ -185,6 +185,14 @@ fn applies_become_joins() {
 }
 
 #[test]
+fn below_a_mark_stays_what_reads_the_right_side_alone() {
+    let right = u().filter(col("x").eq(t().outer("a").unwrap()).and(col("y").gt(lit(0i64)))).unwrap();
+    let marked = t().apply(&right, ApplyKind::Mark("m".into()), []).unwrap();
+    let text = plan(marked.filter(col("m").or(col("b").eq(lit(1i64)))));
+    assert!(text.contains("mark-join m (is-true (a = x))") && text.contains("  filter (y > 0)"), "{text}");
+}
+
+#[test]
 fn nulls_that_are_taken_as_equal_are_found_by_hash() {
     for kind in [JoinKind::Inner, JoinKind::Semi, JoinKind::Anti, JoinKind::Full] {
         let both = [col("a").is_not_distinct_from(col("x")), col("b").is_not_distinct_from(col("y"))];
