@@ -33,6 +33,7 @@ mod endless;
 mod finding;
 mod graft;
 mod guards;
+mod named;
 mod overlap;
 mod payload;
 mod reachable;
