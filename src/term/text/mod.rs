@@ -37,6 +37,7 @@ mod datum;
 mod error;
 mod lexer;
 mod parser;
+mod payloads;
 mod printer;
 mod scalar;
 mod syntax;
