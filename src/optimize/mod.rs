@@ -34,6 +34,7 @@ mod query;
 mod rename;
 mod resolve;
 mod rule_index;
+mod selectivity;
 mod shape;
 mod simplify;
 mod supported;
