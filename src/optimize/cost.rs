@@ -51,10 +51,18 @@ const PROBE: f64 = 1.2;
 const PAIR: f64 = 0.2;
 const GROUP: f64 = 2.5;
 const OUTPUT: f64 = 1.0;
+/// Beside fewer rows than these, pairs are cheap even if there are more of them than was believed.
+const FEW: f64 = 64.0;
 
 /// About log2(n): the comparisons that a sort does per row. Bits of the count say how many.
 fn depth(rows: f64) -> f64 {
     f64::from(64 - (rows as u64).leading_zeros())
+}
+
+/// How many rows one side of nested loops may have whatever is believed of it, beside so many of the other side: it is the
+/// one operator for which a wrong estimate multiplies, and where there is a hash join, that is never much dearer.
+fn doubt(beside: f64) -> f64 {
+    depth(beside / FEW)
 }
 
 impl CostModel for DefaultCost {
@@ -82,8 +90,8 @@ impl CostModel for DefaultCost {
                         BUILD * build + PROBE * probe + OUTPUT * sizes.output + marks
                     }
                     AlternativeOp::NestedLoopJoin { .. } => {
-                        let pairs = sizes.inputs[0] * sizes.inputs[1];
-                        PAIR * pairs + OUTPUT * sizes.output + rows(0) + rows(1)
+                        let [left, right] = [0, 1].map(|at| sizes.inputs[at].max(doubt(sizes.inputs[1 - at])));
+                        PAIR * left * right + OUTPUT * sizes.output + rows(0) + rows(1)
                     }
                     AlternativeOp::MarkJoin { .. } => {
                         PAIR * sizes.inputs[0] * sizes.inputs[1] + OUTPUT * sizes.output + rows(0) + rows(1)

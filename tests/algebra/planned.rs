@@ -193,6 +193,18 @@ fn below_a_mark_stays_what_reads_the_right_side_alone() {
 }
 
 #[test]
+fn nested_loops_are_no_bet_on_an_estimate() {
+    // Of a million rows none is believed to be left.
+    let all =
+        ["x", "y"].into_iter().flat_map(|name| (1..4i64).map(move |times| (col(name) * lit(times)).eq(lit(times))));
+    let few = all.fold(u(), |frame, conjunct| frame.filter(conjunct).unwrap());
+    for kind in [JoinKind::Inner, JoinKind::Semi] {
+        let text = plan(t().join(&few, kind, [col("a").eq(col("x"))]));
+        assert!(text.contains("hash-join") && !text.contains("nested-loop-join"), "{kind:?}:\n{text}");
+    }
+}
+
+#[test]
 fn nulls_that_are_taken_as_equal_are_found_by_hash() {
     for kind in [JoinKind::Inner, JoinKind::Semi, JoinKind::Anti, JoinKind::Full] {
         let both = [col("a").is_not_distinct_from(col("x")), col("b").is_not_distinct_from(col("y"))];
