@@ -222,7 +222,7 @@ pub struct ExecutionArgs {
     pub observers: Vec<ObserverRequest>,
     /// Run tasks in this many worker processes, 1,024 at most: what crashes there takes nothing else down. What cannot be
     /// sent (recursive queries and whatever else `explain` shows as a barrier) runs in this process, which the report names
-    /// `driver-0`
+    /// `driver-0`. Not with --threads: each process runs one task at a time
     #[arg(long, value_name = "N", conflicts_with = "threads", value_parser = argument::workers)]
     pub isolate: Option<NonZeroUsize>,
     /// Try a task again, so many times, that raised an error, or whose worker process died or hangs [default: 0]

@@ -39,6 +39,10 @@ pub fn parse(text: &str) -> Result<ReportArg, String> {
     };
     match (form, path) {
         ("table", None) if !text.contains('=') => Ok(ReportArg::Table),
+        (_, Some(path)) if path.as_os_str() == "-" => Err(format!(
+            "a report goes to a file: write {form}=/dev/stdout for standard output, where the result goes, too, or {form}=./- for \
+             a file of that name"
+        )),
         ("jsonl", Some(path)) => Ok(ReportArg::JsonLines(path)),
         ("chrome", Some(path)) => Ok(ReportArg::Chrome(path)),
         ("perfetto", Some(path)) => Ok(ReportArg::Perfetto(path)),
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!(parse("chrome=x.json"), Ok(ReportArg::Chrome("x.json".into())));
         assert_eq!(parse("perfetto=x.pftrace"), Ok(ReportArg::Perfetto("x.pftrace".into())));
         assert_eq!(parse("html=x.html"), Ok(ReportArg::Html("x.html".into())));
-        for wrong in ["", "html", "html=", "table=x", "json=x", "=x"] {
+        for wrong in ["", "html", "html=", "table=x", "json=x", "=x", "jsonl=-"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
