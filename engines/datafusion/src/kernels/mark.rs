@@ -37,7 +37,7 @@ pub(super) fn mark_join(
     let lefts = left.schema().fields().len();
     let sides = Sides { left: left.schema(), right: right.schema(), lefts, setting };
     let Some(condition) = condition else { return sides.marked(left, right, Vec::new(), None) };
-    let (keys, rest) = sides.divided(condition)?;
+    let Divided { keys, decided, rest } = sides.divided(condition)?;
     let residual = (!rest.is_empty()).then(|| Scalar::all(rest));
     let unknown = Scalar::new(ScalarOp::IsNull, [condition.clone()]);
     let mut joined = sides.marked(left, right.clone(), keys.clone(), residual.as_ref())?;
@@ -50,8 +50,8 @@ pub(super) fn mark_join(
     }
     // Nobody knows of a pair if a key is null on either side, or if the keys are equal and the rest is null: and then, if
     // nothing else about it is false.
-    let of_left: Vec<Physical> = keys.iter().map(|(left, _)| left.clone()).collect();
-    let of_right: Vec<Physical> = keys.iter().map(|(_, right)| right.clone()).collect();
+    let open = || keys.iter().zip(&decided).filter(|(_, decided)| !**decided).map(|(key, _)| key.clone());
+    let (of_left, of_right): (Vec<Physical>, Vec<Physical>) = open().unzip();
     if let Some(null) = some_null(&of_left, &sides.left)? {
         joined = sides.marked(joined, right.clone(), vec![(null, one())], Some(&unknown))?;
     }
@@ -76,17 +76,30 @@ struct Sides<'a> {
 /// What must be equal of a left and a right row.
 type Keys = Vec<(Physical, Physical)>;
 
+/// A condition's conjuncts.
+struct Divided {
+    /// Values of the sides that must be equal,
+    keys: Keys,
+    /// of which some must be known to be so: where one is null, they are not.
+    decided: Vec<bool>,
+    /// All others.
+    rest: Vec<Scalar<usize>>,
+}
+
 impl Sides<'_> {
-    /// Values of the sides that must be equal, and all other conjuncts.
-    fn divided(&self, condition: &Scalar<usize>) -> Result<(Keys, Vec<Scalar<usize>>)> {
-        let (mut keys, mut rest) = (Vec::new(), Vec::new());
+    fn divided(&self, condition: &Scalar<usize>) -> Result<Divided> {
+        let mut divided = Divided { keys: Vec::new(), decided: Vec::new(), rest: Vec::new() };
         for conjunct in condition.clone().conjuncts() {
-            match self.key(&conjunct)? {
-                Some(key) => keys.push(key),
-                None => rest.push(conjunct),
+            let decided = conjunct.op == ScalarOp::IsTrue;
+            match self.key(if decided { &conjunct.args[0] } else { &conjunct })? {
+                Some(key) => {
+                    divided.keys.push(key);
+                    divided.decided.push(decided);
+                }
+                None => divided.rest.push(conjunct),
             }
         }
-        Ok((keys, rest))
+        Ok(divided)
     }
 
     fn key(&self, conjunct: &Scalar<usize>) -> Result<Option<(Physical, Physical)>> {

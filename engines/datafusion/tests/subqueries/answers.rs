@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use datafusion::physical_plan::displayable;
 use leafhold::optimize::Planner;
 use leafhold::run::LocalExecutor;
-use leafhold_datafusion::{DataFusionKernels, EngineFunctions, Session};
+use leafhold_datafusion::{DataFusionKernels, EngineFunctions, Session, to_execution_plan};
 
 use super::tables::{Cell, frame, run, session};
 
@@ -118,6 +119,25 @@ fn subqueries_read_the_row_wherever_they_do() {
     gives("select a, (select count(*) from v where y < b) from t", &["1 0", "2 2", "5 0", "null 3"]);
     // The keys are of two types, and one of them is computed.
     gives("select a, (select count(*) from v where cast(y as int) = b) from t", &["1 2", "2 1", "5 0", "null 0"]);
+}
+
+#[test]
+fn marks_of_equalities_are_looked_up() {
+    let session = small();
+    for sql in [
+        "select b from t where b = 1 or exists (select 1 from v where v.x = t.a)",
+        "select b from t where b = 1 or a in (select x from v where v.y = t.b)",
+    ] {
+        let plan = Planner::new(Arc::new(EngineFunctions)).plan(frame(&session, sql).unwrap().expr()).unwrap();
+        let operators = displayable(&*to_execution_plan(&plan).unwrap()).indent(false).to_string();
+        let joins: Vec<&str> = operators.lines().filter(|line| line.contains("Join")).map(str::trim_start).collect();
+        assert!(joins[joins.len() - 1].starts_with("HashJoinExec"), "{sql}\n{operators}");
+    }
+    gives("select b from t where b = 1 or exists (select 1 from v where v.x = t.a)", &["1"]);
+    gives(
+        "select a, exists (select 1 from u where x = a) or b = 9 from t",
+        &["1 true", "2 false", "5 null", "null false"],
+    );
 }
 
 #[test]
