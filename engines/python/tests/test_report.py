@@ -1,7 +1,7 @@
 """Runs that go well, and what their reports say, on threads of this process and on a cluster: laws T1, T2 and F1.
 
 Every planned task has exactly one terminal event, and every handle is released once (which `conftest.py` checks after each
-test). Runs that do not go well are in `test_faults.py`.
+test). Runs that do not go well are in `test_faults.py`, and in what it names.
 """
 
 from __future__ import annotations
