@@ -59,6 +59,20 @@ def test_law_t3_a_remote_trace(client: Any) -> None:
     assert above and above == below(report, [failed["task"]])
 
 
+def test_law_t3_a_task_that_raises_what_is_no_text(client: Any) -> None:
+    # Half a surrogate pair, as in the name of a file that is no UTF-8: it cannot be sent, nor written down.
+    workers, watch = client.run(os.getpid), Watch()
+    run = watch.run(totals(lazy_frame(client, "cluster", [arrow(0), Failing("no data-\udcff.csv")])), client)
+    with pytest.raises(lh.SchemaError, match="no data-") as caught:
+        run.result(timeout=60)
+    report = watch.check(run)
+    assert caught.value.report == report
+    [failed] = in_state(report, "failed")
+    assert failed["attempt"] == 1
+    assert all("no data-\\udcff.csv" in failed["error"][part] for part in ("message", "trace"))
+    assert client.run(os.getpid) == workers, "whoever ran it goes on"
+
+
 def test_retries_are_attempts_that_did_not_count(client: Any, tmp_path: Path) -> None:
     watch = Watch()
     frame = lh.sql(

@@ -12,7 +12,7 @@ import leafhold as lh
 import pytest
 from conftest import rows, totals, wait_until
 from runs import BOTH, Watch, assert_names, executor_of, in_state, reads, small_cluster
-from tasks import Gated, after_event, arrow, numbers, same
+from tasks import Gated, after_event, arrow, aside, inner_failing, numbers, same
 
 
 @BOTH
@@ -96,6 +96,34 @@ def test_law_l5_a_future_that_is_lost(executor: str, when: str, tmp_path: Path) 
             del caught
         (tmp_path / "open").touch()
         del scattered, others, frame, run, happen, watch
+
+
+@BOTH
+@pytest.mark.parametrize("nested", [False, True], ids=["itself", "one inside its value"])
+def test_law_l5_a_future_that_fails_with_what_is_no_text(
+    client: Any, executor: str, nested: bool, tmp_path: Path
+) -> None:
+    from distributed import Event
+
+    event = Event(f"gate-{tmp_path}", client=client)
+    # Half a surrogate pair, as in the name of a file that is no UTF-8.
+    make, words = (inner_failing, "no data-\udcff.csv") if nested else (aside, ValueError("no data-\udcff.csv"))
+    bad = client.submit(make, words, pure=False) if nested else client.submit(make, event.name, words, pure=False)
+    frame = totals(lh.from_futures([client.submit(numbers, 0, pure=False), bad], schema=numbers(0), name="t"))
+    watch = Watch()
+    run = watch.run(frame, executor_of(client, executor))
+    wait_until(lambda: watch.events)
+    event.set()
+    with pytest.raises(lh.FutureFailedError, match="leaf `t`, partition 1.*no data-.udcff.csv") as caught:
+        run.result(timeout=60)
+    report = watch.check(run)
+    assert caught.value.report == report
+    # It can be printed, whatever it was.
+    assert str(caught.value).encode() and caught.value.reason.encode()
+    [failed] = in_state(report, "failed")
+    assert (failed["stage"], failed["partition"]) == (0, 1)
+    assert "no data-\\udcff.csv" in failed["error"]["message"]
+    assert nested or failed["error"]["kind"] == "future-failed"
 
 
 def test_what_a_leafs_future_may_be_to_blame_for() -> None:

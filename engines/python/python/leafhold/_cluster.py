@@ -15,9 +15,10 @@ from tlz import identity
 
 from . import _leafhold, _worker
 from ._dask import DaskFuture, engine_of, explain, is_open, scheduler_of
-from ._futures import live_future, words
+from ._futures import live_future
 from ._tasks import named
 from ._tasks import task as call
+from ._text import words
 from ._work import Watch, WorkObserver
 from .errors import (
     ForeignFutureError,

@@ -21,8 +21,9 @@ from distributed.utils import sync
 
 from . import _leafhold, _worker
 from ._aliases import aliases
-from ._futures import LiveFuture, describe_value, handle_of, words
+from ._futures import LiveFuture, describe_value, handle_of
 from ._tasks import task
+from ._text import words
 from .errors import (
     ForeignFutureError,
     FutureCancelledError,

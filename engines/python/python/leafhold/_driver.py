@@ -28,6 +28,7 @@ from ._dask import is_open, settle
 from ._events import events_of
 from ._report import RunReport
 from ._run import Observers, Run, with_report
+from ._text import encodable
 from ._work import WorkObserver
 from .errors import ComputeError, FutureError, FutureLostError, LeafholdError, RunCancelledError
 
@@ -271,7 +272,7 @@ class Driver:
     def _no_data(self, handle: _leafhold.FutureHandle, error: LeafholdError) -> bool:
         kind = f"future-{error.kind}" if isinstance(error, FutureError) else type(error).__name__
         lost = isinstance(error, FutureLostError)
-        return self.ledger.future(handle, (kind, str(error), None), lost, self._now())
+        return self.ledger.future(handle, _told(kind, error), lost, self._now())
 
     def _on_source(self, task: int, status: str, error: BaseException | None) -> None:
         """Of a task that some are to read which were not sent yet."""
@@ -307,12 +308,11 @@ class Driver:
                 self._on_leaf(generation)
         self.error = self.error or self.cluster.explain(error)
         killed = isinstance(error, distributed.KilledWorker)
-        words_of = (type(self.error).__name__, str(self.error), None)
         culprit = self.tasks.get(_task_key(error.task)) if killed else None
         if culprit is not None:
-            self.ledger.task_lost(culprit, ("worker-lost", str(self.error), None), self._now())
+            self.ledger.task_lost(culprit, _told("worker-lost", self.error), self._now())
         else:
-            self.ledger.failed(task, words_of, self._now())
+            self.ledger.failed(task, _told(type(self.error).__name__, self.error), self._now())
 
     def _note_disconnection(self, error: BaseException | None) -> None:
         # Dask has given up all futures of the client then.
@@ -361,6 +361,11 @@ async def _watch(state: Any, heard: queue.SimpleQueue, kind: str, task: int) -> 
 
 def _leave_word(heard: queue.SimpleQueue, *said: Any) -> Any:
     return lambda: heard.put(said)
+
+
+def _told(kind: str, error: BaseException) -> tuple[str, str, None]:
+    """An error as the book takes it."""
+    return encodable(kind), encodable(str(error)), None
 
 
 def _first_error(report: RunReport) -> str | None:

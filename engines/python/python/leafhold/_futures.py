@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from . import _leafhold
 from ._arrow import describe, to_table
+from ._text import words
 from .errors import ForeignFutureError, FutureCancelledError, FutureError, FutureFailedError, SchemaError
 
 #: The engine of futures of this process. They cannot go to another one.
@@ -197,12 +198,6 @@ def _first(value: Any) -> Any:
     if isinstance(value, dict) and value:
         return next(iter(value.values()))
     return None
-
-
-def words(error: BaseException | None) -> str:
-    """An exception in a line."""
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def live_future_of(future: Any) -> LiveFuture:

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from . import _leafhold
 from ._memory import PeakMemory
+from ._text import encodable
 from ._work import Watch
 from .errors import RunCancelledError
 
@@ -118,14 +119,15 @@ class Execution:
         _running[self.worker.address].discard(self)
         stopped = isinstance(error, RunCancelledError) and self.stop.is_set()
         what = "ok" if error is None else "stopped" if stopped else "failed"
-        words = None
+        # It goes through msgpack, which has no other text: what cannot be encoded there costs the worker its life.
+        text, words = encodable(str(error)), None
         if what == "failed":
-            lines = "".join(traceback.format_exception(kind, error, trace))
-            words = (kind.__name__, str(error), lines[-TRACE:])
+            lines = encodable("".join(traceback.format_exception(kind, error, trace)))
+            words = (encodable(kind.__name__), text, lines[-TRACE:])
         observed = None
         if self._watching is not None:
-            rows, text = (self.given["rows"], None) if what == "ok" else (None, None if stopped else str(error))
-            observed = self._watching.ended("cancelled" if stopped else what, rows, text)
+            rows = self.given["rows"] if what == "ok" else None
+            observed = self._watching.ended("cancelled" if stopped else what, rows, text if words else None)
         transfer = _transfer(self.worker, self.key)
         self._say(what, ended=ended, transfer=transfer, error=words, observed=observed, **self.given)
         if stopped:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from . import _leafhold
 from ._arrow import describe, mismatch, to_table
 from ._measure import Execution
+from ._text import words
 from .errors import (
     FutureCancelledError,
     FutureFailedError,
@@ -200,8 +201,8 @@ def _result(future: Any, key: Any, read: LeafRead) -> Any:
         attributes = read.attributes() | {"key": str(key)}
         raise cls(f"{read}: the future {key!r} inside its value {verb}: {error}", **attributes) from error
     except Exception as error:
-        words = f"{type(error).__name__}: {error}"
+        reason = words(error)
         attributes = read.attributes() | {"key": str(key)}
         raise FutureFailedError(
-            f"{read}: the future {key!r} inside its value failed: {words}", **attributes, reason=words
+            f"{read}: the future {key!r} inside its value failed: {reason}", **attributes, reason=reason
         ) from error
