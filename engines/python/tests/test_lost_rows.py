@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,53 @@ def _told(watch: Watch, partition: int) -> dict[str, Any] | None:
     """What was told of the task that reads a partition."""
     found = [event for event in watch.events if (event["stage"], event["partition"]) == (0, partition)]
     return found[0] if found else None
+
+
+@contextlib.contextmanager
+def _rows_nobody_hears_of(client: Any) -> Iterator[None]:
+    """The scheduler's word that rows of ours are there gets lost, as it does when their worker dies before it."""
+    heard = client._stream_handlers["key-in-memory"]
+
+    def hear(key: Any = None, **word: Any) -> None:
+        if not str(key).startswith("leafhold-"):
+            heard(key=key, **word)
+
+    client._stream_handlers["key-in-memory"] = hear
+    try:
+        yield
+    finally:
+        client._stream_handlers["key-in-memory"] = heard
+
+
+def test_rows_of_the_result_that_are_lost_before_anybody_has_heard_of_them() -> None:
+    with small_cluster(workers=1) as client, _rows_nobody_hears_of(client):
+        [worker] = client.scheduler_info(n_workers=-1)["workers"]
+        # Nobody can make these again, nor what is made of them.
+        [scattered] = client.scatter([numbers(0)], hash=False)
+        watch = Watch()
+        leaf = lh.from_futures([scattered], schema=numbers(0), name="t")
+        run = watch.run(lh.sql("select a from t where a > 1", t=leaf), client)
+        wait_until(lambda: [event["state"] for event in watch.events] == ["ok"])
+        assert not run.done()
+        kill(client, worker)
+        with pytest.raises(lh.FutureLostError, match="leaf `t`, partition 0.*was lost") as caught:
+            run.result(timeout=60)
+        report = watch.check(run)
+        assert caught.value.report == report and set(report.states) == {"ok"}
+        del run, leaf, scattered, caught
+
+
+def test_cancel_while_nobody_has_heard_of_the_rows_of_the_result(client: Any) -> None:
+    with _rows_nobody_hears_of(client):
+        watch = Watch()
+        leaf = lh.from_futures(client.map(numbers, range(1), pure=False), schema=numbers(0))
+        run = watch.run(lh.sql("select a from t where a > 1", t=leaf), client)
+        wait_until(lambda: watch.events)
+        run.cancel()
+        with pytest.raises(lh.RunCancelledError) as caught:
+            run.result(timeout=60)
+    report = watch.check(run)
+    assert caught.value.report == report and set(report.states) == {"ok"}
 
 
 @pytest.mark.parametrize("allowed", [3, 0])

@@ -201,8 +201,9 @@ class Driver:
             self.error = self.error or FutureLostError(words, engine=f"dask:{self.client.id}")
             self.ledger.give_up((kind, words, None), True, self._now())
         if not self.ledger.is_stopping:
-            # Every task may have ended well, and its rows be lost, or not be wanted any more.
-            return self.fetching and self.error is not None
+            # Every task may have ended well, and its rows be lost before they are fetched or meanwhile, or not be wanted any
+            # more.
+            return self.error is not None and (self.fetching or self.ledger.is_over)
         if self.deadline is None:
             self.deadline = time.monotonic() + PATIENCE
         if self.error is None and time.monotonic() < self.deadline:
