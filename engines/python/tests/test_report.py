@@ -369,9 +369,17 @@ def test_reports_that_are_none() -> None:
 
 def test_options_that_are_none() -> None:
     frame = lh.from_arrow(arrow(0))
-    for options in ({"threads": 0}, {"retries": -1}, {"memory_limit": -1}):
-        with pytest.raises(lh.PlanError):
-            frame.run(**options)
+    for option, bad in (
+        ("threads", (0, -1, 1_025, 1 << 40, 1 << 64)),
+        ("retries", (-1, 1 << 32, 1 << 64)),
+        ("memory_limit", (-1, 1 << 64, float("inf"))),
+    ):
+        for number in bad:
+            with pytest.raises(lh.PlanError, match=f"{option}={number!r} is out of bounds; give a number from [01] to"):
+                frame.run(**{option: number})
+    # Those at the bounds are some.
+    most: dict[str, Any] = {"threads": 1_024, "retries": (1 << 32) - 1, "memory_limit": (1 << 64) - 1}
+    assert frame.compute(**most) == frame.compute(threads=1, memory_limit=0) == arrow(0)
 
 
 def test_options_of_this_process_are_none_of_a_cluster(client: Any) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Nested = Literal["await", "adopt", "reject"]
 
+#: The most threads of a run in this process, as on the command line: more are a slip of the pen.
+MOST_THREADS = 1_024
+
 
 class Frame:
     """A table to be computed: an immutable expression over live futures and data at hand.
@@ -91,7 +94,7 @@ class Frame:
     ) -> Run:
         """Plans the frame and starts it: gives the run, at once. The frame can be run again.
 
-        ``executor`` is ``"local"``, ``threads`` of this process (as many as there are cores), or a
+        ``executor`` is ``"local"``, ``threads`` of this process (as many as there are cores; at most 1,024), or a
         ``distributed.Client``: then the plan runs on the workers of its cluster, and only the result comes here.
 
         ``retries`` is how often a task is tried again that raised an error. On a cluster, how often one is tried again
@@ -135,10 +138,13 @@ class Frame:
         ...     error.report.states
         {'failed': 1}
         """
-        if threads is not None and threads < 1:
-            raise PlanError(f"threads={threads!r}; a run needs at least one")
-        if retries < 0 or (memory_limit is not None and memory_limit < 0):
-            raise PlanError(f"retries={retries!r} and memory_limit={memory_limit!r} count from 0")
+        for option, number, least, most in (
+            ("threads", threads, 1, MOST_THREADS),
+            ("retries", retries, 0, (1 << 32) - 1),
+            ("memory_limit", memory_limit, 0, (1 << 64) - 1),
+        ):
+            if number is not None and not least <= number <= most:
+                raise PlanError(f"{option}={number!r} is out of bounds; give a number from {least} to {most:,}")
         work = checked(work_observers)
         observers = Observers(on_submit, on_event, on_finish, progress)
         if isinstance(executor, str):
