@@ -11,6 +11,7 @@ import os
 import pickle
 import signal
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,52 @@ def test_law_t2_times_of_other_clocks_are_placed_by_the_shortest_delay() -> None
     own = {"protocol": PROTOCOL, "clock": clock(), "key": "k", "sent": time.monotonic_ns()}
     events._task((0.0, own))
     assert events.offsets[clock()] == 0, "the clock of this machine needs no estimate"
+
+
+def test_law_t2_a_first_word_that_waited_for_the_client_places_nothing(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from leafhold import _events
+
+    # The workers' clock is none of this process's, so its offset is estimated; and the first word comes an hour late.
+    monkeypatch.setattr(_events, "clock", lambda: "the clock of this machine")
+    monkeypatch.setattr(_events, "_events", weakref.WeakKeyDictionary())
+    hour, heard, hear = 3_600 * 10**9, [], _events.Events._task
+
+    def late(self: Any, event: tuple[float, Any]) -> None:
+        heard.append(event[1]["what"])
+        hear(self, (event[0], event[1] | {"sent": event[1]["sent"] - hour}) if len(heard) == 1 else event)
+
+    monkeypatch.setattr(_events.Events, "_task", late)
+    watch = Watch()
+    run = watch.run(totals(lazy_frame(client, "cluster", [Gated(0, str(tmp_path)), arrow(1)])), client)
+    wait_until(lambda: reads(tmp_path) and "ok" in heard)
+    (tmp_path / "open").touch()
+    assert rows(run.result()) == [(0, 10, 2), (1, 12, 2)]
+    # Nothing ended after the run had; that is what `check` looks at, too.
+    report = watch.check(run)
+    [gated] = [event for event in report if (event["stage"], event["partition"]) == (0, 0)]
+    assert gated["started_us"] < gated["ended_us"] <= report.wall * 1e6
+
+
+def test_law_t2_an_execution_for_another_run_counts_from_the_beginning_of_this_one(client: Any, tmp_path: Path) -> None:
+    frame = totals(lazy_frame(client, "cluster", [Gated(0, str(tmp_path)), arrow(1)]))
+    watches = [Watch(), Watch()]
+    runs = [watches[0].run(frame, client)]
+    wait_until(lambda: reads(tmp_path))
+    runs.append(watches[1].run(frame, client))
+    wait_until(lambda: watches[1].submitted)
+    (tmp_path / "open").touch()
+    took = []
+    for watch, run in zip(watches, runs):
+        assert rows(run.result()) == [(0, 10, 2), (1, 12, 2)]
+        [gated] = [event for event in watch.check(run) if (event["stage"], event["partition"]) == (0, 0)]
+        assert gated["state"] == "ok" and gated["rows"] == 2
+        took.append((gated["started_us"], gated["ended_us"]))
+    # One execution: the second run has the part that ran during it.
+    (began, ended), (at, until) = took
+    assert began > 0 and at == 0 and 0 < until <= ended - began
+    assert len(reads(tmp_path)[0]) == 1
 
 
 def test_threads_of_a_worker_are_told_apart(tmp_path: Path) -> None:

@@ -92,8 +92,6 @@ class Driver:
         #: What is heard and not yet dealt with: a kind, and words.
         self.heard: queue.SimpleQueue[tuple] = queue.SimpleQueue()
         self.over = threading.Event()
-        #: What to add to a worker's times, by its clock: one for the whole run, so that its tasks keep their order.
-        self.offsets: dict[str, int] = {}
         self.workers: set[str] = set()
         #: Outputs that are not there yet; and whether they are being fetched.
         self.left = 0
@@ -236,12 +234,13 @@ class Driver:
     def _on_task(self, word: dict[str, Any], heard: int) -> None:
         task = self.tasks[word["key"]]
         self.workers.add(word["address"])
-        offset = self.offsets.get(word["clock"])
-        if offset is None:
-            offset = self.offsets[word["clock"]] = events_of(self.client).offsets[word["clock"]]
+        # The best estimate so far: the first word may have waited long for the client. The word of the end has both times, and
+        # so the exact difference.
+        offset = events_of(self.client).offsets[word["clock"]]
         word = word | {"worker": word["thread"]}
         for time_of in ("started", "ended"):
             if time_of in word:
+                # What was under way before, for another run, counts from the beginning of this one.
                 word[time_of] = max(0, word[time_of] + offset - self.began)
         now = heard - self.began
         if word["what"] == "started":

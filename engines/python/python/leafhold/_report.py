@@ -49,7 +49,8 @@ class RunReport:
         ``lost``, ``cached``, ``skipped``); ``worker`` (on a cluster its address, and behind it the number of the thread, but
         of its first one), ``host``, ``attempt`` and earlier ``attempts``, which may have lost their worker (``worker-lost``) or
         their rows with it (``rows-lost``); times in microseconds from the start of the run,
-        taken where the task ran (``submitted_us``, ``ready_us``, ``started_us``, ``ended_us``, ``transfer_us``); ``rows``,
+        taken where the task ran (``submitted_us``, ``ready_us``, ``started_us``, ``ended_us``, ``transfer_us``), where what a
+        cluster was running already, for another run of the same work, has started with this run, at 0; ``rows``,
         ``bytes_in``, ``bytes_out``; ``error`` with ``kind``, ``message`` and, as text, the remote ``trace``. What does not
         apply may be missing.
 
