@@ -1,9 +1,9 @@
 //! Aggregates over the rows that belong to a left row.
 
-use super::pull::{equal_keys, pull};
-use super::{fails_alone, join, keeping};
 use arrow_schema::DataType;
 
+use super::pull::{equal_keys, pull};
+use super::{fails_alone, join, keeping};
 use crate::expr::{AggregateFunction, ScalarOp, Volatility};
 use crate::term::{
     AggregateSpec, ApplyForm, ColumnId, ColumnSet, RelNode, RelOp, ScalarId, TermAggregate, TermId, Terms,
