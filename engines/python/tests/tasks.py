@@ -232,18 +232,31 @@ class Witness:
 class Angry:
     """An observer of work that raises."""
 
-    def __init__(self, when: str) -> None:
-        self.when = when
+    def __init__(self, when: str, text: str = "angry") -> None:
+        self.when, self.text = when, text
 
     def on_start(self, context: dict[str, Any]) -> None:
         if self.when == "start":
-            raise RuntimeError("angry")
+            raise RuntimeError(self.text)
 
     def on_end(self, context: dict[str, Any], outcome: dict[str, Any]) -> Any:
         if self.when == "end":
-            raise RuntimeError("angry")
+            raise RuntimeError(self.text)
         # JSON has no such thing.
         return {"set": {1}}
+
+
+class Saying:
+    """An observer of work that says one thing."""
+
+    def __init__(self, said: Any) -> None:
+        self.said = said
+
+    def on_start(self, context: dict[str, Any]) -> None:
+        pass
+
+    def on_end(self, context: dict[str, Any], outcome: dict[str, Any]) -> Any:
+        return self.said
 
 
 class Unreadable:

@@ -11,7 +11,7 @@ import leafhold as lh
 import pytest
 from conftest import collect, rows, totals
 from runs import BOTH, WANTED, Watch, executor_of, in_state, lazy_frame
-from tasks import Angry, Failing, Unreadable, Witness, arrow, numbers, same
+from tasks import Angry, Failing, Saying, Unreadable, Witness, arrow, numbers, same
 
 
 @BOTH
@@ -106,6 +106,60 @@ def test_law_t4_observers_of_work_that_raise_harm_nobody(client: Any, executor: 
         assert event["observed"]["calm"]["outcome"]["state"] == "ok"
 
 
+def nested(levels: int) -> Any:
+    value: Any = []
+    for level in range(levels - 1):
+        value = [value] if level % 2 else {"in": value}
+    return value
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"file": "data-\udcff.csv"}, "has half a surrogate pair, which is no text"),
+        ({"data-\udcff.csv": 1}, "has half a surrogate pair, which is no text"),
+        ({"n": 10**400}, "has a number beyond 1e+308"),
+        ([-(10**309)], "has a number beyond 1e+308"),
+        (nested(101), "is nested more than 100 levels deep"),
+        (nested(300), "is nested more than 100 levels deep"),
+    ],
+    ids=["text", "name", "number", "negative", "deep", "deeper"],
+)
+def test_law_t4_observers_of_work_that_say_what_cannot_be_read_harm_nobody(
+    client: Any, executor: str, said: Any, wrong: str
+) -> None:
+    run = totals(lh.from_futures(client.map(numbers, range(2), pure=False))).run(
+        executor_of(client, executor), work_observers={"odd": Saying(said), "calm": Witness()}
+    )
+    run.result()
+    for event in in_state(run.report, "ok"):
+        assert event["observed"]["odd"] == {"error": f"what it says cannot be read: it {wrong}"}
+        assert event["observed"]["calm"]["outcome"]["state"] == "ok"
+
+
+@BOTH
+def test_law_t4_observers_of_work_say_all_that_can_be_read(client: Any, executor: str) -> None:
+    said = [nested(99), {"é": "日本 \U0001f600 \x00", "n": [2**64 - 1, -(2**63), 1.5, 1e308, None, True], "1": ""}]
+    run = totals(lh.from_futures(client.map(numbers, range(2), pure=False))).run(
+        executor_of(client, executor), work_observers={"w": Saying(said)}
+    )
+    run.result()
+    assert all(event["observed"] == {"w": said} for event in in_state(run.report, "ok"))
+    assert lh.RunReport.from_jsonl(run.report.to_jsonl()) == run.report
+
+
+@BOTH
+def test_law_t4_observers_of_work_that_raise_what_is_no_text_harm_nobody(client: Any, executor: str) -> None:
+    run = totals(lh.from_futures(client.map(numbers, range(2), pure=False))).run(
+        executor_of(client, executor), work_observers={"angry": Angry("end", "data-\udcff"), "calm": Witness()}
+    )
+    run.result()
+    for event in in_state(run.report, "ok"):
+        assert event["observed"]["angry"] == {"error": "it raised RuntimeError: data-\\udcff"}
+        assert event["observed"]["calm"]["outcome"]["state"] == "ok"
+
+
 def test_law_t4_observers_of_work_that_cannot_be_read_back_harm_nobody(client: Any) -> None:
     frame = totals(lh.from_futures(client.map(numbers, range(3), pure=False)))
     watch = Watch()
@@ -135,6 +189,8 @@ def test_law_t4_observers_of_work_that_are_none(client: Any) -> None:
     frame = lh.from_arrow(arrow(0))
     with pytest.raises(lh.PlanError, match="on_end"):
         frame.run(work_observers={"o": print})
+    with pytest.raises(lh.PlanError, match="a name that is no text"):
+        frame.run(work_observers={"o\udcff": Witness()})
     locked = Witness()
     locked.began.append(threading.Lock())
     with pytest.raises(lh.PlanError, match="'o' cannot be sent to workers"):

@@ -8,9 +8,16 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from ._text import encodable, words
 from .errors import PlanError
 
 _log = logging.getLogger("leafhold")
+
+#: How deep what an observer says may be nested. Who reads a report goes down 128 levels, some of which are the report's own.
+DEPTH = 100
+
+#: The largest number that an observer may say: what is beyond it may be no number for who reads a report.
+LARGEST = 1e308
 
 
 class WorkObserver(Protocol):
@@ -25,7 +32,8 @@ class WorkObserver(Protocol):
 
     def on_end(self, context: dict[str, Any], outcome: dict[str, Any]) -> Any:
         """It has ended: ``outcome`` has its ``state`` (``ok``, ``failed``, ``cancelled``), the ``rows`` that it gave, and the
-        ``error``, as text. Gives what to say of it, which JSON can express; ``None`` is nothing."""
+        ``error``, as text. Gives what to say of it, which JSON can express: numbers up to 1e308, and 100 levels of lists
+        and dicts; ``None`` is nothing. What cannot be expressed is told as such in its place."""
 
 
 def checked(observers: Mapping[str, WorkObserver] | None) -> dict[str, WorkObserver]:
@@ -35,6 +43,8 @@ def checked(observers: Mapping[str, WorkObserver] | None) -> dict[str, WorkObser
         missing = [call for call in ("on_start", "on_end") if not callable(getattr(observer, call, None))]
         if not isinstance(name, str) or missing:
             raise PlanError(f"work observer {name!r} has no {' and no '.join(missing) or 'name'}; see WorkObserver")
+        if encodable(name) != name:
+            raise PlanError(f"work observer {name!r} has a name that is no text; see WorkObserver")
     return found
 
 
@@ -59,15 +69,37 @@ class Watched:
         outcome = {"state": state, "rows": rows, "error": error}
         try:
             said = self._observer.on_end(json.loads(context), outcome)
-            return None if said is None else json.dumps(said, allow_nan=False)
+            if said is None:
+                return None
+            text = json.dumps(said, allow_nan=False, ensure_ascii=False)
+            wrong = _unreadable(text)
         except Exception as error:
             return _raised(error)
+        return text if wrong is None else json.dumps({"error": f"what it says cannot be read: {wrong}"})
 
 
 def _raised(error: Exception) -> str:
     # As text: a handler that keeps the record is not to keep the frames, and what these hold.
     _log.warning("an observer of work raised\n%s", traceback.format_exc())
-    return json.dumps({"error": f"it raised {type(error).__name__}: {error}"})
+    return json.dumps({"error": f"it raised {words(error)}"})
+
+
+def _unreadable(text: str) -> str | None:
+    """Why who reads a report could not read this JSON, if so: what all observers say is read at once, and would be lost with
+    it."""
+    if encodable(text) != text:
+        return "it has half a surrogate pair, which is no text"
+    level, depth = [json.loads(text)], 0
+    while level:
+        numbers = [value for value in level if isinstance(value, (int, float))]
+        if any(abs(number) > LARGEST for number in numbers):
+            return f"it has a number beyond {LARGEST:g}"
+        lists = [value for value in level if isinstance(value, list)]
+        lists += [list(value.values()) for value in level if isinstance(value, dict)]
+        level, depth = [value for inside in lists for value in inside], depth + bool(lists)
+        if depth > DEPTH:
+            return f"it is nested more than {DEPTH} levels deep"
+    return None
 
 
 class Watch:
