@@ -4,7 +4,7 @@ use super::{BinaryOp, DataTypeKey, FunctionRef, Literal, OuterColumn};
 use crate::token::{Tokenize, Tokenizer};
 
 /// What a scalar node does; its operands are beside it. `C` is how columns are named at this layer:
-/// by [`Name`] in expressions, by id in terms, by position in fragments.
+/// by [`Name`](super::Name) in expressions, by id in terms, by position in fragments.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ScalarOp<C> {
     /// A column of the input.
