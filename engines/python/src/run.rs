@@ -42,15 +42,19 @@ impl PyLocalRun {
         let told = ending.clone();
         let executor = LocalExecutor::new(Arc::new(DataFusionKernels), threads);
         let executor = executor.with_work_observers(observers).with_options(options);
-        let run = py.detach(|| executor.submit(graph));
-        let canceller = run.canceller();
-        let wait = move || {
-            let ended = run.wait();
-            let (ending, over) = &*told;
-            *ending.lock() = Some(ended);
-            over.notify_all();
-        };
-        std::thread::Builder::new().name("leafhold-wait".into()).spawn(wait)?;
+        // All of it without the GIL: where no thread can be had, the run is dropped at once, and waits for tasks that may
+        // need it.
+        let canceller = py.detach(|| {
+            let run = executor.submit(graph);
+            let canceller = run.canceller();
+            let wait = move || {
+                let ended = run.wait();
+                let (ending, over) = &*told;
+                *ending.lock() = Some(ended);
+                over.notify_all();
+            };
+            std::thread::Builder::new().name("leafhold-wait".into()).spawn(wait).map(|_| canceller)
+        })?;
         Ok(PyLocalRun { canceller, ending, plan })
     }
 }
