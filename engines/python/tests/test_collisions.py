@@ -11,7 +11,7 @@ from distributed import CancelledError, Event, wait
 from tasks import after, fail, numbers
 
 import leafhold as lh
-from leafhold import _dask
+from leafhold import _dask, _names
 
 HELD = ["in memory", "still running"]
 
@@ -125,6 +125,25 @@ def test_a_name_is_free_again_when_its_frame_is_gone(client: Any) -> None:
     client.submit(str, pure=False).result()
     kept = lh.sql("select sum(a) as s from t", t=numbers(10)).persist(client, name="out")
     assert kept.compute(client).to_pydict() == {"s": [30]}
+
+
+def test_names_that_nobody_holds_are_forgotten(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_names, "FIRST_LOOK", 2)
+    monkeypatch.setattr(_names._Known, "room", 2)
+    first = lh.sql("select sum(a) as s from t", t=numbers(0)).persist(client, name="kept")
+    known = _names._written[client]
+    for part in range(8):
+        frame = lh.sql("select sum(a) as s from t", t=numbers(part)).persist(client, name=f"gone-{part}")
+        frame.compute(client)
+        del frame
+        collect()
+        _dask.settle(client)
+        client.submit(str, pure=False).result()
+        assert len(known) <= 3, list(known)
+    # Of what is held, it knows what is there.
+    with pytest.warns(lh.LeafholdWarning, match="the key 'kept-0' is taken: it holds `.*` where this is"):
+        lh.sql("select max(a) as s from t", t=numbers(0)).persist(client, name="kept")
+    assert first.compute(client).to_pydict() == {"s": [10]}
 
 
 def test_two_runs_of_what_is_not_deterministic_share_nothing(client: Any) -> None:

@@ -11,6 +11,7 @@ import itertools
 import logging
 import warnings
 import weakref
+from collections.abc import Container
 from typing import Any
 
 import distributed
@@ -22,8 +23,24 @@ from .errors import LeafholdWarning
 _log = logging.getLogger("leafhold")
 _log.addHandler(logging.NullHandler())
 
-#: What this process put under a name: the work's own key, and what was written.
-_written: weakref.WeakKeyDictionary[distributed.Client, dict[str, tuple[str, str]]] = weakref.WeakKeyDictionary()
+#: How many names may be known before the first look for those that nobody holds any more.
+FIRST_LOOK = 64
+
+
+class _Known(dict[str, tuple[str, str]]):
+    """What this process put under a name: the work's own key, and what was written."""
+
+    #: How many names there may be before the next look.
+    room = FIRST_LOOK
+
+    def forget_others(self, held: Container[str]) -> None:
+        """Forgets the names that nobody holds. The next look is when there are twice as many as are left."""
+        for name in [name for name in list(self) if name not in held]:
+            self.pop(name, None)
+        self.room = max(FIRST_LOOK, 2 * len(self))
+
+
+_written: weakref.WeakKeyDictionary[distributed.Client, _Known] = weakref.WeakKeyDictionary()
 
 
 def claim(client: distributed.Client, wanted: dict[str, str], written: str) -> dict[str, str]:
@@ -31,8 +48,11 @@ def claim(client: distributed.Client, wanted: dict[str, str], written: str) -> d
 
     ``wanted`` says of each name the key of the work that it shall stand for.
     """
-    held = _held_by(client, list(wanted))
-    known = _written.setdefault(client, {})
+    known = _written.setdefault(client, _Known())
+    full = len(known) >= known.room
+    held = _held_by(client, list({**wanted, **known} if full else wanted))
+    if full:
+        known.forget_others(held)
     names = {}
     for name, key in wanted.items():
         if name not in held or key in held[name][1]:
