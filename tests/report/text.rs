@@ -82,7 +82,7 @@ fn a_report_is_a_table_with_path_retries_and_errors() {
 stage  tasks  states                         time  slowest  skew  queued  transfer  retries  uncounted  rows   bytes   memory  exec mem  spilled  what
     0      2  2 ok                         7.0 ms   5.0 ms   1.4  4.0 ms         -        -          -    14  3.0 kB        -    7.0 MB        -  read > filter
     1      2  1 failed, 1 upstream-failed  2.0 ms   2.0 ms   1.0  2.0 ms    1.5 ms        1    15.0 ms    14  3.0 kB  12.0 MB         -   5.0 kB  hash-join
-critical path: 7.0 ms of work, 4.0 ms queued, 15.0 ms in attempts that did not count
+critical path: 7.0 ms of work, 4.0 ms queued, 1.5 ms of moving rows, 15.0 ms in attempts that did not count
   at   12.0 ms     5.0 ms  stage 0 partition 1: read > filter
   at   22.0 ms     2.0 ms  stage 1 partition 0: hash-join, after 15.0 ms in attempts that did not count
 retried (worker-lost): attempt 1 of stage 1 partition 0 on worker-1\\u{1b}[2J: the worker \\u{1b}[1mis gone

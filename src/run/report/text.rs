@@ -143,7 +143,7 @@ impl RunReport {
         let uncounted = sum(|event| event.uncounted());
         let _ = write!(text, "critical path: {} of work, {} queued", time(work), time(queued));
         if transfer > Duration::ZERO {
-            let _ = write!(text, " ({} of it while rows moved)", time(transfer));
+            let _ = write!(text, ", {} of moving rows", time(transfer));
         }
         if uncounted > Duration::ZERO {
             let _ = write!(text, ", {} in attempts that did not count", time(uncounted));
