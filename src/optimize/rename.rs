@@ -24,6 +24,20 @@ pub(super) fn rebind_op(terms: &mut Terms, op: RelOp, bound: &HashMap<ColumnId, 
     Renaming { terms, renamed: bound.clone(), made: Made::Same }.op(op)
 }
 
+/// The same of conjuncts.
+pub(super) fn rebind_predicates(
+    terms: &mut Terms,
+    predicates: PredicatesId,
+    bound: &HashMap<ColumnId, ColumnId>,
+) -> PredicatesId {
+    Renaming { terms, renamed: bound.clone(), made: Made::Same }.predicates(predicates)
+}
+
+/// The same of an order.
+pub(super) fn rebind_sort(terms: &mut Terms, sort: SortId, bound: &HashMap<ColumnId, ColumnId>) -> SortId {
+    Renaming { terms, renamed: bound.clone(), made: Made::Same }.sort(sort)
+}
+
 /// What becomes of columns that a term makes itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Made {

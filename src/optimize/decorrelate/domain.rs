@@ -11,7 +11,7 @@ use super::aggregate::over_no_rows;
 use super::single::{assert_single_of_each, numbered};
 use super::{fails_alone, join, joins, only};
 use crate::expr::{BinaryOp, JoinKind, Literal, ScalarOp};
-use crate::optimize::rename::{copy_of, rebind, rebind_op};
+use crate::optimize::rename::{copy_of, rebind, rebind_op, rebind_predicates, rebind_sort};
 use crate::term::{
     AggregateSpec, ApplyForm, ColumnId, ColumnSet, PredicatesId, RelNode, RelOp, ScalarId, SortId, TermId, Terms,
     UnionSpec, free_columns, is_volatile, terms_in_order,
@@ -130,9 +130,8 @@ impl Domain {
         let RelNode { op, inputs } = terms.term(term).clone();
         match op {
             RelOp::Join(kind, on) => return self.join(terms, kind, on, [inputs[0], inputs[1]], depth),
-            RelOp::MarkJoin(_, on) => {
+            RelOp::MarkJoin(mark, on) => {
                 let (left, on, right) = self.sides(terms, on, [inputs[0], inputs[1]], 0, depth)?;
-                let RelOp::MarkJoin(mark, _) = op else { unreachable!("it is one") };
                 let on = terms.intern_predicates(on);
                 let term = terms.add(RelNode::new(RelOp::MarkJoin(mark, on), [left.term, right]));
                 return Some(Dependent { term, ..left });
@@ -244,10 +243,7 @@ impl Domain {
     ) -> Option<Dependent> {
         let columns = terms.facts(input).outputs.clone();
         let below = self.dependent(terms, input, depth)?;
-        let keys = keys.map(|keys| match rebind_op(terms, RelOp::Sort(keys), &self.bound(&below)) {
-            RelOp::Sort(keys) => keys,
-            _ => unreachable!("a sort stays one"),
-        });
+        let keys = keys.map(|keys| rebind_sort(terms, keys, &self.bound(&below)));
         let Dependent { term, domain, single } = below;
         let (term, number) = numbered(terms, term, &domain, keys);
         let mut within = Vec::new();
@@ -277,9 +273,7 @@ impl Domain {
         depth: usize,
     ) -> Option<(Dependent, Vec<ScalarId>, TermId)> {
         let first = self.dependent(terms, inputs[always], depth)?;
-        let RelOp::Filter(on) = rebind_op(terms, RelOp::Filter(on), &self.bound(&first)) else {
-            unreachable!("a filter stays one")
-        };
+        let on = rebind_predicates(terms, on, &self.bound(&first));
         let mut on = terms.predicates(on).to_vec();
         let mut other = inputs[1 - always];
         if self.is_read(terms, other) {
@@ -343,9 +337,7 @@ impl Domain {
                 Dependent { term, domain, single: false }
             }
         };
-        let RelOp::Filter(on) = rebind_op(terms, RelOp::Filter(on), &self.bound(&first)) else {
-            unreachable!("a filter stays one")
-        };
+        let on = rebind_predicates(terms, on, &self.bound(&first));
         conjuncts.extend(terms.predicates(on));
         Some(Dependent { term: terms.join_set(relations, conjuncts), domain: first.domain, single: false })
     }

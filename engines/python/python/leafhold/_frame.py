@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 Nested = Literal["await", "adopt", "reject"]
 
-#: The most threads of a run in this process, as on the command line: more are a slip of the pen.
-MOST_THREADS = 1_024
+#: The most threads of a run in this process: `leafhold::run::MAX_THREADS`.
+MAX_THREADS = 1_024
 
 
 class Frame:
@@ -139,7 +139,7 @@ class Frame:
         {'failed': 1}
         """
         for option, number, least, most in (
-            ("threads", threads, 1, MOST_THREADS),
+            ("threads", threads, 1, MAX_THREADS),
             ("retries", retries, 0, (1 << 32) - 1),
             ("memory_limit", memory_limit, 0, (1 << 64) - 1),
         ):
